@@ -1,0 +1,58 @@
+"""What a user did in a time bin: column helpers over events and over bins."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, Window
+from pyspark.sql import functions as F
+
+MILLISECONDS_PER_DAY = 86_400_000
+
+# Pages counted as features. Those that give a label away (Cancel, Cancellation Confirmation, Submit Downgrade, Submit
+# Upgrade) are not among them.
+COUNTED_PAGES = (
+    "About", "Add Friend", "Add to Playlist", "Downgrade", "Error", "Help", "Home", "Logout", "NextSong", "Roll Advert",
+    "Save Settings", "Settings", "Thumbs Down", "Thumbs Up", "Upgrade",
+)  # fmt: skip
+
+
+def time_bin(ts: Column, registration: Column, days: int) -> Column:
+    """Whole bins of ``days`` days from registration to ts (both ms since the epoch), truncated toward zero."""
+    return F.call_function("div", ts - registration, F.lit(days * MILLISECONDS_PER_DAY)).cast("int")
+
+
+def page_feature(page: str) -> str:
+    """The name of a page's count: ``page_add_friend``, ``page_nextsong``."""
+    return f"page_{page.lower().replace(' ', '_')}"
+
+
+def any_of(condition: Column) -> Column:
+    """1 where the condition holds for any row of the group, else 0; a null condition does not hold."""
+    return F.max(F.coalesce(condition, F.lit(False)).cast("int"))
+
+
+def visited(page: str) -> Column:
+    """1 where any event of the group is of the page, else 0."""
+    return any_of(F.col("page") == page)
+
+
+def bin_aggregates() -> dict[str, Column]:
+    """Per (user, bin): everything that one group of events tells by itself."""
+    return {
+        "is_male": any_of(F.col("gender") == "M"),
+        "paid_in_time_bin": any_of(F.col("level") == "paid"),
+        "free_in_time_bin": any_of(F.col("level") == "free"),
+        "downgraded_in_time_bin": visited("Submit Downgrade"),
+        "upgraded_in_time_bin": visited("Submit Upgrade"),
+        **{page_feature(page): F.count_if(F.col("page") == page) for page in COUNTED_PAGES},
+        "sessions_in_time_bin": F.count_distinct("session_id"),
+        "artists_in_time_bin": F.count_distinct("artist"),
+        "distinct_songs_in_time_bin": F.count_distinct("song"),
+        "churned_in_time_bin": visited("Cancellation Confirmation"),
+        "registration": F.min("registration"),
+    }
+
+
+def previously_downgraded() -> Column:
+    """1 where the user downgraded in an earlier bin, else 0."""
+    earlier = Window.partitionBy("user_id").orderBy("time_bin").rowsBetween(Window.unboundedPreceding, -1)
+    return F.coalesce(F.max("downgraded_in_time_bin").over(earlier), F.lit(0))

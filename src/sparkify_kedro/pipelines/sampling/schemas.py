@@ -1,0 +1,10 @@
+"""The tables that sampling makes, for every label alike: the rows of user_time_bins with what sampling adds."""
+
+from sparkify_kedro.tables import TableSchema
+
+KEYS = ("user_id", "time_bin")
+
+_LABELLED = "user_id string, time_bin int, label int"
+
+train_rows = TableSchema(name="train", columns=f"{_LABELLED}, fold int", keys=KEYS, is_open=True)
+test_rows = TableSchema(name="test", columns=_LABELLED, keys=KEYS, is_open=True)

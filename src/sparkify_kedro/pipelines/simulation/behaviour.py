@@ -1,0 +1,202 @@
+"""How a simulated user behaves: a walk over pages in sessions, until the log ends or the user cancels.
+
+The model is the one of the open eventsim generator: a Markov chain over (page, login state, level) whose missing
+probability ends a session, exponential pauses between events and between sessions with means of the user's own.
+Pure Python on one user at a time; nothing here knows Spark.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from itertools import accumulate
+from random import Random
+from typing import NamedTuple
+
+from .parameters import Simulation, TransitionTable
+from .songs import Song, draw_song
+
+DAY = 86_400
+
+
+class State(NamedTuple):
+    """A node of the chain."""
+
+    page: str
+    auth: str
+    level: str
+
+
+class Choice(NamedTuple):
+    """Outcomes with the running sum of their probabilities; a draw beyond the last is no outcome."""
+
+    outcomes: list[State]
+    cumulative: list[float]
+
+    def draw(self, random: Random) -> State | None:
+        """One outcome, or None with the probability that is missing to 1."""
+        position = bisect_right(self.cumulative, random.random())
+        return self.outcomes[position] if position < len(self.outcomes) else None
+
+
+class Event(NamedTuple):
+    """What happened: seconds since the epoch, session and place in it, state, and the song if one starts."""
+
+    second: int
+    session: int
+    item: int
+    state: State
+    song: Song | None
+
+
+class Clock(NamedTuple):
+    """The log's window in seconds since the epoch and the rhythm of sessions within it."""
+
+    start: int
+    end: int
+    session_break: int
+    swing_seconds: float
+    swing_offset: float
+    weekend_redraw: float
+
+    @classmethod
+    def of(cls, parameters: Simulation) -> Clock:
+        """The clock that the parameters describe."""
+        return cls(
+            start=_midnight(parameters.start),
+            end=_midnight(parameters.end),
+            session_break=parameters.session_break_seconds,
+            swing_seconds=parameters.daily_swing.strength * DAY,
+            swing_offset=parameters.daily_swing.offset_hours * 3_600,
+            weekend_redraw=parameters.weekend_redraw,
+        )
+
+    def _swing(self, second: int) -> int:
+        phase = 2 * math.pi * (second % DAY - self.swing_offset) / DAY
+        return int(second + self.swing_seconds * math.sin(phase))
+
+    def next_session(self, after: int, mean_gap: float, random: Random) -> int:
+        """The second at which the session after a last event starts."""
+        start = after
+        while True:
+            drawn = self._swing(start + self.session_break + int(random.expovariate(1 / mean_gap)))
+            if drawn <= after:
+                continue
+            start = drawn
+            # 1970-01-01 was a Thursday, so days 2 and 3 modulo 7 are Saturday and Sunday.
+            is_weekend = start // DAY % 7 in (2, 3)
+            if not (is_weekend and random.random() < self.weekend_redraw):
+                return start
+
+
+class Chain(NamedTuple):
+    """A population's transitions, with the states a session may open in."""
+
+    transitions: dict[State, Choice]
+    openings: dict[tuple[str, str], Choice]
+
+    @classmethod
+    def of(cls, parameters: Simulation, population: str) -> Chain:
+        """The chain of a population: the template's table with the population's own entries over it.
+
+        Raises:
+            ValueError: where a table names a page that ``simulation.pages`` lacks, or a row sums to more than 1.
+        """
+        rows = _rows(parameters.transitions)
+        for state, row in _rows(parameters.populations[population].transitions).items():
+            rows[state] = rows.get(state, {}) | row
+        known = parameters.pages
+        for state, row in rows.items():
+            for reached in (state, *row):
+                if reached.page not in known:
+                    raise ValueError(f"simulation.transitions names the page '{reached.page}', which simulation.pages lacks")
+            if sum(row.values()) > 1 + 1e-9:
+                raise ValueError(f"simulation.transitions of '{population}' from {tuple(state)} sum to more than 1")
+        openings = {
+            (level, auth): {State(page, auth, level): weight for page, weight in pages.items()}
+            for level, by_auth in parameters.session_start.items()
+            for auth, pages in by_auth.items()
+        }
+        return cls(
+            transitions={state: _choice(row) for state, row in rows.items()},
+            openings={key: _choice(row, total=sum(row.values())) for key, row in openings.items()},
+        )
+
+
+def walk(
+    *, first: int, event_gap: float, session_gap: float, level: str, auth: str,
+    chain: Chain, clock: Clock, redirects: frozenset[str], random: Random,
+) -> Iterator[Event]:
+    """Every event of one user, in order.
+
+    Args:
+        first: second from which the user is there; the first session follows after a pause of the usual kind,
+            or at once for a guest, who has just arrived.
+        event_gap: mean seconds between two events.
+        session_gap: mean seconds between two sessions.
+        level: level at the start.
+        auth: login state at the start.
+        chain: the population's chain.
+        clock: the log's window.
+        redirects: pages that take one second.
+        random: the user's own stream of random numbers.
+
+    Yields:
+        Events with non-decreasing seconds, all before the clock's end.
+    """
+    second = first if auth == "Guest" else clock.next_session(first - clock.session_break, session_gap, random)
+    session = 0
+    while second < clock.end and auth != "Cancelled":
+        state: State | None = chain.openings[level, auth].draw(random)
+        item, song_end = 0, 0
+        while state is not None and second < clock.end:
+            song = None
+            if state.page == "NextSong":
+                song = draw_song(random)
+                song_end = second + int(song.length)
+            yield Event(second, session, item, state, song)
+            level, auth = state.level, state.auth
+            state = chain.transitions[state].draw(random) if state in chain.transitions else None
+            if state is not None:
+                second = _next_second(second, state, song_end, event_gap, redirects, random)
+                item += 1
+        second = clock.next_session(second, session_gap, random)
+        session += 1
+
+
+def _next_second(
+    second: int, state: State, song_end: int, event_gap: float, redirects: frozenset[str], random: Random
+) -> int:
+    if state.page in redirects:
+        return second + 1
+    if state.page == "NextSong" and song_end:
+        # A page read during a long pause may outlast the song: the next one starts then.
+        return max(second, song_end)
+    return second + int(random.expovariate(1 / event_gap))
+
+
+def _rows(table: TransitionTable) -> dict[State, dict[State, float]]:
+    return {
+        State(page, auth, level): {_target(name, auth, level): chance for name, chance in row.items()}
+        for level, by_auth in table.items()
+        for auth, by_page in by_auth.items()
+        for page, row in by_page.items()
+    }
+
+
+def _target(name: str, auth: str, level: str) -> State:
+    """``Home`` stays in the same login state and level; ``Home, paid`` or ``Home, Logged Out`` changes one of them."""
+    page, _, change = name.partition(", ")
+    if change in ("free", "paid"):
+        return State(page, auth, change)
+    return State(page, change or auth, level)
+
+
+def _choice(row: dict[State, float], total: float = 1.0) -> Choice:
+    return Choice(list(row), [chance / total for chance in accumulate(row.values())])
+
+
+def _midnight(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())

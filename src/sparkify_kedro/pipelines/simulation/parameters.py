@@ -1,0 +1,73 @@
+"""Typed, bounded parameters of the simulation."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from sparkify_kedro.parameters import ParameterBlock
+
+Level = Literal["free", "paid"]
+Auth = Literal["Guest", "Logged Out", "Logged In", "Cancelled"]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+TransitionTable = dict[Level, dict[Auth, dict[str, dict[str, Probability]]]]
+
+
+class AccountAge(ParameterBlock):
+    """Days since registration of a user who is there when the log starts."""
+
+    mean: float = Field(gt=0)
+    max: float = Field(gt=0)
+
+
+class DailySwing(ParameterBlock):
+    """How session starts lean towards the evening."""
+
+    strength: float = Field(ge=0, le=0.15)
+    offset_hours: float = Field(ge=0, lt=24)
+
+
+class Page(ParameterBlock):
+    """What a request for a page looks like in the log."""
+
+    method: Literal["GET", "PUT"]
+    status: int = Field(ge=200, le=599)
+
+
+class Population(ParameterBlock):
+    """A share of the users and the transitions in which it differs from the template."""
+
+    share: float = Field(gt=0)
+    transitions: TransitionTable
+
+
+class Simulation(ParameterBlock):
+    """Everything a simulated log is made from; see ``conf/base/parameters_simulation.yml``."""
+
+    users: int = Field(ge=1)
+    start: date
+    end: date
+    seed: int
+    files: int = Field(ge=1)
+    registered_inside_log: Probability
+    account_age_days: AccountAge
+    event_gap_seconds: float = Field(gt=0)
+    session_gap_seconds: float = Field(gt=0)
+    session_break_seconds: int = Field(ge=0)
+    daily_swing: DailySwing
+    weekend_redraw: float = Field(ge=0, lt=1)
+    initial_level: dict[Level, Weight]
+    initial_auth: dict[Auth, Weight]
+    session_start: dict[Level, dict[Auth, dict[str, Weight]]]
+    pages: dict[str, Page]
+    transitions: TransitionTable
+    populations: dict[str, Population] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _dates_in_order(self) -> Simulation:
+        if self.end <= self.start:
+            raise ValueError(f"simulation.end ({self.end}) must come after simulation.start ({self.start})")
+        return self

@@ -1,0 +1,93 @@
+"""The one place a Spark session starts: late, and from ``conf/*/spark.yml``."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+logger = logging.getLogger(__name__)
+
+OLDEST_JAVA = 17
+
+_lock = threading.Lock()
+_settings: dict[str, str] = {}
+
+
+class SparkStartError(RuntimeError):
+    """Spark cannot start; the message says what to install or to change."""
+
+
+def configure_session(settings: Mapping[str, Any]) -> None:
+    """Remember the settings of the session that ``get_session`` will start; starts nothing itself.
+
+    Args:
+        settings: Spark properties, as in ``spark.yml``.
+    """
+    _settings.clear()
+    # YAML's true and false are Python's True and False, which Spark does not read.
+    _settings.update({key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in settings.items()})
+
+
+def get_session() -> SparkSession:
+    """The running session, or a new one with the configured settings.
+
+    Returns:
+        The session. The JVM starts with the first call, never before.
+
+    Raises:
+        SparkStartError: where no Java, or one older than Spark needs, is found, or the session cannot be had.
+    """
+    with _lock:
+        running = SparkSession.getActiveSession() or SparkSession._instantiatedSession
+        if running is not None and running.sparkContext._jsc is not None:
+            return running
+        if os.environ.get("SPARK_REMOTE"):
+            raise SparkStartError(
+                "SPARK_REMOTE is set, but models are trained in a classic Spark session: unset it and name the cluster "
+                "in spark.yml (spark.master), as conf/cluster does."
+            )
+        check_java()
+        # Workers must be the interpreter that runs the project, whatever 'python3' is on the path.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        builder = SparkSession.builder
+        for key, value in _settings.items():
+            builder = builder.config(key, value)
+        logger.info("Starting Spark (%s)", _settings.get("spark.master", "default settings"))
+        try:
+            return builder.getOrCreate()
+        except Exception as error:
+            first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise SparkStartError(
+                f"Spark did not start at {_settings.get('spark.master', 'its default master')}: {first_line} "
+                "Look at the settings in conf/*/spark.yml."
+            ) from error
+
+
+def check_java() -> None:
+    """Make sure that a Java of version 17 or later is there.
+
+    Raises:
+        SparkStartError: one sentence that says what to install.
+    """
+    advice = f"install a JDK or JRE {OLDEST_JAVA} or later and put it on the PATH or in JAVA_HOME."
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None or shutil.which(java) is None:
+        where = f"in JAVA_HOME ({home})" if home else "on the PATH"
+        raise SparkStartError(f"Spark needs Java, and there is none {where}: {advice}")
+    banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(?:1\.)?(\d+)', banner.stderr + banner.stdout)
+    if found is None:
+        raise SparkStartError(f"'{java} -version' does not say which Java it is: {advice}")
+    if int(found[1]) < OLDEST_JAVA:
+        raise SparkStartError(f"Spark needs Java {OLDEST_JAVA} or later, and {java} is Java {found[1]}: {advice}")
