@@ -43,6 +43,15 @@ class SparkHooks:
         get_session()
 
 
+class ProgressHooks:
+    """Say which node begins; Kedro's runner says how many of how many are done."""
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """One line per node."""
+        logger.info("Running %s", node.name)
+
+
 class RunSummaryHooks:
     """Write the dataset ``run_summary``: what a run read, did and wrote, how long it took and with what."""
 
@@ -125,8 +134,20 @@ class RunSummaryHooks:
             "seconds": round(time.perf_counter() - self._started, 2),
             "asked_for": {
                 key: run_params[key]
-                for key in ("env", "pipeline_names", "namespaces", "tags", "node_names", "from_nodes", "to_nodes",
-                            "from_inputs", "to_outputs", "only_missing_outputs", "load_versions", "runtime_params")
+                for key in (
+                    "env",
+                    "pipeline_names",
+                    "namespaces",
+                    "tags",
+                    "node_names",
+                    "from_nodes",
+                    "to_nodes",
+                    "from_inputs",
+                    "to_outputs",
+                    "only_missing_outputs",
+                    "load_versions",
+                    "runtime_params",
+                )
                 if run_params.get(key)
             },
             "parameters": dict(self._context.config_loader["parameters"]),
@@ -136,7 +157,9 @@ class RunSummaryHooks:
                 {
                     "node": name,
                     "seconds": round(seconds, 2),
-                    "rows_written": {output: self._rows[output] for output in self._outputs[name] if output in self._rows},
+                    "rows_written": {
+                        output: self._rows[output] for output in self._outputs[name] if output in self._rows
+                    },
                 }
                 for name, seconds in self._node_seconds.items()
             ],
@@ -157,8 +180,7 @@ def _result(label: str, comparison: dict[str, Any]) -> str:
         found = "cannot be judged, for want of rows of both classes,"
     else:
         found = (
-            f"has AUC-PR {scores['auc_pr']:.3f} (chance {scores['prevalence']:.3f}) "
-            f"and AUC-ROC {scores['auc_roc']:.3f}"
+            f"has AUC-PR {scores['auc_pr']:.3f} (chance {scores['prevalence']:.3f}) and AUC-ROC {scores['auc_roc']:.3f}"
         )
     return (
         f"{label}: {comparison['champion']} won by cross-validation and {found} on {judged_on} "

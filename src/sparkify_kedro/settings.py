@@ -1,11 +1,16 @@
 """Project settings; what is not set here has Kedro's default."""
 
+import warnings
+
 from omegaconf.resolvers import oc
 
-from sparkify_kedro.hooks import RunSummaryHooks, SparkHooks
+from sparkify_kedro.hooks import ProgressHooks, RunSummaryHooks, SparkHooks
+
+# Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
+warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
 
 # Kedro calls the last first: Spark's hooks come first, so that the others find a configured session.
-HOOKS = (RunSummaryHooks(), SparkHooks())
+HOOKS = (RunSummaryHooks(), ProgressHooks(), SparkHooks())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -35,7 +35,9 @@ def configure_session(settings: Mapping[str, Any]) -> None:
     """
     _settings.clear()
     # YAML's true and false are Python's True and False, which Spark does not read.
-    _settings.update({key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in settings.items()})
+    _settings.update(
+        {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in settings.items()}
+    )
 
 
 def get_session() -> SparkSession:

@@ -97,7 +97,8 @@ class SparkDataFrameDataset(SparkDatasetV2):
             self._exists_function = self._is_complete
         self.rows_written: int | None = None
 
-    def load(self) -> DataFrame:
+    # Kedro makes load and save of these two, because the parent class has them under these names.
+    def _load(self) -> DataFrame:
         """The dataframe, lazily.
 
         Raises:
@@ -105,13 +106,15 @@ class SparkDataFrameDataset(SparkDatasetV2):
         """
         path = str(self._get_load_path())
         if self._version and not self._is_complete(path):
-            raise DatasetError(f"There is no complete version '{self.resolve_load_version()}' at {self._original_filepath}.")
+            raise DatasetError(
+                f"There is no complete version '{self.resolve_load_version()}' at {self._original_filepath}."
+            )
         if not self._version and not self._find(path):
             raise DatasetError(f"There is no file or folder at '{self._original_filepath}'.")
         get_session()
-        return super().load()
+        return super()._load()
 
-    def save(self, data: DataFrame | pd.DataFrame) -> None:
+    def _save(self, data: DataFrame | pd.DataFrame) -> None:
         """Write the dataframe; afterwards ``rows_written`` says how many rows Spark wrote.
 
         Raises:
@@ -120,7 +123,7 @@ class SparkDataFrameDataset(SparkDatasetV2):
         if isinstance(data, pd.DataFrame):
             data = get_session().createDataFrame(data)
         rows = Observation()
-        super().save(data.observe(rows, F.count(F.lit(1)).alias("rows")))
+        super()._save(data.observe(rows, F.count(F.lit(1)).alias("rows")))
         self.rows_written = rows.get["rows"]
 
     def _is_complete(self, path: str) -> bool:

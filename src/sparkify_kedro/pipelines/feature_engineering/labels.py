@@ -41,8 +41,8 @@ def next_bin_observed(last_ts: int, days: int) -> Column:
 
     The moment at which a bin ends belongs to the bin after it.
     """
-    end_of_next_bin = F.col("registration") + (F.col("time_bin") + 2) * F.lit(days * MILLISECONDS_PER_DAY)
-    return end_of_next_bin <= F.lit(last_ts)
+    bins_until_its_end = F.col("time_bin").cast("long") + 2
+    return F.col("registration") + bins_until_its_end * (days * MILLISECONDS_PER_DAY) <= last_ts
 
 
 def at_risk() -> Column:

@@ -15,9 +15,7 @@ from .ranking import ranking_scores
 from .search import KEYS, prepare, probability, search_grid
 
 
-def search_model(
-    train: DataFrame, training: Training, search: AlgorithmSearch
-) -> tuple[PipelineModel, dict[str, Any]]:
+def search_model(train: DataFrame, training: Training, search: AlgorithmSearch) -> tuple[PipelineModel, dict[str, Any]]:
     """Choose an algorithm's settings by cross-validation and fit it with them on all training rows.
 
     Args:
@@ -83,9 +81,7 @@ def evaluate(predictions: DataFrame, test_balanced: DataFrame) -> dict[str, Any]
     both = predictions.withColumn("set", F.lit("test")).unionByName(balanced.withColumn("set", F.lit("test_balanced")))
     scores = {row.set: row.asDict() for row in ranking_scores(both, ["set"]).collect()}
     nothing = {"rows": 0, "positives": 0, "prevalence": None, "auc_pr": None, "auc_roc": None}
-    return {
-        name: {key: scores.get(name, nothing)[key] for key in nothing} for name in ("test", "test_balanced")
-    }
+    return {name: {key: scores.get(name, nothing)[key] for key in nothing} for name in ("test", "test_balanced")}
 
 
 def compare_algorithms(comparison: Comparison, *searches_and_metrics: dict[str, Any]) -> dict[str, Any]:
@@ -96,7 +92,8 @@ def compare_algorithms(comparison: Comparison, *searches_and_metrics: dict[str, 
         searches_and_metrics: the search and the metrics of each algorithm, in turn.
 
     Returns:
-        The champion's name, the set it is judged on, and per algorithm its best settings, their cross-validated score and the test metrics.
+        The champion's name, the set it is judged on, and per algorithm its best settings, their cross-validated score
+        and the test metrics.
     """
     pairs = zip(searches_and_metrics[::2], searches_and_metrics[1::2], strict=True)
     algorithms = {
@@ -140,9 +137,9 @@ def _fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
     sizes = {row.fold: (row.rows, row.positives) for row in counts}
     one_sided = [fold for fold, (rows, positives) in sorted(sizes.items()) if positives in (0, rows)]
     if len(sizes) < 2 or one_sided:
-        described = ", ".join(f"fold {fold}: {p} of {n} rows are positive" for fold, (n, p) in sorted(sizes.items()))
+        found = ", ".join(f"fold {fold}: {p} of {n} rows are positive" for fold, (n, p) in sorted(sizes.items()))
         raise ValueError(
-            f"the training rows cannot be cross-validated, every fold needs rows of both classes ({described or 'no rows'}): "
-            "use a longer log, fewer folds (sampling.split.folds.number) or another seed"
+            f"cross-validation needs rows of both classes in every fold, and found {found or 'no rows'}: use a longer "
+            "log, fewer folds (sampling.split.folds.number) or another seed"
         )
     return sizes

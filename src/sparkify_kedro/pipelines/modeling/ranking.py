@@ -38,9 +38,7 @@ def ranking_scores(scored: DataFrame, by: list[str]) -> DataFrame:
     )
     precision = F.col("true_positives") / F.col("flagged")
     recall = F.try_divide(F.col("true_positives"), F.col("positives"))
-    false_positive_rate = F.try_divide(
-        F.col("flagged") - F.col("true_positives"), F.col("rows") - F.col("positives")
-    )
+    false_positive_rate = F.try_divide(F.col("flagged") - F.col("true_positives"), F.col("rows") - F.col("positives"))
     points = counted.withColumns({"precision": precision, "recall": recall, "fpr": false_positive_rate})
     steps = points.select(
         *by,

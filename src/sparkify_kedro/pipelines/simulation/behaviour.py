@@ -51,6 +51,20 @@ class Event(NamedTuple):
     song: Song | None
 
 
+class Habits(NamedTuple):
+    """A user's own pace, and where the user stands when first there.
+
+    ``first`` is in seconds since the epoch; ``event_gap`` and ``session_gap`` are mean seconds between two events and
+    between two sessions.
+    """
+
+    first: int
+    event_gap: float
+    session_gap: float
+    level: str
+    auth: str
+
+
 class Clock(NamedTuple):
     """The log's window in seconds since the epoch and the rhythm of sessions within it."""
 
@@ -77,11 +91,11 @@ class Clock(NamedTuple):
         phase = 2 * math.pi * (second % DAY - self.swing_offset) / DAY
         return int(second + self.swing_seconds * math.sin(phase))
 
-    def next_session(self, after: int, mean_gap: float, random: Random) -> int:
+    def next_session(self, after: int, habits: Habits, random: Random) -> int:
         """The second at which the session after a last event starts."""
         start = after
         while True:
-            drawn = self._swing(start + self.session_break + int(random.expovariate(1 / mean_gap)))
+            drawn = self._swing(start + self.session_break + int(random.expovariate(1 / habits.session_gap)))
             if drawn <= after:
                 continue
             start = drawn
@@ -92,10 +106,11 @@ class Clock(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """A population's transitions, with the states a session may open in."""
+    """A population's transitions, the states a session may open in, and the pages that take one second."""
 
     transitions: dict[State, Choice]
     openings: dict[tuple[str, str], Choice]
+    redirects: frozenset[str]
 
     @classmethod
     def of(cls, parameters: Simulation, population: str) -> Chain:
@@ -111,7 +126,9 @@ class Chain(NamedTuple):
         for state, row in rows.items():
             for reached in (state, *row):
                 if reached.page not in known:
-                    raise ValueError(f"simulation.transitions names the page '{reached.page}', which simulation.pages lacks")
+                    raise ValueError(
+                        f"simulation.transitions names the page '{reached.page}', which simulation.pages lacks"
+                    )
             if sum(row.values()) > 1 + 1e-9:
                 raise ValueError(f"simulation.transitions of '{population}' from {tuple(state)} sum to more than 1")
         openings = {
@@ -122,59 +139,49 @@ class Chain(NamedTuple):
         return cls(
             transitions={state: _choice(row) for state, row in rows.items()},
             openings={key: _choice(row, total=sum(row.values())) for key, row in openings.items()},
+            redirects=frozenset(name for name, page in known.items() if 300 <= page.status < 400),
         )
 
 
-def walk(
-    *, first: int, event_gap: float, session_gap: float, level: str, auth: str,
-    chain: Chain, clock: Clock, redirects: frozenset[str], random: Random,
-) -> Iterator[Event]:
+def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator[Event]:
     """Every event of one user, in order.
 
     Args:
-        first: second from which the user is there; the first session follows after a pause of the usual kind,
-            or at once for a guest, who has just arrived.
-        event_gap: mean seconds between two events.
-        session_gap: mean seconds between two sessions.
-        level: level at the start.
-        auth: login state at the start.
-        chain: the population's chain.
+        habits: the user's own pace, and where the user stands at first.
+        chain: the chain of the user's population.
         clock: the log's window.
-        redirects: pages that take one second.
         random: the user's own stream of random numbers.
 
     Yields:
         Events with non-decreasing seconds, all before the clock's end.
     """
-    second = first if auth == "Guest" else clock.next_session(first - clock.session_break, session_gap, random)
+    level, auth = habits.level, habits.auth
+    # A guest has just arrived; everybody else comes back after a pause of the usual kind.
+    is_new = auth == "Guest"
+    second = habits.first if is_new else clock.next_session(habits.first - clock.session_break, habits, random)
     session = 0
     while second < clock.end and auth != "Cancelled":
-        state: State | None = chain.openings[level, auth].draw(random)
+        state = chain.openings[level, auth].draw(random)
         item, song_end = 0, 0
         while state is not None and second < clock.end:
-            song = None
-            if state.page == "NextSong":
-                song = draw_song(random)
+            song = draw_song(random) if state.page == "NextSong" else None
+            if song:
                 song_end = second + int(song.length)
             yield Event(second, session, item, state, song)
             level, auth = state.level, state.auth
             state = chain.transitions[state].draw(random) if state in chain.transitions else None
-            if state is not None:
-                second = _next_second(second, state, song_end, event_gap, redirects, random)
-                item += 1
-        second = clock.next_session(second, session_gap, random)
+            item += 1
+            if state is None:
+                break
+            if state.page in chain.redirects:
+                second += 1
+            elif state.page == "NextSong" and song_end:
+                # A pause may outlast the song: the next one starts then.
+                second = max(second, song_end)
+            else:
+                second += int(random.expovariate(1 / habits.event_gap))
+        second = clock.next_session(second, habits, random)
         session += 1
-
-
-def _next_second(
-    second: int, state: State, song_end: int, event_gap: float, redirects: frozenset[str], random: Random
-) -> int:
-    if state.page in redirects:
-        return second + 1
-    if state.page == "NextSong" and song_end:
-        # A page read during a long pause may outlast the song: the next one starts then.
-        return max(second, song_end)
-    return second + int(random.expovariate(1 / event_gap))
 
 
 def _rows(table: TransitionTable) -> dict[State, dict[State, float]]:

@@ -12,7 +12,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .behaviour import Chain, Clock, Event, walk
+from .behaviour import Chain, Clock, Event, Habits, walk
 from .parameters import Simulation
 from .people import FIRST_NAMES, LAST_NAMES, LOCATIONS, USER_AGENTS
 
@@ -65,21 +65,18 @@ def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataF
     def live(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         clock = Clock.of(parameters)
         chains = {name: Chain.of(parameters, name) for name in parameters.populations}
-        redirects = frozenset(name for name, page in parameters.pages.items() if 300 <= page.status < 400)
         rows: list[dict[str, Any]] = []
         for batch in batches:
             for user in batch.to_dict("records"):
-                for event in walk(
+                habits = Habits(
                     first=user["first_seen"],
                     event_gap=user["event_gap_seconds"],
                     session_gap=user["session_gap_seconds"],
                     level=user["level"],
                     auth=user["auth"],
-                    chain=chains[user["population"]],
-                    clock=clock,
-                    redirects=redirects,
-                    random=Random(f"{parameters.seed} events {user['user_id']}"),
-                ):
+                )
+                random = Random(f"{parameters.seed} events {user['user_id']}")
+                for event in walk(habits, chains[user["population"]], clock, random):
                     rows.append(_line(event, user, parameters))
                 if len(rows) >= EVENTS_PER_BATCH:
                     yield pd.DataFrame(rows)

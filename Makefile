@@ -1,0 +1,35 @@
+# Each target does what it needs first. PYTHON is the interpreter that the environment is built from (3.11 or later).
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: env run test lint sample benchmark lock
+
+env: .venv/.complete
+
+.venv/.complete: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+run: env
+	$(BIN)/kedro run
+
+test: env lint
+	$(BIN)/python -m pytest
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=src $(BIN)/lint-imports
+
+# The bundled sample log again, byte for byte.
+sample: env
+	$(BIN)/kedro run --pipelines=simulation --params=simulation.files=1,simulated_events=data/01_raw/sample_events.json.gz
+
+benchmark: env
+	$(BIN)/python benchmarks/run_benchmarks.py
+
+# The pinned versions again, after a change of the dependencies in pyproject.toml (needs uv on the path).
+lock:
+	uv pip compile --universal --python-version 3.11 --extra test --extra notebook --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml --output-file requirements.lock

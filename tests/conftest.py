@@ -1,0 +1,52 @@
+"""One small Spark session for all tests, from the builder that runs use."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kedro.framework.startup import bootstrap_project
+from pyspark.sql import SparkSession
+
+from sparkify_kedro.spark_session import configure_session, get_session
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _bootstrapped() -> None:
+    """The project's source folder is known to this process and to Spark's workers, as in ``kedro run``."""
+    bootstrap_project(PROJECT)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The session of ``conf/base/spark.yml`` in what matters, with less of everything."""
+    configure_session(
+        {
+            "spark.app.name": "sparkify-churn-tests",
+            "spark.master": "local[2]",
+            "spark.driver.memory": "1g",
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.shuffle.partitions": 4,
+            "spark.ui.enabled": False,
+            "spark.ui.showConsoleProgress": False,
+            "spark.log.level": "ERROR",
+        }
+    )
+    session = get_session()
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project without data, to run in."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in ("conf", "src", "pyproject.toml", ".telemetry"):
+        source = PROJECT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    return folder
