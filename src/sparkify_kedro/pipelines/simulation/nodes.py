@@ -86,9 +86,12 @@ def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataF
 
     # Rows that agree in all of these agree in every column, so the order of the log is fully determined.
     order = [F.col(name) for name in ("ts", "userId", "sessionId", "itemInSession", "page", "auth", "level")]
+    start, end = Clock.of(parameters)[:2]
+    time_slice = F.floor((F.col("ts") / 1_000 - start) * parameters.files / (end - start)).cast("int")
     return (
         simulated_users.mapInPandas(live, EVENTS_SCHEMA)
-        .repartitionByRange(parameters.files, *order)
+        # By slices of time rather than by range: Spark would simulate everything twice, once to find the ranges.
+        .repartitionById(parameters.files, time_slice)
         .sortWithinPartitions(*order)
     )
 
