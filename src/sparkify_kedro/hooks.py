@@ -61,7 +61,8 @@ class RunSummaryHooks:
 
     def _begin(self) -> None:
         self._started = time.perf_counter()
-        self._read: dict[str, str | None] = {}
+        self._read: dict[str, str] = {}
+        self._files_read: dict[str, str] = {}
         self._written: dict[str, str | None] = {}
         self._rows: dict[str, int] = {}
         self._node_started: dict[str, float] = {}
@@ -86,10 +87,15 @@ class RunSummaryHooks:
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str) -> None:
-        """Note the version that was read."""
+        """Note the version that was read, or the file where there are no versions."""
         dataset = self._catalog[dataset_name]
-        if isinstance(dataset, AbstractVersionedDataset) and dataset_name not in self._written:
-            self._read[dataset_name] = dataset.resolve_load_version()
+        if not isinstance(dataset, AbstractVersionedDataset) or dataset_name in self._written:
+            return
+        version_read = dataset.resolve_load_version()
+        if version_read is None:
+            self._files_read[dataset_name] = str(dataset._filepath)
+        else:
+            self._read[dataset_name] = version_read
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -151,6 +157,7 @@ class RunSummaryHooks:
                 if run_params.get(key)
             },
             "parameters": dict(self._context.config_loader["parameters"]),
+            "files_read": self._files_read,
             "versions_read": dict(sorted(self._read.items())),
             "versions_written": dict(sorted(self._written.items())),
             "nodes": [

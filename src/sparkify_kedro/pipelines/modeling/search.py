@@ -118,7 +118,8 @@ def _fit_side_by_side(
     tasks: list[tuple[DataFrame, Settings]], search: AlgorithmSearch, training: Training
 ) -> list[Model]:
     """A model per task, in the tasks' order; the log tells how many are done."""
-    fit = inheritable_thread_target(_fit)
+    # The threads' jobs count as this thread's, with its job group and local properties.
+    fit = inheritable_thread_target(tasks[0][0].sparkSession)(_fit)
     last_report = time.monotonic()
     with ThreadPoolExecutor(training.parallel_fits) as pool:
         futures = [pool.submit(fit, rows, settings, search, training) for rows, settings in tasks]
