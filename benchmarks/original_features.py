@@ -36,7 +36,9 @@ def engineer(events: DataFrame) -> DataFrame:
     male = F.udf(lambda gender: int(gender == "M"), IntegerType())
     bins = bins.join(events.select("userId", male("gender").alias("is_male")).distinct(), "userId", "left")
     for level in ("paid", "free"):
-        had = events.where(F.col("level") == level).select(*KEYS).distinct().withColumn(f"{level}_in_time_bin", F.lit(1))
+        had = (
+            events.where(F.col("level") == level).select(*KEYS).distinct().withColumn(f"{level}_in_time_bin", F.lit(1))
+        )
         bins = bins.join(had, KEYS, "left")
     for name in flags:
         bins = bins.join(events.groupBy(*KEYS).agg(F.max(name).alias(f"{name}_in_time_bin")), KEYS, "left")
