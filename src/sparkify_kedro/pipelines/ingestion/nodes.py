@@ -16,6 +16,8 @@ EVENT = "event"
 LOGGED_OUT = "logged out"
 REJECTED = "rejected"
 
+MILLISECONDS_PER_DAY = 86_400_000
+
 _MALFORMED = "_malformed"
 
 
@@ -34,7 +36,7 @@ def parse_lines(raw_events: DataFrame, raw_events_schema: dict[str, Any], parame
     # Spark keeps a line it cannot read whole in this extra column, if the schema has it.
     schema = StructType.fromJson(raw_events_schema).add(_MALFORMED, StringType())
     parsed = F.from_json("value", schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _MALFORMED})
-    lines = raw_events.select(F.col("value").alias("line"), parsed.alias("raw"))
+    lines = raw_events.select(F.col("value").alias("line"), parsed.alias("raw"), is_one_value("value").alias("alone"))
 
     is_logged_out = F.trim("raw.userId") == ""
     reason = rejection_reason(parameters)
@@ -45,7 +47,7 @@ def parse_lines(raw_events: DataFrame, raw_events_schema: dict[str, Any], parame
         "outcome",
         "reason",
         F.when(rejected, F.col("line")).alias("line"),
-        F.col("userId").alias("user_id"),
+        F.trim("userId").alias("user_id"),
         F.col("sessionId").alias("session_id"),
         F.col("itemInSession").alias("item_in_session"),
         "ts",
@@ -67,15 +69,29 @@ def parse_lines(raw_events: DataFrame, raw_events_schema: dict[str, Any], parame
 def rejection_reason(parameters: Ingestion) -> Column:
     """The first reason why the line in ``raw`` is neither an event nor a logged-out row; null where there is none."""
     raw = {name: F.col(f"raw.{name}") for name in ("ts", "userId", "sessionId", "itemInSession", "page", "level")}
-    is_malformed = F.col("raw").isNull() | F.col(f"raw.{_MALFORMED}").isNotNull()
-    is_plausible = F.col("raw.ts").between(_milliseconds(parameters.earliest), _milliseconds(parameters.latest) - 1)
+    is_malformed = F.col("raw").isNull() | F.col(f"raw.{_MALFORMED}").isNotNull() | ~F.col("alone")
     is_logged_in = F.trim("raw.userId") != ""
     reason = F.when(is_malformed, "not a JSON object with the columns' types")
     for name, column in raw.items():
         reason = reason.when(column.isNull(), f"{name} is missing")
-    return reason.when(~is_plausible, "ts is implausible").when(
-        is_logged_in & F.col("raw.registration").isNull(), "registration is missing"
+    return (
+        reason.when(~is_plausible("raw.ts", parameters), "ts is implausible")
+        .when(is_logged_in & F.col("raw.registration").isNull(), "registration is missing")
+        .when(is_logged_in & ~is_plausible("raw.registration", parameters), "registration is implausible")
     )
+
+
+def is_plausible(moment: str, parameters: Ingestion) -> Column:
+    """Whether a moment (ms since the epoch) lies in the years in which there can be a log."""
+    return F.col(moment).between(_milliseconds(parameters.earliest), _milliseconds(parameters.latest) - 1)
+
+
+def is_one_value(line: str) -> Column:
+    """Whether a line holds one JSON value and nothing after it, which ``from_json`` does not look at."""
+    # Nearly every line ends with its only brace; the others are read a second time.
+    ends_with_first_brace = F.instr(line, "}") == F.length(line)
+    elements = F.json_array_length(F.concat(F.lit("["), F.col(line), F.lit("]")))
+    return ends_with_first_brace | (F.coalesce(elements, F.lit(0)) == 1)
 
 
 def select_events(parsed: DataFrame) -> DataFrame:
@@ -90,7 +106,8 @@ def select_events(parsed: DataFrame) -> DataFrame:
     keys = [*EVENT_KEYS, "event_date"]
     # Repeats agree in the keys; should they differ elsewhere, the least one stands for all, whatever their order.
     others = [name for name in events.struct.names if name not in keys]
-    event_date = F.to_date(F.timestamp_millis("ts"))
+    # From the number of the day, so that it is the day in UTC whatever the session's time zone.
+    event_date = F.date_from_unix_date(F.call_function("div", "ts", F.lit(MILLISECONDS_PER_DAY)).cast("int"))
     return (
         parsed.where(F.col("outcome") == EVENT)
         .withColumn("event_date", event_date)

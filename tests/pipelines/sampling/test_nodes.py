@@ -1,0 +1,301 @@
+"""Sampling: who is held out, what is thinned and how it is folded, on a few thousand rows."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from sparkify_kedro.pipelines.sampling import schemas
+from sparkify_kedro.pipelines.sampling.nodes import balance_test, sample_test, sample_train
+from sparkify_kedro.pipelines.sampling.parameters import LabelSampling, Split
+
+LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
+COLUMNS = f"user_id string, time_bin int, page_home bigint, {', '.join(f'{name} int' for name in LABELS)}, \
+at_risk boolean, next_bin_observed boolean"
+
+Key = tuple[str, int]
+
+
+class UserTimeBin(NamedTuple):
+    """A row of user_time_bins, in what matters here."""
+
+    user_id: str
+    time_bin: int
+    page_home: int
+    churned_in_time_bin: int
+    will_churn_in_next_bin: int
+    will_churn_soon: int
+    at_risk: bool
+    next_bin_observed: bool
+
+    @property
+    def key(self) -> Key:
+        """What identifies the row."""
+        return self.user_id, self.time_bin
+
+
+def population(users: Iterable[int], bins: int) -> list[UserTimeBin]:
+    """So many bins for each user; a tenth of them positive for a label, a fifth without a flag."""
+    chance = random.Random(7)
+
+    def row(user: int, time_bin: int) -> UserTimeBin:
+        labels = [int(chance.random() < 0.1) for _ in LABELS]
+        flags = [chance.random() < 0.8 for _ in range(2)]
+        return UserTimeBin(str(user), time_bin, chance.randrange(50), *labels, *flags)
+
+    return [row(user, time_bin) for user in users for time_bin in range(bins)]
+
+
+ROWS = population(range(1_500), 4)
+BY_KEY = {row.key: row for row in ROWS}
+
+
+def table_of(spark: SparkSession, rows: Iterable[UserTimeBin]) -> DataFrame:
+    """The rows as Spark's table."""
+    return spark.createDataFrame(list(rows), COLUMNS)
+
+
+def split_of(unit: str = "user", *, seed: int = 11, share: float = 0.2, folds: int = 3) -> Split:
+    """A split whose hold-out and folds are drawn by the same unit."""
+    return Split.model_validate(
+        {"seed": seed, "hold_out": {"share": share, "unit": unit}, "folds": {"number": folds, "unit": unit}}
+    )
+
+
+def sampling_of(
+    label: str = "churned_in_time_bin", *, keep: float = 0.25, requires: Iterable[str] = ()
+) -> LabelSampling:
+    """A label's sampling."""
+    return LabelSampling.model_validate({"label": label, "requires": list(requires), "keep_negatives": keep})
+
+
+class Samples(NamedTuple):
+    """The three samples of a label, in an order that does not depend on Spark."""
+
+    train: list[Row]
+    test: list[Row]
+    balanced: list[Row]
+
+
+def samples_of(table: DataFrame, split: Split, sampling: LabelSampling) -> Samples:
+    """The three samples that the nodes make of the table."""
+    test = sample_test(table, split, sampling)
+    tables = (sample_train(table, split, sampling), test, balance_test(test, split, sampling))
+    return Samples(*(sorted(sample.collect()) for sample in tables))
+
+
+def keys(rows: Iterable[Row]) -> list[Key]:
+    """What identifies each row."""
+    return [(row.user_id, row.time_bin) for row in rows]
+
+
+def users(rows: Iterable[Row]) -> set[str]:
+    """The users that have any of the rows."""
+    return {row.user_id for row in rows}
+
+
+def assert_share(drawn: int, of: int, share: float) -> None:
+    """So many drawn are within four standard deviations of the share, each drawn on its own."""
+    assert of > 200, "too few to say anything"
+    assert abs(drawn - of * share) <= 4 * math.sqrt(of * share * (1 - share))
+
+
+@pytest.fixture(scope="module")
+def table(spark: SparkSession) -> DataFrame:
+    """All rows."""
+    return table_of(spark, ROWS)
+
+
+@pytest.fixture(scope="module")
+def by_user(table: DataFrame) -> Samples:
+    """Samples with a split by user."""
+    return samples_of(table, split_of("user"), sampling_of())
+
+
+@pytest.fixture(scope="module")
+def by_row(table: DataFrame) -> Samples:
+    """Samples with a split by row."""
+    return samples_of(table, split_of("row"), sampling_of())
+
+
+@pytest.fixture(scope="module")
+def all_by_user(table: DataFrame) -> Samples:
+    """Samples with a split by user, no negatives left out."""
+    return samples_of(table, split_of("user"), sampling_of(keep=1.0))
+
+
+@pytest.fixture(params=["user", "row"])
+def samples(request: pytest.FixtureRequest) -> Samples:
+    """Samples with a split by user, then by row."""
+    return request.getfixturevalue(f"by_{request.param}")
+
+
+def test_no_user_is_on_both_sides(by_user: Samples) -> None:
+    assert users(by_user.train).isdisjoint(users(by_user.test))
+    assert users(by_user.test)
+    assert users(by_user.train)
+
+
+def test_all_rows_of_a_user_are_on_one_side(all_by_user: Samples) -> None:
+    """With no negatives left out, the two sides together are the table: nothing is lost, nothing comes twice."""
+    assert sorted(keys(all_by_user.train) + keys(all_by_user.test)) == sorted(BY_KEY)
+
+
+def test_no_user_is_in_two_folds(by_user: Samples) -> None:
+    folds = defaultdict(set)
+    for row in by_user.train:
+        folds[row.user_id].add(row.fold)
+    assert {len(seen) for seen in folds.values()} == {1}
+
+
+def test_folds_are_numbered_from_zero_and_of_like_size(all_by_user: Samples, by_row: Samples) -> None:
+    fold_of_user = {row.user_id: row.fold for row in all_by_user.train}
+    for folds in (list(fold_of_user.values()), [row.fold for row in by_row.train]):
+        assert set(folds) == {0, 1, 2}
+        for fold in range(3):
+            assert_share(folds.count(fold), len(folds), 1 / 3)
+
+
+def test_share_of_users_is_held_out(all_by_user: Samples) -> None:
+    assert_share(len(users(all_by_user.test)), 1_500, 0.2)
+
+
+def test_share_of_rows_is_held_out_by_row(by_row: Samples) -> None:
+    """The original's way: a user's rows go to either side, and to any fold."""
+    assert_share(len(by_row.test), len(ROWS), 0.2)
+    assert users(by_row.train) & users(by_row.test)
+    folds = defaultdict(set)
+    for row in by_row.train:
+        folds[row.user_id].add(row.fold)
+    assert max(len(seen) for seen in folds.values()) > 1
+    assert set(keys(by_row.train)).isdisjoint(keys(by_row.test))
+
+
+def test_share_of_negatives_is_kept_in_training(by_user: Samples, all_by_user: Samples, by_row: Samples) -> None:
+    negatives = sum(row.label == 0 for row in all_by_user.train)
+    assert_share(sum(row.label == 0 for row in by_user.train), negatives, 0.25)
+    held_out = set(keys(by_row.test))
+    negatives = sum(row.key not in held_out and row.churned_in_time_bin == 0 for row in ROWS)
+    assert_share(sum(row.label == 0 for row in by_row.train), negatives, 0.25)
+
+
+def test_negatives_are_thinned_alike_in_every_fold(by_user: Samples, all_by_user: Samples) -> None:
+    """Whether a row is kept has nothing to do with its fold."""
+    for fold in range(3):
+        kept, there = (
+            sum(row.label == 0 and row.fold == fold for row in sample.train) for sample in (by_user, all_by_user)
+        )
+        assert_share(kept, there, 0.25)
+
+
+def test_positives_are_all_kept(samples: Samples) -> None:
+    positives = {row.key for row in ROWS if row.churned_in_time_bin == 1}
+    held_out = {key for key in keys(samples.test) if key in positives}
+    in_training = {key for key in keys(samples.train) if key in positives}
+    assert held_out | in_training == positives
+    assert held_out
+    assert in_training
+
+
+def test_test_keeps_its_natural_prevalence(by_user: Samples) -> None:
+    """Every row of a held-out user is there, whatever its label."""
+    held_out = users(by_user.test)
+    assert keys(by_user.test) == sorted(row.key for row in ROWS if row.user_id in held_out)
+
+
+def test_balanced_test_is_part_of_test_with_all_positives(samples: Samples) -> None:
+    assert set(samples.balanced) <= set(samples.test)
+    assert [row for row in samples.balanced if row.label == 1] == [row for row in samples.test if row.label == 1]
+    kept, there = (sum(row.label == 0 for row in rows) for rows in (samples.balanced, samples.test))
+    assert_share(kept, there, 0.25)
+
+
+def test_keys_do_not_repeat(samples: Samples) -> None:
+    for rows in samples:
+        assert len(set(keys(rows))) == len(rows)
+
+
+def test_rows_are_those_of_the_table_with_label_and_fold(samples: Samples) -> None:
+    names = list(UserTimeBin._fields)
+    for rows, added in zip(samples, (["label", "fold"], ["label"], ["label"]), strict=True):
+        assert rows[0].asDict().keys() == {*names, *added}
+        for row in rows:
+            assert tuple(row[name] for name in names) == BY_KEY[row.user_id, row.time_bin]
+            assert row.label == row.churned_in_time_bin
+
+
+def test_tables_have_the_declared_columns(table: DataFrame) -> None:
+    train, test = (sample(table, split_of(), sampling_of()) for sample in (sample_train, sample_test))
+    for schema, sample in (
+        (schemas.train_rows, train),
+        (schemas.test_rows, test),
+        (schemas.test_rows, balance_test(test, split_of(), sampling_of())),
+    ):
+        assert schema.validate(sample) is sample
+        declared = {(field.name, field.dataType) for field in schema.struct.fields}
+        assert declared <= {(field.name, field.dataType) for field in sample.schema.fields}
+
+
+def test_partitions_and_order_do_not_matter(spark: SparkSession, by_user: Samples, by_row: Samples) -> None:
+    shuffled = table_of(spark, random.Random(3).sample(ROWS, len(ROWS)))
+    for unit, expected in (("user", by_user), ("row", by_row)):
+        for other in (shuffled.repartition(7), shuffled.coalesce(1)):
+            assert samples_of(other, split_of(unit), sampling_of()) == expected
+
+
+def test_another_seed_gives_another_sample(table: DataFrame, by_user: Samples) -> None:
+    """Two seeds have as many held-out users and kept negatives in common as chance has it."""
+    other = samples_of(table, split_of(seed=12), sampling_of())
+    assert_share(len(users(by_user.test)), 1_500, 0.2)
+    assert_share(len(users(other.test)), 1_500, 0.2)
+    assert_share(len(users(other.test) & users(by_user.test)), 1_500, 0.04)
+    negatives = sum(row.churned_in_time_bin == 0 for row in ROWS)
+    one, two = (
+        {key for key in keys(rows) if not BY_KEY[key].churned_in_time_bin} for rows in (by_user.train, other.train)
+    )
+    assert_share(len(one & two), negatives, (0.8 * 0.25) ** 2)
+
+
+@pytest.mark.parametrize("unit", ["user", "row"])
+def test_growing_log_moves_nobody(spark: SparkSession, request: pytest.FixtureRequest, unit: str) -> None:
+    """Rows of other users, and later rows of the same ones, change neither side nor fold nor what is kept."""
+    grown: Samples = request.getfixturevalue(f"by_{unit}")
+    there_before = {row.key for row in ROWS if int(row.user_id) % 3 == 0 and row.time_bin < 3}
+    before = samples_of(table_of(spark, [BY_KEY[key] for key in there_before]), split_of(unit), sampling_of())
+    for rows_before, rows_grown in zip(before, grown, strict=True):
+        assert rows_before == [row for row in rows_grown if (row.user_id, row.time_bin) in there_before]
+        assert rows_before
+
+
+def test_user_is_held_out_for_every_label_or_for_none(table: DataFrame, all_by_user: Samples) -> None:
+    for label in LABELS[1:]:
+        test = sample_test(table, split_of(), sampling_of(label)).collect()
+        assert sorted(keys(test)) == keys(all_by_user.test)
+        assert all(row.label == row[label] for row in test)
+
+
+@pytest.mark.parametrize(
+    "requires",
+    [["at_risk"], ["next_bin_observed"], ["at_risk", "next_bin_observed"], ["next_bin_observed", "at_risk"]],
+    ids=", ".join,
+)
+def test_rows_without_a_required_flag_are_left_out(table: DataFrame, requires: list[str]) -> None:
+    """From all three samples, and no other row is."""
+    samples = samples_of(table, split_of(), sampling_of("will_churn_soon", keep=1.0, requires=requires))
+    expected = sorted(row.key for row in ROWS if all(getattr(row, flag) for flag in requires))
+    assert sorted(keys(samples.train) + keys(samples.test)) == expected
+    assert samples.balanced == samples.test
+
+
+@pytest.mark.parametrize("sample", [sample_train, sample_test])
+def test_unknown_label_is_one_clear_sentence(table: DataFrame, sample: Any) -> None:
+    with pytest.raises(ValueError, match="'will_return'") as caught:
+        sample(table, split_of(), sampling_of("will_return"))
+    assert "\n" not in str(caught.value)
+    assert "user_time_bins" in str(caught.value)
