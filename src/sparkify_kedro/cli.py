@@ -40,11 +40,10 @@ def _sentence(error: Exception) -> str:
     return words or type(error).__name__
 
 
-@click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
+# Kedro's entry points, and the packaged command, find the command under this name.
+run = OneSentenceCommand(name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
+
+
+@click.group(context_settings=CONTEXT_SETTINGS, name=__file__, commands={"run": run})
 def cli() -> None:
     """Command line tools of the project."""
-
-
-cli.add_command(
-    OneSentenceCommand(name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
-)

@@ -87,7 +87,10 @@ def check_java() -> None:
     if java is None or shutil.which(java) is None:
         where = f"in JAVA_HOME ({home})" if home else "on the PATH"
         raise SparkStartError(f"Spark needs Java, and there is none {where}: {advice}")
-    banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    try:
+        banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise SparkStartError(f"Spark needs Java, and {java} is not a program ({error}): {advice}") from error
     found = re.search(r'version "(?:1\.)?(\d+)', banner.stderr + banner.stdout)
     if found is None:
         raise SparkStartError(f"'{java} -version' does not say which Java it is: {advice}")

@@ -10,7 +10,7 @@ from pyspark.sql.types import StructType
 
 @dataclass(frozen=True)
 class TableSchema:
-    """The columns of a table, in order, and the columns that identify a row.
+    """The columns of a table and the columns that identify a row.
 
     Used as a catalog entry's ``validator:``. The check reads names and types from the query plan, so it costs no pass
     over the data; that keys do not repeat is by construction (each table is grouped or selected by its keys) and is

@@ -46,7 +46,11 @@ class AtomicJSONDataset(JSONDataset):
         """
         path = PurePosixPath(get_filepath_str(self._get_save_path(), self._protocol))
         draft = str(path.with_name(f".{path.name}.{uuid4().hex}.writing"))
-        with self._fs.open(draft, **self._fs_open_args_save) as file:
-            json.dump(data, file, **self._save_args)
-        self._fs.mv(draft, str(path))
+        try:
+            with self._fs.open(draft, **self._fs_open_args_save) as file:
+                json.dump(data, file, **self._save_args)
+            self._fs.mv(draft, str(path))
+        except BaseException:
+            self._fs.rm(draft)
+            raise
         self._invalidate_cache()

@@ -80,20 +80,35 @@ class JSONLinesDataset(AbstractDataset[DataFrame, DataFrame]):
         """Write the log; afterwards ``rows_written`` says how many lines Spark wrote.
 
         Raises:
-            DatasetError: where one file is asked for and the dataframe has several partitions.
+            DatasetError: where one file is asked for and the dataframe has several partitions, or a folder holds
+                anything but the parts of a log.
         """
+        self._refuse_to_replace_what_is_no_log()
         get_session()
         rows = Observation()
-        # A name that Hadoop and Spark take for hidden, so that a glob over the folder does not read it.
-        draft = str(self._path.with_name(f".{self._path.name}.{uuid4().hex}.writing"))
+        # Spark takes the inner name for hidden, so a glob over the logs beside it does not read a draft.
+        folder = str(self._path.with_name(f".{self._path.name}.{uuid4().hex}.writing"))
+        draft = f"{folder}/_log"
         observed = data.observe(rows, F.count(F.lit(1)).alias("rows"))
         try:
             observed.write.json(to_spark_path(self._protocol, draft), compression=self._codec or "gzip")
             self._move_into_place(draft)
         finally:
-            if self._fs.exists(draft):
-                self._fs.rm(draft, recursive=True)
+            if self._fs.exists(folder):
+                self._fs.rm(folder, recursive=True)
         self.rows_written = rows.get["rows"]
+
+    def _refuse_to_replace_what_is_no_log(self) -> None:
+        path = str(self._path)
+        if not self._fs.isdir(path):
+            return
+        names = sorted(PurePosixPath(found).name for found in self._fs.ls(path, detail=False))
+        others = [name for name in names if not name.startswith(("part-", ".part-", "_SUCCESS", "._SUCCESS"))]
+        if self._codec or others:
+            raise DatasetError(
+                f"{path} is a folder that holds more than the parts of a log ({', '.join(others[:3] or names[:3])}), "
+                "and would be replaced: name another place."
+            )
 
     def _move_into_place(self, draft: str) -> None:
         complete = draft

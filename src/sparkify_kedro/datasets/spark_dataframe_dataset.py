@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from kedro.io.core import DatasetError, Version
+from kedro_datasets._utils.databricks_utils import to_spark_path
 from kedro_datasets.spark import SparkDatasetV2
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
@@ -122,9 +123,13 @@ class SparkDataFrameDataset(SparkDatasetV2):
         """
         if isinstance(data, pd.DataFrame):
             data = get_session().createDataFrame(data)
+        path = str(self._get_save_path())
         rows = Observation()
         super()._save(data.observe(rows, F.count(F.lit(1)).alias("rows")))
         self.rows_written = rows.get["rows"]
+        if self.rows_written == 0 and "partitionBy" in self._save_args:
+            # Spark writes no file at all for a partitioned table without rows; an empty part keeps its columns.
+            data.limit(0).write.mode("append").format(self._file_format).save(to_spark_path(self._protocol, path))
 
     def _is_complete(self, path: str) -> bool:
         return self._there(f"{path}/{SUCCESS_MARKER}")

@@ -1,0 +1,176 @@
+"""The real command line: what needs no Spark starts none, and a failed run ends with one sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[1]
+PACKAGE = PROJECT / "src" / "sparkify_kedro"
+
+ADVICE = "install a JDK or JRE 17 or later"
+
+
+def run_module(folder: Path, *words: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
+    """``python -m`` in a folder, in a plain environment with ``changes``; None takes a variable away."""
+    surprises = ("KEDRO_", "SPARK", "PYSPARK_", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(surprises)}
+    environment |= {"DO_NOT_TRACK": "1"} | {name: value for name, value in changes.items() if value is not None}
+    for name in (name for name, value in changes.items() if value is None):
+        environment.pop(name, None)
+    return subprocess.run(
+        [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def sentence(failed: subprocess.CompletedProcess[str]) -> str:
+    """The one sentence with which a run failed, and nothing that looks like a stack."""
+    assert failed.returncode != 0
+    assert "Traceback" not in failed.stdout + failed.stderr
+    *before, last = failed.stderr.rstrip().splitlines()
+    assert last.startswith("Error: ")
+    assert not [line for line in before if line.startswith("Error: ")]
+    return last.removeprefix("Error: ")
+
+
+@pytest.fixture
+def java_that_fails(tmp_path: Path) -> Path:
+    """A folder for the PATH with a ``java`` that fails and leaves the file ``was_called``."""
+    folder = tmp_path / "java_that_fails"
+    folder.mkdir()
+    java = folder / "java"
+    java.write_text(f"#!/bin/sh\n: > '{folder}/was_called'\nexit 1\n")
+    java.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("registry", "list"), ["- ingestion", "- simulation", "- __default__"]),
+        (("catalog", "describe-datasets"), ["user_time_bins", "will_churn_soon.random_forest.model"]),
+        (("catalog", "list-patterns"), ["'{label}.{algorithm}.model'", "'{label}.train'"]),
+        (("catalog", "resolve-patterns"), ["will_churn_soon.champion:", "/data/06_models/will_churn_soon/champion"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_commands_that_need_no_spark_start_none(
+    project: Path, java_that_fails: Path, words: tuple[str, ...], expected: list[str]
+) -> None:
+    """They work where the only Java fails, and do not even call it."""
+    done = run_module(
+        project, "kedro", *words, PATH=f"{java_that_fails}{os.pathsep}{os.environ['PATH']}", JAVA_HOME=None
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert [text for text in expected if text not in done.stdout] == []
+    assert not (java_that_fails / "was_called").exists()
+
+
+def test_no_dataset_is_left_to_kedros_default(project: Path) -> None:
+    """``describe-datasets`` lists under ``defaults`` what would silently lie in memory."""
+    done = run_module(project, "kedro", "catalog", "describe-datasets")
+
+    described = yaml.safe_load(done.stdout[done.stdout.index("__default__:") :])
+    assert {name: parts["defaults"] for name, parts in described.items()} == {name: {} for name in described}
+
+
+def test_a_java_that_fails_is_called_by_a_run(project: Path, java_that_fails: Path) -> None:
+    """So that the test above can fail; and the run says what to install, before it reads or writes anything."""
+    failed = run_module(
+        project, "kedro", "run", PATH=f"{java_that_fails}{os.pathsep}{os.environ['PATH']}", JAVA_HOME=None
+    )
+
+    assert (java_that_fails / "was_called").exists()
+    assert ADVICE in sentence(failed)
+    assert not (project / "data").exists()
+
+
+def test_a_run_without_java_says_what_to_install(project: Path, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+
+    assert ADVICE in sentence(run_module(project, "kedro", "run", PATH=str(nothing), JAVA_HOME=None))
+
+
+def test_a_parameter_out_of_bounds_is_named_before_spark_starts(project: Path, java_that_fails: Path) -> None:
+    path = f"{java_that_fails}{os.pathsep}{os.environ['PATH']}"
+    words = ("kedro", "run", "--params=feature_engineering.time_bin_days=0")
+
+    told = sentence(run_module(project, *words, PATH=path, JAVA_HOME=None))
+
+    assert "time_bin_days should be greater than or equal to 1 (it is 0)" in told
+    assert not (java_that_fails / "was_called").exists()
+
+
+def test_the_whole_stack_is_told_to_whoever_asks(project: Path) -> None:
+    """So that the absence of a stack in the other tests means something."""
+    words = ("kedro", "run", "--params=feature_engineering.time_bin_days=0")
+
+    failed = run_module(project, *words, SPARKIFY_TRACEBACK="1")
+
+    assert failed.returncode != 0
+    assert "Traceback" in failed.stdout + failed.stderr
+
+
+def test_a_log_that_is_not_there_is_named(project: Path) -> None:
+    failed = run_module(project, "kedro", "run", "--params=raw_events=nowhere.json")
+
+    assert "nowhere.json" in sentence(failed)
+    assert not (project / "data" / "02_intermediate").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ("--pipelines=banana", "banana"),
+        ("--nodes=peel_banana", "peel_banana"),
+        ("--params=sampling.split.banana=1", "banana"),
+    ],
+)
+def test_what_a_run_does_not_know_is_named(project: Path, option: str, named: str) -> None:
+    """A pipeline, a node, and a parameter of a block, which knows its keys."""
+    failed = run_module(project, "kedro", "run", option)
+    assert named in sentence(failed)
+
+
+@pytest.fixture
+def packaged(project: Path, tmp_path: Path) -> Path:
+    """A folder with what ``kedro package`` makes, unpacked: ``site`` and ``conf``.
+
+    The build happens in an environment of its own, into which pip installs setuptools from its index.
+    """
+    for name in ("README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, project / name)
+    (project / "conf" / "local" / "credentials.yml").write_text("bucket: {secret: hidden}\n")
+    done = run_module(project, "kedro", "package")
+    told = done.stdout + done.stderr
+    if "No matching distribution found for setuptools" in told:
+        pytest.skip("kedro package builds in isolation, and pip finds no setuptools here (no package index)")
+    assert done.returncode == 0, told
+
+    (wheel,) = (project / "dist").glob("*.whl")
+    shutil.unpack_archive(wheel, tmp_path / "packaged" / "site", "zip")
+    shutil.unpack_archive(project / "dist" / "conf-sparkify_kedro.tar.gz", tmp_path / "packaged", filter="data")
+    return tmp_path / "packaged"
+
+
+def test_the_package_holds_the_code_and_the_configuration_and_runs(packaged: Path) -> None:
+    """Every module, no user's secrets; and its command fails with one sentence, as ``kedro run`` does."""
+    modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
+    site = packaged / "site" / "sparkify_kedro"
+    assert {path.relative_to(site) for path in site.rglob("*.py")} == modules
+
+    ours = {path.relative_to(PROJECT) for path in (PROJECT / "conf" / "base").rglob("*") if path.is_file()}
+    assert {path.relative_to(packaged) for path in (packaged / "conf" / "base").rglob("*") if path.is_file()} == ours
+    assert not (packaged / "conf" / "local" / "credentials.yml").exists()
+
+    wrong = "--params=feature_engineering.time_bin_days=0"
+    failed = run_module(packaged, "sparkify_kedro", wrong, PYTHONPATH=str(packaged / "site"))
+    assert "time_bin_days" in sentence(failed)

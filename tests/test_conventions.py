@@ -1,0 +1,483 @@
+"""The project's conventions. Each is a small rule that returns what breaks it, and is shown a case that does."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import re
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kedro.config import MissingConfigException
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+from kedro.io import CatalogConfigResolver, DataCatalog
+from kedro.io.core import AbstractDataset, DatasetError, is_parameter
+from kedro.pipeline import Node, Pipeline
+from omegaconf.errors import InterpolationResolutionError
+from pyspark.sql import SparkSession
+
+from sparkify_kedro import datasets
+from sparkify_kedro.pipeline_registry import register_pipelines
+from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
+from sparkify_kedro.pipelines.modeling.algorithms import ALGORITHMS
+from sparkify_kedro.tables import TableSchema
+
+PROJECT = Path(__file__).parents[1]
+PACKAGE = PROJECT / "src" / "sparkify_kedro"
+CONF = PROJECT / "conf"
+ENVIRONMENTS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir())
+OVERRIDES = sorted(set(ENVIRONMENTS) - {"base", "local"})  # local is a user's own
+KINDS = ("catalog", "globals", "parameters", "spark")
+
+PIPELINES = register_pipelines()
+NAMED_PIPELINES = {name: pipeline for name, pipeline in PIPELINES.items() if name != "__default__"}
+EVERYTHING = sum(PIPELINES.values(), Pipeline([]))
+
+WRITTEN_BY_HOOKS = {"run_summary"}
+SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
+UNVERSIONED_SPARK = {"raw_events"}  # a user's file
+LAYERS = (
+    "raw",
+    "intermediate",
+    "primary",
+    "feature",
+    "model_input",
+    "models",
+    "model_output",
+    "reporting",
+)
+
+Config = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The addresses that conf/cluster takes from the environment."""
+    monkeypatch.setenv("SPARK_MASTER", "spark://cluster:7077")
+    monkeypatch.setenv("SPARKIFY_STORAGE", "/mnt/cluster/sparkify")
+
+
+def context(env: str) -> KedroContext:
+    with KedroSession.create(project_path=PROJECT, env=env) as session:
+        return session.load_context()
+
+
+@pytest.fixture(scope="module")
+def catalog() -> DataCatalog:
+    return context("base").catalog
+
+
+@pytest.fixture(scope="module")
+def entries() -> Config:
+    """The catalog's entries and factories by name, as configured."""
+    return dict(context("base").config_loader["catalog"])
+
+
+@pytest.fixture(scope="module")
+def resolver(entries: Config) -> CatalogConfigResolver:
+    return CatalogConfigResolver(entries)
+
+
+def data(names: Iterable[str]) -> set[str]:
+    """The names that are data, not parameters."""
+    return {name for name in names if not is_parameter(name)}
+
+
+def a_pipeline(inputs: Any, outputs: Any, **options: Any) -> Pipeline:
+    """A pipeline of one node, to break rules with."""
+    return Pipeline([Node(func=lambda *values: values, inputs=inputs, outputs=outputs, **options)])
+
+
+# Configuration
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_the_configuration_loads_in_every_environment(env: str) -> None:
+    """With all its parts, the typed parameters and the catalog."""
+    loaded = context(env)
+    for kind in KINDS:
+        assert loaded.config_loader[kind], kind
+    assert set(NAMED_PIPELINES) == set(loaded.params)
+    assert len(loaded.catalog) > 0
+
+
+def test_the_cluster_gets_its_addresses_from_the_environment() -> None:
+    loader = context("cluster").config_loader
+    assert loader["spark"]["spark.master"] == "spark://cluster:7077"
+    assert loader["catalog"]["events"]["filepath"] == "/mnt/cluster/sparkify/02_intermediate/events"
+    assert loader["spark"]["spark.app.name"] == context("base").config_loader["spark"]["spark.app.name"]
+
+
+@pytest.mark.parametrize("variable", ["SPARK_MASTER", "SPARKIFY_STORAGE"])
+def test_a_cluster_without_an_address_is_told(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Naming the variable; this is also the check's own proof that a broken environment does not load."""
+    monkeypatch.delenv(variable)
+    with pytest.raises(InterpolationResolutionError, match=variable):
+        _ = context("cluster").catalog
+
+
+def raw_config(env: str, kind: str) -> Config:
+    """What an environment's own files say, before interpolation."""
+    parts = [yaml.safe_load(file.read_text()) or {} for file in sorted((CONF / env).rglob(f"{kind}*.yml"))]
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def repeats(base: Any, override: Any, at: str = "") -> list[str]:
+    """The keys whose value in the environment is what base says already."""
+    if isinstance(base, Mapping) and isinstance(override, Mapping) and override:
+        return [found for key in override for found in repeats(base.get(key), override[key], f"{at}.{key}".lstrip("."))]
+    return [at] if base == override else []
+
+
+@pytest.mark.parametrize("env", OVERRIDES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_environment_holds_only_what_differs_from_base(env: str, kind: str) -> None:
+    assert repeats(raw_config("base", kind), raw_config(env, kind)) == []
+
+
+def test_what_an_environment_repeats_is_found() -> None:
+    base = {"seed": 1, "sampling": {"split": {"share": 0.2, "unit": "user"}, "requires": ["at_risk"]}}
+    override = {"seed": 1, "sampling": {"split": {"share": 0.2, "unit": "row"}, "requires": []}}
+    assert repeats(base, override) == ["seed", "sampling.split.share"]
+
+
+@pytest.mark.parametrize("env", OVERRIDES)
+def test_an_environment_overrides_something(env: str) -> None:
+    """A folder whose files Kedro does not read would pass every other test."""
+    assert any(raw_config(env, kind) for kind in KINDS)
+
+
+# Catalog
+
+
+def unresolved(names: Iterable[str], resolver: CatalogConfigResolver) -> set[str]:
+    """The datasets that no entry and no factory of the same depth describes: they would lie in memory, unnoticed."""
+
+    def is_described(name: str) -> bool:
+        pattern = resolver.match_dataset_pattern(name)
+        return name in resolver.config or (pattern is not None and pattern.count(".") == name.count("."))
+
+    return {name for name in data(names) if not is_described(name)}
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_every_dataset_is_in_the_catalog(name: str, resolver: CatalogConfigResolver) -> None:
+    assert unresolved(PIPELINES[name].datasets(), resolver) == set()
+
+
+def test_a_dataset_that_is_not_in_the_catalog_is_found(resolver: CatalogConfigResolver) -> None:
+    strange = a_pipeline(["events", "params:sampling"], ["banana_table", "will_churn_soon.train", "a.b.train"])
+    assert unresolved(strange.datasets(), resolver) == {"banana_table", "a.b.train"}
+
+
+def unused(entries: Config, names: Iterable[str]) -> set[str]:
+    """The entries that no pipeline uses, and the factories that make no dataset."""
+    resolver = CatalogConfigResolver(entries)
+    used = data(names)
+    making = {resolver.match_dataset_pattern(name) for name in used if name not in resolver.config}
+    return set(entries) - used - making
+
+
+def test_every_catalog_entry_is_used(entries: Config) -> None:
+    assert unused(entries, EVERYTHING.datasets()) == WRITTEN_BY_HOOKS
+
+
+def test_a_catalog_entry_that_is_not_used_is_found() -> None:
+    entry = {"type": "MemoryDataset"}
+    listed = {name: entry for name in ("events", "banana_table", "{label}.train", "{label}.banana")}
+    assert unused(listed, ["events", "will_churn_soon.train"]) == {"banana_table", "{label}.banana"}
+
+
+def breaks_layer_rule(entry: Config) -> bool:
+    """Whether the entry lacks its kedro-viz layer, or lies in another layer's folder."""
+    layer = entry.get("metadata", {}).get("kedro-viz", {}).get("layer")
+    folder = re.search(r"/\d\d_([a-z_]+)/", entry["filepath"])
+    return layer not in LAYERS or (folder is not None and folder[1] != layer)
+
+
+def breaks_version_rule(name: str, entry: Config) -> bool:
+    """Whether a Spark dataframe or model is not versioned, though it is no user's file."""
+    is_spark = entry["type"].endswith(SPARK_TYPES)
+    return is_spark and name not in UNVERSIONED_SPARK and entry.get("versioned") is not True
+
+
+def test_every_catalog_entry_has_its_layer(entries: Config) -> None:
+    assert [name for name, entry in entries.items() if breaks_layer_rule(entry)] == []
+
+
+def test_every_dataframe_and_model_is_versioned(entries: Config) -> None:
+    assert [name for name, entry in entries.items() if breaks_version_rule(name, entry)] == []
+
+
+def test_entries_without_layer_or_versions_are_found() -> None:
+    good = {
+        "type": "sparkify_kedro.datasets.SparkMLDataset",
+        "filepath": "data/06_models/m",
+        "versioned": True,
+        "metadata": {"kedro-viz": {"layer": "models"}},
+    }
+    assert not breaks_layer_rule(good)
+    assert breaks_layer_rule({**good, "metadata": {}})
+    assert breaks_layer_rule({**good, "metadata": {"kedro-viz": {"layer": "bananas"}}})
+    assert breaks_layer_rule({**good, "metadata": {"kedro-viz": {"layer": "feature"}}})
+    assert not breaks_version_rule("m", good)
+    assert breaks_version_rule("m", {**good, "versioned": False})
+    assert breaks_version_rule("m", {key: value for key, value in good.items() if key != "versioned"})
+    assert not breaks_version_rule("raw_events", {**good, "versioned": False})
+
+
+def wrong_keys(schema: TableSchema) -> list[str]:
+    """The keys of a table that are none of its columns."""
+    return [key for key in schema.keys if key not in schema.struct.names]
+
+
+def test_every_validator_is_a_table_whose_keys_are_its_columns(spark: SparkSession, entries: Config) -> None:
+    validators = {entry["validator"] for entry in entries.values() if "validator" in entry}
+    assert validators
+    for validator in validators:
+        module, _, name = validator.rpartition(".")
+        schema = getattr(importlib.import_module(module), name)
+        assert isinstance(schema, TableSchema)
+        assert wrong_keys(schema) == []
+
+
+def test_keys_that_are_no_columns_are_found(spark: SparkSession) -> None:
+    assert wrong_keys(TableSchema(name="t", columns="user_id string", keys=("user_id", "banana"))) == ["banana"]
+
+
+def documented_entries(dataset: type[AbstractDataset]) -> Config:
+    """The catalog entries that a dataset's docstring shows."""
+    blocks = re.findall(r"```yaml\n(.*?)```", inspect.getdoc(dataset) or "", re.DOTALL)
+    return {name: entry for block in blocks for name, entry in yaml.safe_load(textwrap.dedent(block)).items()}
+
+
+@pytest.mark.parametrize("dataset", [getattr(datasets, name) for name in datasets.__all__])
+def test_the_entries_in_a_datasets_docstring_are_entries_of_that_dataset(dataset: type[AbstractDataset]) -> None:
+    """A bucket stands for any place, and needs a package more; a folder does not."""
+    shown = documented_entries(dataset)
+    assert shown
+    for name, entry in shown.items():
+        local = {**entry, "filepath": entry["filepath"].replace("s3a://bucket", "data")}
+        assert type(AbstractDataset.from_config(name, local)) is dataset
+
+
+def test_an_entry_with_an_unknown_option_is_found() -> None:
+    entry = {"type": datasets.SparkMLDataset, "filepath": "data/m", "file_format": "parquet"}
+    with pytest.raises(DatasetError, match="file_format"):
+        AbstractDataset.from_config("m", entry)
+
+
+# Parameters
+
+
+def unused_parameters(parameters: Config, used: set[str], at: str = "") -> list[str]:
+    """The keys that reach no node: neither they, nor a block around them, nor all that is in them."""
+    found = []
+    for key, value in parameters.items():
+        path = f"{at}.{key}".lstrip(".")
+        if path in used:
+            continue
+        within = [name for name in used if name.startswith(f"{path}.")]
+        found += unused_parameters(value, used, path) if within and isinstance(value, Mapping) else [path]
+    return found
+
+
+def used_parameters(pipelines: Iterable[Pipeline]) -> set[str]:
+    return {
+        name.removeprefix("params:")
+        for pipeline in pipelines
+        for name in pipeline.inputs()
+        if name.startswith("params:")
+    }
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_every_parameter_reaches_a_node(env: str) -> None:
+    parameters = dict(context(env).config_loader["parameters"])
+    assert unused_parameters(parameters, used_parameters(PIPELINES.values())) == []
+
+
+def test_a_parameter_that_reaches_no_node_is_found() -> None:
+    used = used_parameters([a_pipeline(["params:sampling.labels.soon", "params:ingestion"], "x")])
+    parameters = {
+        "ingestion": {"earliest": 1},
+        "sampling": {"labels": {"soon": {"share": 1}, "later": {"share": 2}}, "banana": 3},
+        "apple": {"pear": 1},
+    }
+    assert unused_parameters(parameters, used) == ["sampling.labels.later", "sampling.banana", "apple"]
+
+
+# Pipelines
+
+
+def unnamed(pipeline: Pipeline) -> list[str]:
+    """The nodes whose name Kedro had to make up, or that is no word."""
+    return [node.name for node in pipeline.nodes if not re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", node.name)]
+
+
+def repeated(pipelines: Iterable[Pipeline]) -> list[str]:
+    """The names that several nodes share."""
+    counted = Counter(node.name for pipeline in pipelines for node in pipeline.nodes)
+    return [name for name, times in counted.items() if times > 1]
+
+
+def test_every_node_has_a_name_of_its_own() -> None:
+    assert [name for pipeline in NAMED_PIPELINES.values() for name in unnamed(pipeline)] == []
+    assert repeated(NAMED_PIPELINES.values()) == []
+
+
+def test_nodes_without_a_name_of_their_own_are_found() -> None:
+    named, other = a_pipeline("a", "b", name="make"), a_pipeline("c", "d", name="make")
+    assert len(unnamed(a_pipeline("a", "b"))) == 1
+    assert unnamed(named) == []
+    assert repeated([named, other]) == ["make"]
+
+
+def not_in_default(pipelines: Mapping[str, Pipeline]) -> set[str]:
+    """The pipelines that ``__default__`` does not run whole; an extra node in it is told as ``__default__``."""
+    default = set(pipelines["__default__"].nodes)
+    named = {name: set(pipeline.nodes) for name, pipeline in pipelines.items() if name != "__default__"}
+    strange = {"__default__"} if default - set().union(*named.values()) else set()
+    return strange | {name for name, nodes in named.items() if not nodes <= default}
+
+
+def test_default_is_everything_but_the_simulation() -> None:
+    assert not_in_default(PIPELINES) == {"simulation"}
+    assert not set(PIPELINES["simulation"].nodes) & set(PIPELINES["__default__"].nodes)
+
+
+def test_a_pipeline_that_default_forgets_is_found() -> None:
+    one, two, three = (a_pipeline("a", name, name=f"make_{name}") for name in ("x", "y", "z"))
+    assert not_in_default({"one": one, "two": two, "__default__": one}) == {"two"}
+    assert not_in_default({"one": one, "two": two, "__default__": one + three}) == {"two", "__default__"}
+
+
+def not_kept(names: Iterable[str], catalog: DataCatalog) -> set[str]:
+    """The datasets that are gone when a run ends."""
+    return {name for name in data(names) if catalog.get(name, fallback_to_runtime_pattern=True)._EPHEMERAL}
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_a_pipeline_runs_alone_on_what_another_run_has_kept(name: str, catalog: DataCatalog) -> None:
+    """Its inputs are files, and what it leaves is a file, so that it runs alone or says which file it lacks."""
+    pipeline = PIPELINES[name]
+    assert data(pipeline.outputs())
+    assert not_kept(pipeline.inputs() | pipeline.outputs(), catalog) == set()
+
+
+def test_an_input_that_no_run_keeps_is_found(catalog: DataCatalog) -> None:
+    assert not_kept(["events", "params:ingestion", "banana_table"], catalog) == {"banana_table"}
+
+
+def homeless(name: str, project: Path) -> list[str]:
+    """The places in which a pipeline's name should be found and is not."""
+    places = [
+        f"src/sparkify_kedro/pipelines/{name}/pipeline.py",
+        f"src/sparkify_kedro/pipelines/{name}/nodes.py",
+        f"src/sparkify_kedro/pipelines/{name}/__init__.py",
+        f"conf/base/catalog_{name}.yml",
+        f"conf/base/parameters_{name}.yml",
+        f"tests/pipelines/{name}/test_*.py",
+    ]
+    return [place for place in places if not any(project.glob(place))]
+
+
+@pytest.mark.parametrize("name", sorted(NAMED_PIPELINES))
+def test_one_word_finds_everything_of_a_pipeline(name: str) -> None:
+    assert homeless(name, PROJECT) == []
+
+
+def test_a_pipeline_without_a_place_is_found() -> None:
+    assert len(homeless("banana", PROJECT)) == 6
+
+
+def test_nothing_is_named_after_a_pipeline_that_is_not_there() -> None:
+    names = set(NAMED_PIPELINES)
+    folders = {folder.name for folder in (PACKAGE / "pipelines").iterdir() if (folder / "__init__.py").exists()}
+    assert folders == names
+    assert {file.stem.removeprefix("parameters_") for file in CONF.rglob("parameters*.yml")} <= names
+    catalogs = {file.stem.removeprefix("catalog_") for file in CONF.rglob("catalog*.yml")}
+    assert catalogs <= names | WRITTEN_BY_HOOKS
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_is_a_namespace_and_a_tag(label: str) -> None:
+    """With ``--namespaces`` and with ``--tags`` alike, in sampling and in modeling, and nowhere else."""
+    for name, pipeline in NAMED_PIPELINES.items():
+        spaced = {node.name for node in pipeline.nodes if f"{node.namespace}.".startswith(f"{label}.")}
+        assert bool(spaced) is (name in ("sampling", "modeling"))
+        assert spaced == {node.name for node in pipeline.only_nodes_with_tags(label).nodes}
+        if spaced:
+            assert spaced == {node.name for node in pipeline.only_nodes_with_namespaces([label]).nodes}
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("label", LABELS)
+def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algorithm: str) -> None:
+    namespace = f"{label}.{algorithm}"
+    spaced = PIPELINES["modeling"].only_nodes_with_namespaces([namespace])
+
+    assert {node.short_name for node in spaced.nodes} == {"search_model", "predict", "evaluate"}
+    assert all({label, algorithm} <= set(node.tags) for node in spaced.nodes)
+    assert data(spaced.outputs() | spaced.all_outputs()) == {
+        f"{namespace}.{name}" for name in ("model", "search", "predictions", "metrics")
+    }
+
+
+def test_a_tag_of_an_algorithm_is_of_that_algorithm_alone() -> None:
+    for algorithm in ALGORITHMS:
+        tagged = EVERYTHING.only_nodes_with_tags(algorithm).nodes
+        assert {node.namespace for node in tagged} == {f"{label}.{algorithm}" for label in LABELS}
+
+
+# Code
+
+
+ROW_BY_ROW = {"udf", "udtf", "pandas_udf", "arrow_udf", "arrow_udtf"}
+IN_PANDAS = {"mapInPandas", "mapInArrow", "applyInPandas", "applyInArrow", "foreachPartition", "mapPartitions"}
+
+
+def python_functions(source: str, forbidden: set[str]) -> set[str]:
+    """The ways of this code to send rows from Spark to Python, of those that are forbidden."""
+    tree = ast.walk(ast.parse(source))
+    words = {getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "name", None) for node in tree}
+    return words & forbidden
+
+
+@pytest.mark.parametrize(
+    "module", [name for _, name, _ in pkgutil.walk_packages([str(PACKAGE / "pipelines")], "sparkify_kedro.pipelines.")]
+)
+def test_rows_do_not_go_through_python(module: str) -> None:
+    """Only the simulation, which draws its events one after the other, does, and then many rows at a time."""
+    source = inspect.getsource(importlib.import_module(module))
+    simulates = module.startswith("sparkify_kedro.pipelines.simulation")
+    assert python_functions(source, ROW_BY_ROW if simulates else ROW_BY_ROW | IN_PANDAS) == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("F.udf(lambda x: x)", {"udf"}),
+        ("@udf\ndef f(x): ...", {"udf"}),
+        ("@F.pandas_udf('long')\ndef f(x): ...", {"pandas_udf"}),
+        ("from pyspark.sql.functions import udf as plain", {"udf"}),
+        ("events.mapInPandas(f, 'x int')", {"mapInPandas"}),
+        ("'no udf here'\nF.col('udf')", set()),
+    ],
+)
+def test_rows_that_go_through_python_are_found(source: str, expected: set[str]) -> None:
+    assert python_functions(source, ROW_BY_ROW | IN_PANDAS) == expected
+
+
+def test_a_missing_environment_does_not_load() -> None:
+    """So that the first test of this file cannot pass on a folder that is not there."""
+    with pytest.raises((MissingConfigException, ValueError)):
+        _ = context("banana").config_loader["spark"]
