@@ -18,7 +18,9 @@ from omegaconf import OmegaConf
 SMALL_GRIDS = [
     "modeling.logistic_regression.grid.regParam=[0.1]",
     "modeling.random_forest.grid.maxBins=[12]",
+    "modeling.random_forest.grid.maxDepth=[3]",
     "modeling.gradient_boosted_trees.grid.maxDepth=[2]",
+    "modeling.gradient_boosted_trees.grid.maxBins=[12]",
     "modeling.gradient_boosted_trees.settings.maxIter=2",
 ]
 PROJECT = Path(__file__).parents[2]
