@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -174,3 +175,17 @@ def test_the_package_holds_the_code_and_the_configuration_and_runs(packaged: Pat
     wrong = "--params=feature_engineering.time_bin_days=0"
     failed = run_module(packaged, "sparkify_kedro", wrong, PYTHONPATH=str(packaged / "site"))
     assert "time_bin_days" in sentence(failed)
+
+
+def test_kedro_ipython_starts_spark_with_the_first_table_and_not_before(project: Path) -> None:
+    """The session that a notebook gets is the configured one."""
+    (project / "data/01_raw").mkdir(parents=True)
+    (project / "data/01_raw/sample_events.json.gz").write_bytes(gzip.compress(b'{"page":"Home"}\n'))
+    code = (
+        "from pyspark import SparkContext; print('before', SparkContext._active_spark_context); "
+        "lines = catalog.load('raw_events'); print(lines.count(), lines.sparkSession.conf.get('spark.app.name'))"
+    )
+    binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = run_module(project, "kedro", "ipython", "-c", code, PATH=binaries, IPYTHONDIR=str(project / "ipython"))
+    assert "before None" in done.stdout, done.stdout + done.stderr
+    assert "1 sparkify-churn" in done.stdout
