@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,12 +41,22 @@ def spark() -> Iterator[SparkSession]:
     session.stop()
 
 
+@pytest.fixture(scope="session")
+def copy_project() -> Callable[[Path], Path]:
+    """Copy the project, without data, into an empty folder."""
+
+    def copy(folder: Path) -> Path:
+        for name in ("conf", "src", "pyproject.toml", ".telemetry"):
+            source = PROJECT / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+        return folder
+
+    return copy
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, copy_project: Callable[[Path], Path]) -> Path:
     """A copy of the project without data, to run in."""
     folder = tmp_path / "project"
     folder.mkdir()
-    for name in ("conf", "src", "pyproject.toml", ".telemetry"):
-        source = PROJECT / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
-    return folder
+    return copy_project(folder)

@@ -57,6 +57,7 @@ def java_that_fails(tmp_path: Path) -> Path:
         (("registry", "list"), ["- ingestion", "- simulation", "- __default__"]),
         (("catalog", "describe-datasets"), ["user_time_bins", "will_churn_soon.random_forest.model"]),
         (("catalog", "list-patterns"), ["'{label}.{algorithm}.model'", "'{label}.train'"]),
+        (("viz", "build"), ["build files have been added"]),
         (("catalog", "resolve-patterns"), ["will_churn_soon.champion:", "/data/06_models/will_churn_soon/champion"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

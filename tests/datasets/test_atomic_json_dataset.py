@@ -121,3 +121,11 @@ def test_the_docstring_examples_run() -> None:
     outcome = doctest.testmod(atomic_json_dataset)
     assert outcome.attempted > 0
     assert outcome.failed == 0
+
+
+def test_a_place_that_cannot_be_written_is_told_as_such(tmp_path: Path) -> None:
+    """The clean-up after a failed write does not hide why it failed."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatasetError, match=r"Not a directory|File exists"):
+        AtomicJSONDataset(filepath=str(tmp_path / "file" / "metrics.json")).save({})
+    assert (tmp_path / "file").read_text() == "in the way"

@@ -234,3 +234,12 @@ def test_a_folder_with_other_files_is_not_replaced(spark: SparkSession, tmp_path
         with pytest.raises(DatasetError, match=r"holds more than the parts of a log \(p"):
             JSONLinesDataset(filepath=str(target)).save(spark.range(2).coalesce(1).toDF("ts"))
         assert (target / "precious.json.gz").read_bytes() == b"a log"
+
+
+def test_a_folder_is_replaced_whole_and_leaves_nothing_beside_it(log: DataFrame, tmp_path: Path) -> None:
+    dataset = JSONLinesDataset(filepath=str(tmp_path / "log"))
+    dataset.save(log)
+    dataset.save(log.where("ts > 1"))
+
+    assert sorted(stamps("\n".join(row.value for row in dataset.load().collect()))) == [2, 3]
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]

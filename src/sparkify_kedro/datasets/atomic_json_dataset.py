@@ -51,6 +51,7 @@ class AtomicJSONDataset(JSONDataset):
                 json.dump(data, file, **self._save_args)
             self._fs.mv(draft, str(path))
         except BaseException:
-            self._fs.rm(draft)
+            if self._fs.exists(draft):
+                self._fs.rm(draft)
             raise
         self._invalidate_cache()

@@ -22,7 +22,8 @@ class JSONLinesDataset(AbstractDataset[DataFrame, DataFrame]):
     """``JSONLinesDataset`` saves a Spark dataframe as JSON lines: one file, or a folder of gzip parts.
 
     The path decides: what ends in ``.json``, ``.json.gz`` or ``.json.bz2`` is one file, everything else a folder. The
-    data is written beside its place and moved there when complete, so a reader sees the old log or the new one.
+    data is written beside its place and moved there when complete: there is never half a log, and the old one goes only
+    when the new one is there.
     Partitions become parts in order; one file takes a dataframe of one partition.
 
     Examples:
@@ -120,9 +121,18 @@ class JSONLinesDataset(AbstractDataset[DataFrame, DataFrame]):
                     "or name a folder."
                 )
             complete = parts[0]
-        if self._fs.exists(str(self._path)):
-            self._fs.rm(str(self._path), recursive=True)
-        self._fs.mv(complete, str(self._path), recursive=self._codec is None)
+        if not self._fs.isdir(str(self._path)):
+            self._fs.mv(complete, str(self._path), recursive=self._codec is None)
+            return
+        # A folder cannot be replaced in one move: the old log steps aside, and comes back if the new one cannot come.
+        aside = str(self._path.with_name(f"{PurePosixPath(draft).parent.name}.replaced"))
+        self._fs.mv(str(self._path), aside, recursive=True)
+        try:
+            self._fs.mv(complete, str(self._path), recursive=True)
+        except BaseException:
+            self._fs.mv(aside, str(self._path), recursive=True)
+            raise
+        self._fs.rm(aside, recursive=True)
 
     def _exists(self) -> bool:
         return self._fs.exists(str(self._path))
