@@ -1,8 +1,17 @@
-"""Datasets that kedro-datasets lacks: Spark dataframes, Spark ML models and JSON files that are never half there."""
+"""Datasets that kedro-datasets lacks: Spark data, Spark ML models, JSON, CSV and figures that are never half there."""
 
+from .atomic_csv_dataset import AtomicCSVDataset
 from .atomic_json_dataset import AtomicJSONDataset
+from .atomic_plotly_dataset import AtomicPlotlyDataset
 from .json_lines_dataset import JSONLinesDataset
 from .spark_dataframe_dataset import SparkDataFrameDataset
 from .spark_ml_dataset import SparkMLDataset
 
-__all__ = ["AtomicJSONDataset", "JSONLinesDataset", "SparkDataFrameDataset", "SparkMLDataset"]
+__all__ = [
+    "AtomicCSVDataset",
+    "AtomicJSONDataset",
+    "AtomicPlotlyDataset",
+    "JSONLinesDataset",
+    "SparkDataFrameDataset",
+    "SparkMLDataset",
+]

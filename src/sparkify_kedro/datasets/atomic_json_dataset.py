@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import PurePosixPath
-from typing import Any
-from uuid import uuid4
-
-from kedro.io.core import get_filepath_str
 from kedro_datasets.json import JSONDataset
 
+from .atomic_file import AtomicFileMixin
 
-class AtomicJSONDataset(JSONDataset):
+
+class AtomicJSONDataset(AtomicFileMixin, JSONDataset):
     """``AtomicJSONDataset`` is ``json.JSONDataset`` that writes beside the file's place and moves it there.
 
     A version whose write was cut off does not exist.
@@ -37,21 +33,3 @@ class AtomicJSONDataset(JSONDataset):
         ...     dataset.load()
         {'auc_pr': 0.2}
     """
-
-    def save(self, data: Any) -> None:
-        """Write the value as JSON.
-
-        Raises:
-            DatasetError: where the version exists already, or the value cannot be written as JSON.
-        """
-        path = PurePosixPath(get_filepath_str(self._get_save_path(), self._protocol))
-        draft = str(path.with_name(f".{path.name}.{uuid4().hex}.writing"))
-        try:
-            with self._fs.open(draft, **self._fs_open_args_save) as file:
-                json.dump(data, file, **self._save_args)
-            self._fs.mv(draft, str(path))
-        except BaseException:
-            if self._fs.exists(draft):
-                self._fs.rm(draft)
-            raise
-        self._invalidate_cache()

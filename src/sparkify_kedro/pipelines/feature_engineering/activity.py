@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, Window
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+
+from .device import device_family
 
 MILLISECONDS_PER_DAY = 86_400_000
 
@@ -48,8 +52,42 @@ def bin_aggregates() -> dict[str, Column]:
         "artists_in_time_bin": F.count_distinct("artist"),
         "distinct_songs_in_time_bin": F.count_distinct("song"),
         "churned_in_time_bin": visited("Cancellation Confirmation"),
+        "churned_at": F.min(F.when(F.col("page") == "Cancellation Confirmation", F.col("ts"))),
         "registration": F.min("registration"),
+        "last_event_ts": F.max("ts"),
     }
+
+
+def session_totals(binned: DataFrame, keys: Sequence[str]) -> DataFrame:
+    """What sessions tell: time spent, days with any event, and how things stood in the last event.
+
+    Args:
+        binned: events with the ``keys``.
+        keys: user and bin.
+
+    Returns:
+        One row per user and bin: ``session_ms`` (from first to last event of each session and level, summed),
+        ``paid_ms`` (the part of it at level paid), ``active_days`` (calendar days, UTC), ``level_at_end`` and
+        ``device``.
+    """
+    day = F.call_function("div", "ts", F.lit(MILLISECONDS_PER_DAY))
+    # First the many events, by what Spark can group by hash; then the few stays, by what it must order.
+    stays = binned.groupBy(*keys, "session_id", "level", "user_agent").agg(
+        F.min("ts").alias("first_ts"),
+        F.max("ts").alias("last_ts"),
+        F.max("item_in_session").alias("last_item"),
+        F.collect_set(day).alias("days"),
+    )
+    length = F.col("last_ts") - F.col("first_ts")
+    # The names themselves come last, so that even a tie of everything else has one outcome.
+    place = F.struct("last_ts", "last_item", "session_id", "level", "user_agent")
+    return stays.groupBy(*keys).agg(
+        F.sum(length).alias("session_ms"),
+        F.sum(F.when(F.col("level") == "paid", length).otherwise(0)).alias("paid_ms"),
+        F.size(F.array_distinct(F.flatten(F.collect_list("days")))).cast("long").alias("active_days"),
+        F.max_by("level", place).alias("level_at_end"),
+        device_family(F.max_by("user_agent", place)).alias("device"),
+    )
 
 
 def previously_downgraded() -> Column:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from .activity import bin_aggregates, previously_downgraded, time_bin
+from .activity import (
+    MILLISECONDS_PER_DAY,
+    bin_aggregates,
+    page_feature,
+    previously_downgraded,
+    session_totals,
+    time_bin,
+)
+from .device import device_flags
+from .exposure import bin_end, bin_start, observed_days
 from .labels import LABELS, at_risk, next_bin_observed
 from .parameters import FeatureEngineering
+from .rates import ACTIVITIES, RATED_PAGES, against_earlier_bins, period_rates
 from .schemas import KEYS, user_time_bins
+
+# What is summed over a user's bins: the columns of ``_totals``.
+_SUMMED = (*ACTIVITIES, *RATED_PAGES, "session_ms", "paid_ms")
 
 
 def engineer_user_time_bins(
@@ -18,25 +31,81 @@ def engineer_user_time_bins(
 ) -> DataFrame:
     """Group the events once, by user and time bin, and look from each bin at its neighbours.
 
+    Every feature of a bin follows from the user's own events before the bin's end, and from how much of it the log
+    covers.
+
     Args:
         events: one row per event.
-        ingestion_report: the log's account; its ``last_ts`` says how far the log reaches, without another pass.
-        parameters: the length of a bin.
+        ingestion_report: the log's account; its ``first_ts`` and ``last_ts`` say what time the log covers, without
+            another pass.
+        parameters: the length of a bin, and how rates are made.
 
     Returns:
-        One row per (user_id, time_bin) in which the user did anything: the 25 original features, the labels, and
-        whether the row can be judged (``at_risk``, ``next_bin_observed``).
+        One row per (user_id, time_bin) in which the user did anything: the original and the extended features, the
+        labels, whether the row can be judged (``at_risk``, ``next_bin_observed``), and what rows are told apart by
+        (``bin_end`` and ``churned_at`` in ms since the epoch, ``level_at_end``, ``device``).
     """
     days = parameters.time_bin_days
+    # A log without events has no moments, and no rows to ask.
+    first_ts, last_ts = ingestion_report["first_ts"] or 0, ingestion_report["last_ts"] or 0
     binned = events.withColumn("time_bin", time_bin(F.col("ts"), F.col("registration"), days))
     aggregates = [column.alias(name) for name, column in bin_aggregates().items()]
-    bins = binned.groupBy(*KEYS).agg(*aggregates)
-    # A log without events has no last moment, and no rows to ask.
-    last_ts = ingestion_report["last_ts"] or 0
+    bins = binned.groupBy(*KEYS).agg(*aggregates).join(session_totals(binned, KEYS), on=list(KEYS), how="inner")
     seen_from_each_bin = {
         "previously_downgraded": previously_downgraded(),
         **{name: label() for name, label in LABELS.items()},
         "at_risk": at_risk(),
         "next_bin_observed": next_bin_observed(last_ts, days),
+        "bin_end": bin_end(days),
+        **_totals(days, first_ts, last_ts),
     }
-    return bins.withColumns(seen_from_each_bin).select(*user_time_bins.struct.names)
+    with_totals = bins.withColumns(seen_from_each_bin)
+    features = with_totals.withColumns(_history()).withColumns(_extended_features(parameters))
+    return features.select(*user_time_bins.struct.names)
+
+
+def _totals(days: int, first_ts: int, last_ts: int) -> dict[str, Column]:
+    """What a bin adds to the user's history, and the days of both that lie inside the log."""
+    covered = {"bin": bin_start(days), "history": F.col("registration")}
+    return {
+        "paid_at_end": (F.col("level_at_end") == "paid").cast("int"),
+        "sessions": F.col("sessions_in_time_bin"),
+        "songs": F.col("page_nextsong"),
+        **{word: F.col(page_feature(page)) for word, page in RATED_PAGES.items()},
+        **{
+            f"observed_days_{name}": observed_days(since, bin_end(days), first_ts, last_ts)
+            for name, since in covered.items()
+        },
+    }
+
+
+def _history() -> dict[str, Column]:
+    """Running totals from registration to the bin's end."""
+    so_far = Window.partitionBy("user_id").orderBy("time_bin").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    return {f"{name}_so_far": F.sum(name).over(so_far) for name in _SUMMED}
+
+
+def _extended_features(parameters: FeatureEngineering) -> dict[str, Column]:
+    """The extended features, from totals of the bin and of the history."""
+
+    def in_bin(name: str) -> Column:
+        return F.col("observed_days_bin" if name == "observed_days" else name)
+
+    def in_history(name: str) -> Column:
+        return F.col("observed_days_history" if name == "observed_days" else f"{name}_so_far")
+
+    def earlier(name: str) -> Column:
+        return in_history(name) - in_bin(name)
+
+    age_at_end = (F.col("bin_end") - F.col("registration")) / MILLISECONDS_PER_DAY
+    idle = F.greatest(F.col("bin_end") - F.col("last_event_ts"), F.lit(0)) / MILLISECONDS_PER_DAY
+    return {
+        "observed_days_in_time_bin": in_bin("observed_days"),
+        "observed_days_in_history": in_history("observed_days"),
+        "log_tenure_days": F.log(age_at_end),
+        **device_flags(),
+        **period_rates(in_bin, "in_time_bin", parameters),
+        **period_rates(in_history, "in_history", parameters),
+        **against_earlier_bins(in_bin, earlier, parameters),
+        "days_since_last_event": idle,
+    }

@@ -3,7 +3,9 @@
 from sparkify_kedro.tables import TableSchema
 
 from .activity import COUNTED_PAGES, page_feature
+from .device import DEVICES
 from .labels import LABELS
+from .rates import ACTIVITIES, PERIODS, RATED_PAGES
 
 KEYS = ("user_id", "time_bin")
 
@@ -22,6 +24,25 @@ ORIGINAL_FEATURES = (
     "distinct_songs_in_time_bin",
 )
 
+_INTEGERS = ("paid_at_end", *(f"device_{family}" for family in DEVICES))
+_RATES = (
+    *(f"log_{activity}_per_day" for activity in ACTIVITIES),
+    "log_songs_per_session",
+    "log_minutes_per_session",
+    "paid_time_share",
+    *(f"{page}_per_{unit}" for page in RATED_PAGES for unit in ("day", "1000_songs")),
+)
+_REALS = (
+    *(f"observed_days_{period}" for period in PERIODS),
+    "log_tenure_days",
+    *(f"{rate}_{period}" for period in PERIODS for rate in _RATES),
+    *(f"log_{activity}_per_day_in_earlier_bins" for activity in ACTIVITIES),
+    *(f"log_{activity}_per_day_against_earlier_bins" for activity in ACTIVITIES),
+    "days_since_last_event",
+)
+# What ours adds to them; conf/base/schemas/features.json says what each is.
+EXTENDED_FEATURES = (*_INTEGERS, *_REALS)
+
 _COUNTS = {*(page_feature(page) for page in COUNTED_PAGES), *ORIGINAL_FEATURES[-3:]}
 
 user_time_bins = TableSchema(
@@ -30,9 +51,15 @@ user_time_bins = TableSchema(
         [
             "user_id string",
             *(f"{name} {'bigint' if name in _COUNTS else 'int'}" for name in ORIGINAL_FEATURES),
+            *(f"{name} int" for name in _INTEGERS),
+            *(f"{name} double" for name in _REALS),
             *(f"{name} int" for name in LABELS),
             "at_risk boolean",
             "next_bin_observed boolean",
+            "bin_end bigint",
+            "churned_at bigint",
+            "level_at_end string",
+            "device string",
         ]
     ),
     keys=KEYS,

@@ -5,52 +5,121 @@ from __future__ import annotations
 from typing import Any
 
 from pyspark.ml import PipelineModel
+from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from .algorithms import ALGORITHMS
-from .parameters import AlgorithmSearch, Comparison, Training
-from .ranking import ranking_scores
-from .search import KEYS, prepare, probability, search_grid
+from sparkify_kedro.feature_catalogue import FeatureCatalogue
+from sparkify_kedro.learning.algorithms import ALGORITHMS
+from sparkify_kedro.learning.evaluation import (
+    cheapest_threshold,
+    collect_scored,
+    judge_probabilities,
+    rank,
+    segments_of,
+)
+from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
+from sparkify_kedro.learning.profile import SCORE, profile_columns, without_history
+from sparkify_kedro.learning.search import KEYS, fit, prepare, probability, train_calibrated
+
+from .leak_audit import one_feature_scores
+from .parameters import Comparison, LeakAudit
+
+OUT_OF_FOLD = "out_of_fold"
+TEST_SETS = ("test", "test_balanced")
 
 
-def search_model(train: DataFrame, training: Training, search: AlgorithmSearch) -> tuple[PipelineModel, dict[str, Any]]:
-    """Choose an algorithm's settings by cross-validation and fit it with them on all training rows.
+def audit_features(
+    calibration_rows: DataFrame, feature_lines: dict[str, Any], training: Training, audit: LeakAudit, label: str
+) -> dict[str, Any]:
+    """Take the features of the set that the label may use, and make sure that none of them gives the label away.
 
     Args:
-        train: one row per (user_id, time_bin) with the features, ``label`` and ``fold``.
-        training: the features and how to train.
-        search: the algorithm and its grid.
+        calibration_rows: one row per (user_id, time_bin) that is not held out: features, ``label`` and ``fold``.
+        feature_lines: the feature catalogue.
+        training: the feature set.
+        audit: what is suspicious.
+        label: the label's name.
 
     Returns:
-        The model, which takes the columns of ``user_time_bins`` by name; and the search: every grid point with its
-        score in each fold, the best one, and what the model says about each feature.
+        ``features``, in the order in which models take them; ``one_feature``, the out-of-fold AUC-ROC and AUC-PR of a
+        model of each feature alone, best first; and ``best_original_feature``, the first of them that the original had.
 
     Raises:
-        ValueError: where a feature is missing, or a fold lacks rows of one of the two classes.
+        ValueError: naming the features that alone rank suspiciously well, or that the rows lack.
     """
-    _check_features(train, training)
-    sizes = _fold_sizes(train)
-    assembler = VectorAssembler(inputCols=training.features, outputCol="features")
-    prepared = prepare(train, assembler, sum(rows for rows, _ in sizes.values()), training).cache()
-    try:
-        found = search_grid(prepared, sorted(sizes), search, training)
-    finally:
-        prepared.unpersist()
+    catalogue = FeatureCatalogue.of(feature_lines)
+    features = catalogue.of_set(training.feature_set, label)
+    original = catalogue.of_set("original", label)
+    missing = [name for name in features if name not in calibration_rows.columns]
+    if missing:
+        raise ValueError(f"the feature catalogue names {', '.join(missing)}, which the training rows lack")
+    scores = one_feature_scores(calibration_rows, [*dict.fromkeys([*features, *original])], audit.levels).collect()
+    ranked = sorted(scores, key=lambda row: (-(row.auc_roc or 0), row.feature))
+    suspicious = [row for row in ranked if row.feature in features and (row.auc_roc or 0) >= audit.suspicious_auc_roc]
+    if suspicious:
+        found = ", ".join(f"{row.feature} (AUC-ROC {row.auc_roc:.3f})" for row in suspicious)
+        raise ValueError(
+            f"the leak audit of {label} found features that alone rank better than an honest feature can: {found}; "
+            "keep them from this label in conf/base/schemas/features.json, or raise "
+            "modeling.leak_audit.suspicious_auc_roc if they are known in time"
+        )
+    return {
+        "label": label,
+        "feature_set": training.feature_set,
+        "suspicious_auc_roc": audit.suspicious_auc_roc,
+        "features": features,
+        "one_feature": [row.asDict() for row in ranked],
+        "best_original_feature": next(row.feature for row in ranked if row.feature in original),
+    }
+
+
+def search_model(
+    train: DataFrame,
+    calibration_rows: DataFrame,
+    feature_audit: dict[str, Any],
+    training: Training,
+    search: AlgorithmSearch,
+    evaluation: Evaluation,
+) -> tuple[PipelineModel, dict[str, Any]]:
+    """Choose an algorithm's settings by cross-validation, fit it with them on all training rows, and calibrate it.
+
+    Args:
+        train: one row per sampled (user_id, time_bin): the features, ``label`` and ``fold``.
+        calibration_rows: the same of all rows that are not held out, at natural prevalence.
+        feature_audit: the features that passed the audit.
+        training: how to train.
+        search: the algorithm and its grid.
+        evaluation: how out-of-fold scores are judged.
+
+    Returns:
+        The model, which takes the columns of ``user_time_bins`` by name and adds a calibrated ``probability``; and the
+        search: every grid point with its score in each fold, the best one, the calibration, the out-of-fold scores at
+        natural prevalence with intervals, the threshold that costs least on them, and what the model says about each
+        feature.
+
+    Raises:
+        ValueError: where a fold lacks rows of one of the two classes.
+    """
+    features = feature_audit["features"]
+    trained = train_calibrated(train, calibration_rows, features, search, training)
+    found = trained.found
+    counts = train.agg(F.count(F.lit(1)).alias("rows"), F.sum("label").alias("positives")).first()
+    out_of_fold = collect_scored(trained.out_of_fold, evaluation)
     report = {
         "algorithm": search.algorithm,
         "metric": "areaUnderPR",
         "settings": search.settings,
-        "train": {
-            "rows": sum(rows for rows, _ in sizes.values()),
-            "positives": sum(positives for _, positives in sizes.values()),
-        },
+        "train": counts.asDict(),
         "points": [point._asdict() | {"score": point.score} for point in found.points],
         "best": found.best._asdict() | {"score": found.best.score},
-        **ALGORITHMS[search.algorithm].explain(found.model, training.features),
+        "calibration": {"slope": trained.calibration.slope, "intercept": trained.calibration.intercept},
+        OUT_OF_FOLD: rank(out_of_fold, evaluation),
+        "threshold": cheapest_threshold(out_of_fold, evaluation.cost_ratio),
+        **ALGORITHMS[search.algorithm].explain(found.model, features),
     }
-    return PipelineModel([assembler, found.model]), report
+    return trained.model, report
 
 
 def predict(model: PipelineModel, test: DataFrame) -> DataFrame:
@@ -61,51 +130,163 @@ def predict(model: PipelineModel, test: DataFrame) -> DataFrame:
         test: one row per held-out (user_id, time_bin).
 
     Returns:
-        The rows' keys and ``label``, with ``score``: the model's probability of label 1.
+        The rows' keys and ``label``, with ``score``: the model's calibrated probability of label 1.
     """
     return model.transform(test).select(*KEYS, "label", probability().alias("score"))
 
 
-def evaluate(predictions: DataFrame, test_balanced: DataFrame) -> dict[str, Any]:
-    """Judge the scores on the held-out rows, and on the balanced ones among them.
+def evaluate(
+    predictions: DataFrame, test: DataFrame, test_balanced: DataFrame, search: dict[str, Any], evaluation: Evaluation
+) -> dict[str, Any]:
+    """Judge the scores on the held-out rows.
 
     Args:
         predictions: the scored held-out rows.
-        test_balanced: the held-out rows whose negatives are thinned as in training.
+        test: the held-out rows, to tell segments apart.
+        test_balanced: the held-out rows whose negatives are thinned to the original's shares.
+        search: the model's search, for the threshold chosen in training.
+        evaluation: how to judge.
 
     Returns:
-        Per set, ``test`` and ``test_balanced``: rows, positives, prevalence (the chance level of ``auc_pr``) and the
-        areas under the precision-recall and the ROC curve; an area is null where the set lacks one of the two classes.
+        Per set, ``test`` and ``test_balanced``: rows, positives, prevalence (the chance level of ``auc_pr``), the areas
+        under the precision-recall and the ROC curve with 95 % intervals, and a warning in words where there are few
+        positives. ``segments``: the same by kind of segment and segment. And on ``test``, whether the probabilities
+        mean what they say and what acting on them brings: see ``judge_probabilities``. Collects the scored rows, up to
+        ``evaluation.max_rows``.
     """
-    balanced = predictions.join(test_balanced.select(*KEYS), on=list(KEYS), how="left_semi")
-    both = predictions.withColumn("set", F.lit("test")).unionByName(balanced.withColumn("set", F.lit("test_balanced")))
-    scores = {row.set: row.asDict() for row in ranking_scores(both, ["set"]).collect()}
-    nothing = {"rows": 0, "positives": 0, "prevalence": None, "auc_pr": None, "auc_roc": None}
-    return {name: {key: scores.get(name, nothing)[key] for key in nothing} for name in ("test", "test_balanced")}
+    kinds = {name: segment.alias(name) for name, segment in segments_of(evaluation.segments).items()}
+    balanced = test_balanced.select(*KEYS, F.lit(True).alias("is_balanced"))
+    told_apart = predictions.join(test.select(*KEYS, *kinds.values()), on=list(KEYS), how="inner").join(
+        balanced, on=list(KEYS), how="left"
+    )
+    scored = collect_scored(told_apart, evaluation)
+    return {
+        "test": rank(scored, evaluation),
+        "test_balanced": rank(scored[scored["is_balanced"].notna()], evaluation),
+        **judge_probabilities(scored, search["threshold"], evaluation),
+        "segments": {
+            kind: {name: rank(rows, evaluation) for name, rows in scored.groupby(kind, sort=True)} for kind in kinds
+        },
+    }
 
 
-def compare_algorithms(comparison: Comparison, *searches_and_metrics: dict[str, Any]) -> dict[str, Any]:
-    """Name the champion: the algorithm with the best cross-validated score, never the one that tests best.
+def judge_baselines(
+    calibration_rows: DataFrame, test: DataFrame, feature_audit: dict[str, Any], evaluation: Evaluation
+) -> dict[str, Any]:
+    """Judge what a model must beat: the prevalence, and the best single feature of the original.
 
     Args:
-        comparison: the set whose scores speak for the models.
-        searches_and_metrics: the search and the metrics of each algorithm, in turn.
+        calibration_rows: one row per (user_id, time_bin) that is not held out, at natural prevalence.
+        test: one row per held-out (user_id, time_bin).
+        feature_audit: how well each feature alone ranks out of fold.
+        evaluation: how to judge.
 
     Returns:
-        The champion's name, the set it is judged on, and per algorithm its best settings, their cross-validated score
-        and the test metrics.
+        Per baseline, ``prevalence`` (every row scores the training rows' share of positives) and
+        ``best_single_feature`` (a logistic regression on the original's feature that ranks best out of fold): the
+        feature, the scores on ``test`` and what ``judge_probabilities`` tells.
     """
-    pairs = zip(searches_and_metrics[::2], searches_and_metrics[1::2], strict=True)
+    feature = feature_audit["best_original_feature"]
+    assembler = VectorAssembler(inputCols=[feature], outputCol="features")
+    single = assembler.transform(calibration_rows).select(
+        *KEYS, "features", F.col("label").cast("double").alias("label")
+    )
+    model = LogisticRegression().fit(single)
+    prevalence = calibration_rows.agg(F.avg("label")).first()[0]
+    baselines = {
+        "prevalence": (None, lambda rows: rows.withColumn("score", F.lit(prevalence))),
+        "best_single_feature": (feature, lambda rows: model.transform(rows).withColumn("score", probability())),
+    }
+    judged = {}
+    for name, (used, score) in baselines.items():
+        learned, scored = (
+            collect_scored(score(assembler.transform(rows)).select(*KEYS, "label", "score"), evaluation)
+            for rows in (calibration_rows, test)
+        )
+        judged[name] = {
+            "feature": used,
+            "test": rank(scored, evaluation),
+            **judge_probabilities(scored, cheapest_threshold(learned, evaluation.cost_ratio), evaluation),
+        }
+    return judged
+
+
+def judge_as_original(
+    original_protocol_rows: DataFrame,
+    feature_audit: dict[str, Any],
+    search_report: dict[str, Any],
+    training: Training,
+    search: AlgorithmSearch,
+    evaluation: Evaluation,
+) -> dict[str, Any]:
+    """Judge the algorithm, with the settings that were found, the way the original judged its models.
+
+    Rows, not users, are held out, and both sides are balanced: so a user's rows are on both sides, and chance is near
+    one half. The result stands beside the honest one to show what the difference is worth.
+
+    Args:
+        original_protocol_rows: one row per balanced (user_id, time_bin): features, ``label`` and ``is_held_out``.
+        feature_audit: the features that passed the audit.
+        search_report: the settings that cross-validation found.
+        training: how to train.
+        search: the algorithm.
+        evaluation: how to judge.
+
+    Returns:
+        Rows, positives, prevalence and areas on the held-out rows, with intervals over rows. Where the training side
+        lacks one of the classes, the areas are null.
+    """
+    train = original_protocol_rows.where(~F.col("is_held_out")).withColumn("fold", F.lit(0))
+    test = original_protocol_rows.where("is_held_out")
+    counts = train.agg(F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("positives")).first()
+    if counts.positives in (0, counts.rows):
+        scored = test.limit(0).withColumn("score", F.lit(0.0))
+    else:
+        assembler = VectorAssembler(inputCols=feature_audit["features"], outputCol="features")
+        prepared = prepare(train, assembler, counts.rows, training)
+        model = fit(prepared, search_report["best"]["settings"], search, training)
+        scored = model.transform(assembler.transform(test)).withColumn("score", probability())
+    collected = collect_scored(scored.select(*KEYS, "label", "score"), evaluation)
+    return rank(collected.assign(row=collected.index), evaluation, unit="row")
+
+
+def compare_algorithms(comparison: Comparison, baselines: dict[str, Any], *reports: dict[str, Any]) -> dict[str, Any]:
+    """Name the champion by its scores on rows of the training users out of fold, never by the test set.
+
+    Algorithms whose interval overlaps that of the best cannot be told apart from it; the simplest of them is the
+    champion, unless ``prefer_simpler`` is off.
+
+    Args:
+        comparison: the set whose scores speak for the models, and whether to prefer the simpler one.
+        baselines: what a model must beat.
+        reports: search, metrics and scores by the original's protocol of each algorithm in turn, the simplest first.
+
+    Returns:
+        The champion's name, why it is (``verdict``, in words), the ones that cannot be told apart from the best, the
+        set the models are judged on, and per algorithm its settings and all its scores.
+    """
     algorithms = {
         search["algorithm"]: {
             "settings": search["best"]["settings"],
             "cross_validated_auc_pr": search["best"]["score"],
+            OUT_OF_FOLD: search[OUT_OF_FOLD],
             **metrics,
+            "original_protocol": original,
         }
-        for search, metrics in pairs
+        for search, metrics, original in zip(reports[::3], reports[1::3], reports[2::3], strict=True)
     }
-    champion = max(algorithms, key=lambda name: algorithms[name]["cross_validated_auc_pr"])
-    return {"champion": champion, "judged_on": comparison.judged_on, "algorithms": algorithms}
+    out_of_fold = {name: scores[OUT_OF_FOLD] for name, scores in algorithms.items()}
+    best = max(out_of_fold, key=lambda name: out_of_fold[name]["auc_pr"])
+    alike = [name for name, scores in out_of_fold.items() if _overlap(scores, out_of_fold[best])]
+    champion = alike[0] if comparison.prefer_simpler else best
+    return {
+        "champion": champion,
+        "verdict": _verdict(champion, best, alike),
+        "indistinguishable": alike,
+        "judged_on": comparison.judged_on,
+        "algorithms": algorithms,
+        "baselines": baselines,
+    }
 
 
 def keep_champion(comparison: dict[str, Any], *models: PipelineModel) -> PipelineModel:
@@ -121,25 +302,61 @@ def keep_champion(comparison: dict[str, Any], *models: PipelineModel) -> Pipelin
     return dict(zip(comparison["algorithms"], models, strict=True))[comparison["champion"]]
 
 
-def _check_features(train: DataFrame, training: Training) -> None:
-    missing = [name for name in training.features if name not in train.columns]
-    if missing:
-        raise ValueError(f"modeling.training.features names {', '.join(missing)}, which the training rows lack")
+def describe_champion(
+    champion: PipelineModel,
+    comparison: dict[str, Any],
+    feature_audit: dict[str, Any],
+    calibration_rows: DataFrame,
+    feature_engineering: Any,
+    evaluation: Evaluation,
+) -> dict[str, Any]:
+    """Write down what the champion is and what it was trained on, for those who use it.
 
+    Args:
+        champion: the champion's model.
+        comparison: the comparison it won.
+        feature_audit: its label and features.
+        calibration_rows: one row per (user_id, time_bin) that is not held out, at natural prevalence.
+        feature_engineering: the parameters its features were made with.
+        evaluation: how it was judged.
 
-def _fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
-    """Rows and positives per fold. Collects one row per fold.
-
-    Raises:
-        ValueError: where there are fewer than two folds with rows of both classes.
+    Returns:
+        ``model`` (the model's own id), label, algorithm, settings, feature set, features, the parameters of feature
+        engineering, the scores out of fold and on held-out users; and what scored rows are compared with: ``profile``
+        (the distribution of every feature and of the score), ``categories`` and ``share_without_history``. Collects a
+        dozen numbers per feature.
     """
-    counts = train.groupBy("fold").agg(F.count(F.lit(1)).alias("rows"), F.sum("label").alias("positives")).collect()
-    sizes = {row.fold: (row.rows, row.positives) for row in counts}
-    one_sided = [fold for fold, (rows, positives) in sorted(sizes.items()) if positives in (0, rows)]
-    if len(sizes) < 2 or one_sided:
-        found = ", ".join(f"fold {fold}: {p} of {n} rows are positive" for fold, (n, p) in sorted(sizes.items()))
-        raise ValueError(
-            f"cross-validation needs rows of both classes in every fold, and found {found or 'no rows'}: use a longer "
-            "log, fewer folds (sampling.split.folds.number) or another seed"
-        )
-    return sizes
+    name = comparison["champion"]
+    features = feature_audit["features"]
+    scored = champion.transform(calibration_rows).withColumn(SCORE, probability())
+    categories = [F.sort_array(F.collect_set(column)).alias(column) for column in ("level_at_end", "device")]
+    known = calibration_rows.agg(*categories, F.avg(without_history().cast("int")).alias("share")).first()
+    return {
+        "model": champion.uid,
+        "label": feature_audit["label"],
+        "algorithm": name,
+        "settings": comparison["algorithms"][name]["settings"],
+        "verdict": comparison["verdict"],
+        "feature_set": feature_audit["feature_set"],
+        "features": features,
+        "feature_engineering": feature_engineering.model_dump(mode="json"),
+        "cost_ratio": evaluation.cost_ratio,
+        "threshold": comparison["algorithms"][name]["confusion"]["threshold"],
+        "scores": {key: comparison["algorithms"][name][key] for key in (OUT_OF_FOLD, *TEST_SETS)},
+        "profile": profile_columns(scored, [*features, SCORE]),
+        "categories": {"level_at_end": known.level_at_end, "device": known.device},
+        "share_without_history": known.share,
+    }
+
+
+def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    (low, high), (other_low, other_high) = one["auc_pr_interval"], other["auc_pr_interval"]
+    return low <= other_high and other_low <= high
+
+
+def _verdict(champion: str, best: str, alike: list[str]) -> str:
+    if len(alike) == 1:
+        return f"{best} scores best out of fold, and its interval overlaps no other's"
+    others = ", ".join(name for name in alike if name != champion)
+    why = "it is the simplest of them" if champion != best else "it scores best out of fold"
+    return f"{champion} cannot be told apart from {others}: their intervals overlap; {why}"

@@ -1,4 +1,4 @@
-"""Typed, bounded parameters of modeling."""
+"""Typed, bounded parameters of modeling; those of fitting and judging are in ``sparkify_kedro.learning``."""
 
 from __future__ import annotations
 
@@ -8,27 +8,16 @@ from pydantic import Field
 
 from sparkify_kedro.parameters import ParameterBlock
 
-Setting = bool | int | float | str
 
+class LeakAudit(ParameterBlock):
+    """When a single feature knows too much."""
 
-class Training(ParameterBlock):
-    """What is the same for every label and algorithm."""
-
-    seed: int
-    features: list[str] = Field(min_length=1)
-    parallel_fits: int = Field(ge=1, le=64, description="models fitted at the same time")
-    rows_per_partition: int = Field(ge=1, description="training rows that one Spark task works on")
-
-
-class AlgorithmSearch(ParameterBlock):
-    """An algorithm, its fixed settings and the grid of those to search."""
-
-    algorithm: str
-    settings: dict[str, Setting]
-    grid: dict[str, list[Setting]] = Field(min_length=1)
+    levels: int = Field(ge=2, le=100, description="levels that a one-feature model cuts a feature into")
+    suspicious_auc_roc: float = Field(gt=0.5, le=1, description="AUC-ROC of a one-feature model from which it fails")
 
 
 class Comparison(ParameterBlock):
     """How the algorithms of a label are compared."""
 
     judged_on: Literal["test", "test_balanced"] = Field(description="the held-out rows whose scores speak for a model")
+    prefer_simpler: bool = Field(description="whether the simplest of algorithms that cannot be told apart is champion")

@@ -4,21 +4,56 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import compare_algorithms, evaluate, keep_champion, predict, search_model
+from .nodes import (
+    audit_features,
+    compare_algorithms,
+    describe_champion,
+    evaluate,
+    judge_as_original,
+    judge_baselines,
+    keep_champion,
+    predict,
+    search_model,
+)
+
+_OF_LABEL = ("training", "leak_audit", "evaluation", "comparison")
+_OF_ALGORITHM = ("search", "metrics", "original_protocol", "model")
 
 
 def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
-    """The same model, scores and champion for every label, in namespaces ``label`` and ``label.algorithm``."""
+    """The same models, scores and champion for every label, in namespaces ``label`` and ``label.algorithm``."""
     return sum((_model_label(label, algorithms) for label in labels), Pipeline([]))
 
 
 def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
     models = sum((_model_algorithm(label, algorithm) for algorithm in algorithms), Pipeline([]))
-    champion = Pipeline(
+    around = Pipeline(
         [
             Node(
+                func=audit_features,
+                inputs=[
+                    "calibration_rows",
+                    "feature_catalogue",
+                    "params:training",
+                    "params:leak_audit",
+                    "params:label",
+                ],
+                outputs="feature_audit",
+                name="audit_features",
+            ),
+            Node(
+                func=judge_baselines,
+                inputs=["calibration_rows", "test", "feature_audit", "params:evaluation"],
+                outputs="baselines",
+                name="judge_baselines",
+            ),
+            Node(
                 func=compare_algorithms,
-                inputs=["params:comparison", *_of_each(algorithms, "search", "metrics")],
+                inputs=[
+                    "params:comparison",
+                    "baselines",
+                    *_of_each(algorithms, "search", "metrics", "original_protocol"),
+                ],
                 outputs="comparison",
                 name="compare_algorithms",
             ),
@@ -28,17 +63,37 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 outputs="champion",
                 name="keep_champion",
             ),
+            Node(
+                func=describe_champion,
+                inputs=[
+                    "champion",
+                    "comparison",
+                    "feature_audit",
+                    "calibration_rows",
+                    "params:feature_engineering",
+                    "params:evaluation",
+                ],
+                outputs="champion_card",
+                name="describe_champion",
+            ),
         ],
         namespace=label,
         inputs={
-            f"{algorithm}_{name}": f"{label}.{algorithm}.{name}"
-            for algorithm in algorithms
-            for name in ("search", "metrics", "model")
+            "feature_catalogue": "feature_catalogue",
+            **{
+                f"{algorithm}_{name}": f"{label}.{algorithm}.{name}"
+                for algorithm in algorithms
+                for name in _OF_ALGORITHM
+            },
         },
-        parameters={"params:comparison": "params:modeling.comparison"},
+        parameters={
+            "params:label": f"params:sampling.labels.{label}.label",
+            "params:feature_engineering": "params:feature_engineering",
+            **{f"params:{name}": f"params:modeling.{name}" for name in _OF_LABEL},
+        },
         tags=[label],
     )
-    return models + champion
+    return models + around
 
 
 def _model_algorithm(label: str, algorithm: str) -> Pipeline:
@@ -46,7 +101,14 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
         [
             Node(
                 func=search_model,
-                inputs=["train", "params:training", "params:algorithm"],
+                inputs=[
+                    "train",
+                    "calibration_rows",
+                    "feature_audit",
+                    "params:training",
+                    "params:algorithm",
+                    "params:evaluation",
+                ],
                 outputs=["model", "search"],
                 name="search_model",
             ),
@@ -58,15 +120,39 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
             ),
             Node(
                 func=evaluate,
-                inputs=["predictions", "test_balanced"],
+                inputs=["predictions", "test", "test_balanced", "search", "params:evaluation"],
                 outputs="metrics",
                 name="evaluate",
             ),
+            Node(
+                func=judge_as_original,
+                inputs=[
+                    "original_protocol_rows",
+                    "feature_audit",
+                    "search",
+                    "params:training",
+                    "params:algorithm",
+                    "params:evaluation",
+                ],
+                outputs="original_protocol",
+                name="judge_as_original",
+            ),
         ],
         namespace=f"{label}.{algorithm}",
-        inputs={name: f"{label}.{name}" for name in ("train", "test", "test_balanced")},
+        inputs={
+            name: f"{label}.{name}"
+            for name in (
+                "train",
+                "test",
+                "test_balanced",
+                "calibration_rows",
+                "original_protocol_rows",
+                "feature_audit",
+            )
+        },
         parameters={
             "params:training": "params:modeling.training",
+            "params:evaluation": "params:modeling.evaluation",
             "params:algorithm": f"params:modeling.{algorithm}",
         },
         tags=[label, algorithm],

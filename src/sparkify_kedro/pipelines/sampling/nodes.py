@@ -7,25 +7,39 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from .chance import chance
-from .parameters import LabelSampling, Split
+from sparkify_kedro.chance import chance
+
+from .parameters import LabelSampling, Split, Unit
 
 
-def sample_train(user_time_bins: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
-    """The rows of one label to train on: not held out, negatives thinned, each in a fold.
+def sample_calibration(user_time_bins: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
+    """The rows of one label that are not held out, at their natural prevalence, each in a fold.
 
     Args:
         user_time_bins: one row per (user_id, time_bin).
         split: the hold-out and the folds.
-        sampling: the label and its balance.
+        sampling: the label.
 
     Returns:
-        One row per sampled (user_id, time_bin): its columns, ``label`` (0 or 1) and ``fold`` (0, 1, ...).
+        One row per (user_id, time_bin) that is not held out: its columns, ``label`` (0 or 1) and ``fold`` (0, 1, ...).
     """
     folds = split.folds
     fold = F.floor(chance(split.seed, "fold", folds.unit) * folds.number).cast("int")
-    rows = _labelled(user_time_bins, sampling).where(~_is_held_out(split))
-    return rows.where(_is_kept(split, sampling)).withColumn("fold", fold)
+    return _labelled(user_time_bins, sampling).where(~_is_held_out(split, split.hold_out.unit)).withColumn("fold", fold)
+
+
+def sample_train(calibration_rows: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
+    """The rows of one label to train on: negatives thinned.
+
+    Args:
+        calibration_rows: the label's rows that are not held out.
+        split: the seed.
+        sampling: the label and its balance.
+
+    Returns:
+        The rows of ``calibration_rows`` that are kept.
+    """
+    return calibration_rows.where(_is_kept(split, sampling.label, sampling.keep_negatives))
 
 
 def sample_test(user_time_bins: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
@@ -39,11 +53,11 @@ def sample_test(user_time_bins: DataFrame, split: Split, sampling: LabelSampling
     Returns:
         One row per held-out (user_id, time_bin): its columns and ``label`` (0 or 1).
     """
-    return _labelled(user_time_bins, sampling).where(_is_held_out(split))
+    return _labelled(user_time_bins, sampling).where(_is_held_out(split, split.hold_out.unit))
 
 
 def balance_test(test: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
-    """The test rows with negatives thinned as in training, to compare scores with those of the original.
+    """The test rows with negatives thinned as the original did, to compare scores with its own.
 
     Args:
         test: the label's held-out rows.
@@ -53,7 +67,23 @@ def balance_test(test: DataFrame, split: Split, sampling: LabelSampling) -> Data
     Returns:
         The rows of ``test`` that are kept.
     """
-    return test.where(_is_kept(split, sampling))
+    return test.where(_is_kept(split, sampling.label, sampling.keep_negatives_of_original))
+
+
+def sample_as_original(user_time_bins: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
+    """The rows of one label as the original took them: rows, not users, held out, and both sides balanced.
+
+    Args:
+        user_time_bins: one row per (user_id, time_bin).
+        split: the seed and the share to hold out.
+        sampling: the label, and the share of negatives that the original kept.
+
+    Returns:
+        One row per sampled (user_id, time_bin): its columns, ``label`` (0 or 1) and ``is_held_out``.
+    """
+    rows = _labelled(user_time_bins, sampling)
+    kept = rows.where(_is_kept(split, sampling.label, sampling.keep_negatives_of_original))
+    return kept.withColumn("is_held_out", _is_held_out(split, "row"))
 
 
 def _labelled(user_time_bins: DataFrame, sampling: LabelSampling) -> DataFrame:
@@ -68,10 +98,10 @@ def _labelled(user_time_bins: DataFrame, sampling: LabelSampling) -> DataFrame:
     return user_time_bins.where(can_be_judged).withColumn("label", F.col(sampling.label))
 
 
-def _is_held_out(split: Split) -> Column:
-    return chance(split.seed, "hold out", split.hold_out.unit) < split.hold_out.share
+def _is_held_out(split: Split, unit: Unit) -> Column:
+    return chance(split.seed, "hold out", unit) < split.hold_out.share
 
 
-def _is_kept(split: Split, sampling: LabelSampling) -> Column:
-    is_drawn = chance(split.seed, f"negatives of {sampling.label}", "row") < sampling.keep_negatives
+def _is_kept(split: Split, label: str, keep_negatives: float) -> Column:
+    is_drawn = chance(split.seed, f"negatives of {label}", "row") < keep_negatives
     return (F.col("label") == 1) | is_drawn

@@ -10,6 +10,7 @@ from sparkify_kedro.parameters import ParameterBlock
 
 Unit = Literal["user", "row"]
 Flag = Literal["at_risk", "next_bin_observed"]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class HoldOut(ParameterBlock):
@@ -39,4 +40,5 @@ class LabelSampling(ParameterBlock):
 
     label: str = Field(min_length=1)
     requires: list[Flag] = Field(description="flags that a row needs to be trained on or judged by")
-    keep_negatives: Annotated[float, Field(gt=0, le=1)]
+    keep_negatives: Share
+    keep_negatives_of_original: Share = Field(description="for test_balanced, and for rows as the original took them")

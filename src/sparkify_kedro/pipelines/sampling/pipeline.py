@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import balance_test, sample_test, sample_train
+from .nodes import balance_test, sample_as_original, sample_calibration, sample_test, sample_train
 
 
 def create_pipeline(labels: Iterable[str]) -> Pipeline:
-    """The same three samples for every label, each in the label's namespace."""
+    """The same samples for every label, each in the label's namespace."""
     return sum((_sample_label(label) for label in labels), Pipeline([]))
 
 
@@ -16,8 +16,14 @@ def _sample_label(label: str) -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=sample_train,
+                func=sample_calibration,
                 inputs=["user_time_bins", "params:split", "params:label_sampling"],
+                outputs="calibration_rows",
+                name="sample_calibration",
+            ),
+            Node(
+                func=sample_train,
+                inputs=["calibration_rows", "params:split", "params:label_sampling"],
                 outputs="train",
                 name="sample_train",
             ),
@@ -32,6 +38,12 @@ def _sample_label(label: str) -> Pipeline:
                 inputs=["test", "params:split", "params:label_sampling"],
                 outputs="test_balanced",
                 name="balance_test",
+            ),
+            Node(
+                func=sample_as_original,
+                inputs=["user_time_bins", "params:split", "params:label_sampling"],
+                outputs="original_protocol_rows",
+                name="sample_as_original",
             ),
         ],
         namespace=label,

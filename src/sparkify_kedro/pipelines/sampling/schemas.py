@@ -8,3 +8,6 @@ _LABELLED = "user_id string, time_bin int, label int"
 
 train_rows = TableSchema(name="train", columns=f"{_LABELLED}, fold int", keys=KEYS, is_open=True)
 test_rows = TableSchema(name="test", columns=_LABELLED, keys=KEYS, is_open=True)
+original_protocol_rows = TableSchema(
+    name="original_protocol_rows", columns=f"{_LABELLED}, is_held_out boolean", keys=KEYS, is_open=True
+)

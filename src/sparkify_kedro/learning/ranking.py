@@ -15,15 +15,17 @@ def ranking_scores(scored: DataFrame, by: list[str]) -> DataFrame:
     fitting them.
 
     Args:
-        scored: rows with the ``by`` columns, ``score`` and ``label`` (0 or 1).
+        scored: rows with the ``by`` columns, ``score`` and ``label`` (0 or 1), and perhaps ``weight``, a whole number:
+            how often the row counts (once, where there is no such column).
         by: the columns that tell one set of scores from another.
 
     Returns:
         One row per group: ``rows``, ``positives``, ``prevalence`` (chance level of ``auc_pr``), ``auc_pr`` and
         ``auc_roc``, which are null where the group has no positive, or no negative.
     """
+    weight = F.col("weight") if "weight" in scored.columns else F.lit(1)
     per_score = scored.groupBy(*by, "score").agg(
-        F.sum("label").cast("double").alias("positives"), F.count(F.lit(1)).cast("double").alias("rows")
+        F.sum(weight * F.col("label")).cast("double").alias("positives"), F.sum(weight).cast("double").alias("rows")
     )
     descending = Window.partitionBy(*by).orderBy(F.desc("score"))
     so_far = descending.rowsBetween(Window.unboundedPreceding, Window.currentRow)

@@ -10,20 +10,21 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import reduce
 from itertools import product
 from typing import Any, NamedTuple
 
 from pyspark import inheritable_thread_target
-from pyspark.ml import Model
+from pyspark.ml import Model, PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from .algorithms import ALGORITHMS
+from .calibration import Calibration, expose_margin, fit_calibration
 from .parameters import AlgorithmSearch, Training
 from .ranking import ranking_scores
 
@@ -48,11 +49,87 @@ class Point(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-    """All points in the grid's order, the best of them, and a model fitted with it on all rows."""
+    """All points in the grid's order, the best of them, a model fitted with it on all rows, and its model per fold.
+
+    A fold's model has not seen the fold.
+    """
 
     points: list[Point]
     best: Point
     model: Model
+    fold_models: Mapping[int, Model]
+
+
+class CalibratedModel(NamedTuple):
+    """The search, the model with its calibration, and the scores behind the calibration.
+
+    ``model`` takes the features by name and adds ``probability``, calibrated at natural prevalence. ``out_of_fold`` has
+    the calibration rows' keys and ``label``, with ``score``: their calibrated probability by models that have not seen
+    their fold.
+    """
+
+    found: SearchResult
+    model: PipelineModel
+    calibration: Calibration
+    out_of_fold: DataFrame
+
+
+def train_calibrated(
+    train: DataFrame, calibration_rows: DataFrame, features: Sequence[str], search: AlgorithmSearch, training: Training
+) -> CalibratedModel:
+    """Search an algorithm's settings on balanced rows, and calibrate out of fold on rows at natural prevalence.
+
+    Args:
+        train: one row per sampled (user_id, time_bin): the features, ``label`` and ``fold``.
+        calibration_rows: the same of all rows that are not held out.
+        features: the columns to learn from, in the model's order.
+        search: the algorithm and its grid.
+        training: how to train.
+
+    Returns:
+        The calibrated model and how it was found. Collects one number per grid point and fold, and one row per fold.
+
+    Raises:
+        ValueError: where a fold lacks rows of one of the two classes.
+    """
+    sizes = fold_sizes(train)
+    assembler = VectorAssembler(inputCols=list(features), outputCol="features")
+    prepared = prepare(train, assembler, sum(rows for rows, _ in sizes.values()), training).cache()
+    try:
+        found = search_grid(prepared, sorted(sizes), search, training)
+    finally:
+        prepared.unpersist()
+    margins = reduce(
+        DataFrame.unionByName,
+        [
+            PipelineModel([assembler, *expose_margin(model)]).transform(calibration_rows.where(F.col("fold") == fold))
+            for fold, model in found.fold_models.items()
+        ],
+    ).select(*KEYS, "margin", F.col("label").cast("double").alias("label"))
+    margins = margins.cache()
+    calibration = fit_calibration(margins)
+    scored = calibration.model.transform(margins)
+    out_of_fold = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
+    model = PipelineModel([assembler, *expose_margin(found.model), calibration.model])
+    return CalibratedModel(found, model, calibration, out_of_fold)
+
+
+def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
+    """Rows and positives per fold. Collects one row per fold.
+
+    Raises:
+        ValueError: where there are fewer than two folds with rows of both classes.
+    """
+    counts = train.groupBy("fold").agg(F.count(F.lit(1)).alias("rows"), F.sum("label").alias("positives")).collect()
+    sizes = {row.fold: (row.rows, row.positives) for row in counts}
+    one_sided = [fold for fold, (rows, positives) in sorted(sizes.items()) if positives in (0, rows)]
+    if len(sizes) < 2 or one_sided:
+        found = ", ".join(f"fold {fold}: {p} of {n} rows are positive" for fold, (n, p) in sorted(sizes.items()))
+        raise ValueError(
+            f"cross-validation needs rows of both classes in every fold, and found {found or 'no rows'}: use a longer "
+            "log, fewer folds (sampling.split.folds.number) or another seed"
+        )
+    return sizes
 
 
 def prepare(train: DataFrame, assembler: VectorAssembler, rows: int, training: Training) -> DataFrame:
@@ -98,8 +175,10 @@ def search_grid(prepared: DataFrame, folds: Sequence[int], search: AlgorithmSear
     table = ranking_scores(reduce(DataFrame.unionByName, scored), ["fold", "point"])
     score = {(row.fold, row.point): row.auc_pr for row in table.collect()}
     points = [Point(settings, [score[fold, number] for fold in folds]) for number, settings in enumerate(grid)]
-    best = max(points, key=lambda point: point.score)
-    return SearchResult(points, best, _fit(prepared, best.settings, search, training))
+    number = max(range(len(points)), key=lambda place: points[place].score)
+    best = points[number]
+    fold_models = {fold: models[place * len(grid) + number] for place, fold in enumerate(folds)}
+    return SearchResult(points, best, fit(prepared, best.settings, search, training), fold_models)
 
 
 def probability(column: str = "probability") -> Column:
@@ -107,7 +186,8 @@ def probability(column: str = "probability") -> Column:
     return vector_to_array(F.col(column))[1]
 
 
-def _fit(rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training) -> Model:
+def fit(rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training) -> Model:
+    """A model of the algorithm on rows that are prepared."""
     estimator = ALGORITHMS[search.algorithm].estimator(**search.settings, **settings)
     if estimator.hasParam("seed"):
         estimator.setSeed(training.seed)
@@ -119,10 +199,10 @@ def _fit_side_by_side(
 ) -> list[Model]:
     """A model per task, in the tasks' order; the log tells how many are done."""
     # The threads' jobs count as this thread's, with its job group and local properties.
-    fit = inheritable_thread_target(tasks[0][0].sparkSession)(_fit)
+    fit_one = inheritable_thread_target(tasks[0][0].sparkSession)(fit)
     last_report = time.monotonic()
     with ThreadPoolExecutor(training.parallel_fits) as pool:
-        futures = [pool.submit(fit, rows, settings, search, training) for rows, settings in tasks]
+        futures = [pool.submit(fit_one, rows, settings, search, training) for rows, settings in tasks]
         for done, future in enumerate(as_completed(futures), start=1):
             if future.exception() is not None:
                 # Nobody needs the fits that have not begun.

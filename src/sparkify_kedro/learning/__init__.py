@@ -1,0 +1,1 @@
+"""Fitting, calibrating and judging models of churn: what modeling and backtest share."""
