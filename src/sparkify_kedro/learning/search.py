@@ -106,7 +106,6 @@ def train_calibrated(
             for fold, model in found.fold_models.items()
         ],
     ).select(*KEYS, "margin", F.col("label").cast("double").alias("label"))
-    margins = margins.cache()
     calibration = fit_calibration(margins)
     scored = calibration.model.transform(margins)
     out_of_fold = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
