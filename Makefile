@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env run test lint sample benchmark lock
+.PHONY: env run test lint sample benchmark benchmark-quality lock
 
 env: .venv/.complete
 
@@ -28,6 +28,10 @@ sample: env
 
 benchmark: env
 	$(BIN)/python benchmarks/run_benchmarks.py
+
+# Takes about half an hour on two cores.
+benchmark-quality: env
+	PYTHONPATH=src $(BIN)/python benchmarks/forecast_quality.py
 
 # The pinned versions again, after a change of the dependencies in pyproject.toml (needs uv on the path).
 lock:

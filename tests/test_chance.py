@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from sparkify_kedro.pipelines.sampling.chance import chance
+from sparkify_kedro.chance import chance
 
 USERS, BINS = 2_500, 2
 KEYS = [(str(user), time_bin) for user in range(USERS) for time_bin in range(BINS)]

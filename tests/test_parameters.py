@@ -9,7 +9,7 @@ import pytest
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io.core import is_parameter
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 from kedro.validation.exceptions import ModelInstantiationError, ParameterValidationError
 from pydantic import Field, ValidationError, model_validator
 
@@ -82,18 +82,21 @@ def context(env: str, runtime_params: dict[str, Any] | None = None) -> KedroCont
 
 
 def untyped_parameters(pipeline: Pipeline, loaded: dict[str, Any]) -> list[str]:
-    """The parameters that some node takes as Kedro read them, instead of as a bounded block."""
+    """The parameters that no node takes as a bounded block, nor as one value of a block that a node takes whole."""
     taken = sorted(name for name in pipeline.inputs() if is_parameter(name))
-    return [name for name in taken if not isinstance(loaded[name], ParameterBlock)]
+    bounded = tuple(f"{name}." for name, value in loaded.items() if isinstance(value, ParameterBlock))
+    return [name for name in taken if not isinstance(loaded[name], ParameterBlock) and not name.startswith(bounded)]
 
 
 @pytest.mark.parametrize("env", ["base", "original"])
 @pytest.mark.parametrize("name", sorted(register_pipelines()))
 def test_every_block_of_every_pipeline_loads(env: str, name: str) -> None:
     """As the block that the node asks for: Kedro builds blocks only of nodes that say so in their signature."""
-    pipeline = register_pipelines()[name]
+    pipelines = register_pipelines()
+    pipeline = pipelines[name]
     catalog = context(env).catalog
-    loaded = {name: catalog.load(name) for name in pipeline.inputs() if is_parameter(name)}
+    everywhere = set().union(*(pipeline.inputs() for pipeline in pipelines.values()))
+    loaded = {name: catalog.load(name) for name in everywhere if is_parameter(name)}
 
     assert loaded
     assert untyped_parameters(pipeline, loaded) == []
@@ -104,6 +107,9 @@ def test_a_parameter_without_a_type_is_found() -> None:
     assert untyped_parameters(pipeline, {"params:feature_engineering": {"time_bin_days": 14}}) == [
         "params:feature_engineering"
     ]
+    label = "params:sampling.labels.will_churn_soon.label"
+    alone = Pipeline([Node(func=len, inputs=label, outputs="length", name="measure")])
+    assert untyped_parameters(alone, {label: "will_churn_soon"}) == [label]
 
 
 def test_the_original_differs_where_it_says_so() -> None:
@@ -129,6 +135,11 @@ def test_the_original_differs_where_it_says_so() -> None:
         ({"sampling": {"split": {"hold_out": {"share": 1}}}}, r"hold_out.share should be less .* \(it is 1\)"),
         ({"sampling": {"labels": {"will_churn_soon": {"requires": ["alive"]}}}}, r"requires.0 should be .*'alive'"),
         ({"modeling": {"training": {"parallel": 4}}}, r"parallel is not a known parameter"),
+        ({"modeling": {"evaluation": {"replicates": 5}}}, r"replicates should be greater .* \(it is 5\)"),
+        ({"modeling": {"leak_audit": {"suspicious_auc_roc": 0.4}}}, r"suspicious_auc_roc should be greater"),
+        ({"scoring": {"users_at_risk": {"probability": 0.2}}}, r"takes either top or probability"),
+        ({"scoring": {"as_of": "tomorrow"}}, r"as_of should be a valid date"),
+        ({"backtest": {"cut_dates": []}}, r"cut_dates .* at least 1 item"),
         ({"modeling": {"comparison": {"judged_on": "train"}}}, r"judged_on should be 'test' or 'test_balanced'"),
         ({"simulation": {"users": 0}}, r"users should be greater .* \(it is 0\)"),
         ({"simulation": {"end": "2018-09-30"}}, r"simulation.end \(2018-09-30\) must come after simulation.start"),

@@ -18,7 +18,7 @@ PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
 RUNS = re.findall(r"^\.venv/bin/kedro run ?(.*?)(?: *#.*)?$", README, flags=re.MULTILINE)
 # Options that stand for values only the catalog knows, not for parameters.
-PATHS = {"raw_events", "simulated_events"}
+PATHS = {"raw_events", "simulated_events", "scoring_events"}
 
 
 def test_the_two_commands_are_make_targets() -> None:

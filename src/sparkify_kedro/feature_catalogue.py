@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
+from kedro.validation.exceptions import ModelInstantiationError
 from pydantic import Field, model_validator
 
 from sparkify_kedro.parameters import ParameterBlock
@@ -56,7 +57,7 @@ class FeatureCatalogue(NamedTuple):
         for name, line in lines.items():
             try:
                 features[name] = Feature.model_validate(line)
-            except ValueError as error:
+            except ModelInstantiationError as error:
                 raise ValueError(f"the feature catalogue's line on {name} is wrong: {error}") from error
         return cls(features)
 

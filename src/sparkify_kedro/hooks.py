@@ -179,20 +179,19 @@ class RunSummaryHooks:
 
 
 def _result(label: str, comparison: dict[str, Any]) -> str:
-    """One sentence on a label's champion."""
-    champion = comparison["algorithms"][comparison["champion"]]
-    judged_on = comparison["judged_on"]
-    scores = champion[judged_on]
-    if scores["auc_pr"] is None or scores["auc_roc"] is None:
-        found = "cannot be judged, for want of rows of both classes,"
+    """One sentence on a label's champion, and one on what to make of it where there is a reason to doubt."""
+    scores = comparison["algorithms"][comparison["champion"]][comparison["judged_on"]]
+    if scores["auc_pr"] is None:
+        found = "cannot be judged"
     else:
+        (low, high), roc = scores["auc_pr_interval"], scores["auc_roc"]
         found = (
-            f"has AUC-PR {scores['auc_pr']:.3f} (chance {scores['prevalence']:.3f}) and AUC-ROC {scores['auc_roc']:.3f}"
+            f"has AUC-PR {scores['auc_pr']:.3f} (95 % interval {low:.3f} to {high:.3f}, chance "
+            f"{scores['prevalence']:.3f}) and AUC-ROC {roc:.3f}"
         )
-    return (
-        f"{label}: {comparison['champion']} won by cross-validation and {found} on {judged_on} "
-        f"({scores['positives']} positives in {scores['rows']} rows)"
-    )
+    judged = f"{scores['positives']} positives in {scores['rows']} rows of {comparison['judged_on']}"
+    doubt = f"; {scores['warning']}" if scores["warning"] else ""
+    return f"{label}: {comparison['champion']} is the champion and {found} ({judged}{doubt})"
 
 
 def _git(project: Path) -> dict[str, Any] | None:

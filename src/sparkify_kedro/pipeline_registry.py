@@ -26,7 +26,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "feature_engineering": engineering,
         "sampling": sampling.create_pipeline(labels=LABELS),
         "modeling": modeling.create_pipeline(labels=LABELS, algorithms=tuple(ALGORITHMS)),
-        "scoring": scoring.create_pipeline(reading, engineering, labels=LABELS),
+        "scoring": scoring.create_pipeline(reading, engineering, labels=tuple(LABELS)),
         "backtest": backtest.create_pipeline(label=FORECAST, algorithms=tuple(ALGORITHMS)),
     }
     pipelines["__default__"] = (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyspark.ml.evaluation import BinaryClassificationEvaluator
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.pipelines.modeling.ranking import ranking_scores
+from sparkify_kedro.learning.ranking import ranking_scores
 
 SCHEMA = "name string, score double, label int"
 Scored = list[tuple[float, int]]

@@ -10,9 +10,9 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.tuning import CrossValidator, ParamGridBuilder
 from pyspark.sql import DataFrame, SparkSession
 
-from sparkify_kedro.pipelines.modeling.algorithms import ALGORITHMS
-from sparkify_kedro.pipelines.modeling.parameters import AlgorithmSearch, Training
-from sparkify_kedro.pipelines.modeling.search import prepare, search_grid
+from sparkify_kedro.learning.algorithms import ALGORITHMS
+from sparkify_kedro.learning.parameters import AlgorithmSearch, Training
+from sparkify_kedro.learning.search import prepare, search_grid
 
 FEATURES = ["songs", "adverts", "friends"]
 GRIDS = {
@@ -31,7 +31,7 @@ GRIDS = {
 
 
 def training(**changes: object) -> Training:
-    values = {"seed": 7, "features": FEATURES, "parallel_fits": 2, "rows_per_partition": 1_000}
+    values = {"seed": 7, "feature_set": "small", "parallel_fits": 2, "rows_per_partition": 1_000}
     return Training.model_validate(values | changes)
 
 

@@ -49,7 +49,8 @@ def fit_calibration(margins: DataFrame) -> Calibration:
         margins: rows with ``margin`` (a vector of one) and ``label`` (0 or 1).
 
     Returns:
-        The sigmoid, with a slope of at least ``LEAST_SLOPE``, so that it never changes the order of scores.
+        The sigmoid, with a slope of at least ``LEAST_SLOPE``, so that it never changes the order of scores. Only where
+        all margins are equal is it 0: then every row gets the prevalence.
     """
     estimator = LogisticRegression(
         featuresCol=MARGIN,

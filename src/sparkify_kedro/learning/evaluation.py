@@ -221,7 +221,8 @@ def _distance_by_chance(scores: np.ndarray) -> float:
 
 def _top(label: np.ndarray, share: float) -> dict[str, Any]:
     """What the rows with the best scores hold; ``label`` is in the order of the scores."""
-    rows = int(np.ceil(share * len(label)))
+    # Rounded first, since 0.07 * 100 is a little more than 7.
+    rows = int(np.ceil(round(share * len(label), 6)))
     precision, prevalence = _ratio(label[:rows].sum(), rows), _ratio(label.sum(), len(label))
     return {
         "share": share,

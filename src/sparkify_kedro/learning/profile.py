@@ -74,11 +74,11 @@ def count_in_intervals(rows: DataFrame, edges: Mapping[str, Sequence[float]]) ->
 def population_stability_index(expected: Sequence[int], actual: Sequence[int]) -> float:
     """The population stability index: the sum over intervals of (a - e) ln(a / e), of the shares of rows.
 
-    Siddiqi 2006, "Credit Risk Scorecards". By custom, under 0.1 is stable and over 0.25 a shift. An empty interval
-    counts as half a row.
+    Siddiqi 2006, "Credit Risk Scorecards". By custom, under 0.1 is stable and over 0.25 a shift. An interval that is
+    empty on one side counts as half a row there; one that is empty on both says nothing.
     """
     shares = []
-    for counts in (expected, actual):
+    for counts in zip(*_occupied(expected, actual), strict=True):
         filled = [max(count, _HALF_A_ROW) for count in counts]
         shares.append([count / math.fsum(filled) for count in filled])
     return math.fsum((a - e) * math.log(a / e) for e, a in zip(*shares, strict=True))
@@ -93,12 +93,17 @@ def index_by_chance(expected: Sequence[int], actual: Sequence[int]) -> float:
     rows = [sum(counts) for counts in (expected, actual)]
     if 0 in rows:
         return math.inf
-    return (len(expected) - 1) * math.fsum(1 / number for number in rows)
+    return (len(_occupied(expected, actual)) - 1) * math.fsum(1 / number for number in rows)
 
 
 def without_history() -> Column:
     """Whether the log covers nothing of the user before a row's bin; from columns of ``user_time_bins``."""
     return F.col("observed_days_in_history") <= F.col("observed_days_in_time_bin")
+
+
+def _occupied(expected: Sequence[int], actual: Sequence[int]) -> list[tuple[int, int]]:
+    """The counts of both sides, in intervals that are not empty on both."""
+    return [counts for counts in zip(expected, actual, strict=True) if any(counts)]
 
 
 def _melted(rows: DataFrame, columns: Sequence[str]) -> DataFrame:

@@ -1,44 +1,209 @@
-"""Models, their scores on unseen rows, and the champion."""
+"""Models, how good they are on unseen users, and the champion."""
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from kedro.io.core import Version
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from sklearn.metrics import roc_auc_score
 
+from sparkify_kedro.datasets import SparkMLDataset
+from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
+from sparkify_kedro.parameters import ParameterBlock
 from sparkify_kedro.pipelines.modeling.nodes import (
+    audit_features,
     compare_algorithms,
+    describe_champion,
     evaluate,
+    judge_as_original,
+    judge_baselines,
     keep_champion,
     predict,
     search_model,
 )
-from sparkify_kedro.pipelines.modeling.parameters import AlgorithmSearch, Comparison, Training
+from sparkify_kedro.pipelines.modeling.parameters import Comparison, LeakAudit
 
-TRAINING = Training(seed=1, features=["songs", "adverts"], parallel_fits=2, rows_per_partition=1_000)
+LABEL = "will_churn_soon"
+TRAINING = Training(seed=1, feature_set="extended", parallel_fits=2, rows_per_partition=100_000)
+AUDIT = LeakAudit(levels=10, suspicious_auc_roc=0.9)
 SEARCH = AlgorithmSearch(
     algorithm="logistic_regression", settings={"maxIter": 20}, grid={"regParam": [0.01, 10.0], "elasticNetParam": [0.0]}
 )
 TREES = AlgorithmSearch(algorithm="random_forest", settings={"numTrees": 3}, grid={"maxDepth": [2]})
+EVALUATION = Evaluation.model_validate(
+    {
+        "seed": 5,
+        "max_rows": 10_000,
+        "replicates": 50,
+        "cost_ratio": 5,
+        "top_shares": [0.05],
+        "few_positives": 30,
+        "segments": {"tenure_days": [30], "history_days": [14]},
+    }
+)
+LINES: dict[str, Any] = {
+    "songs": {"sets": ["original", "extended"], "unit": "songs", "definition": "songs", "labels": "all"},
+    "page_about": {"sets": ["original", "extended"], "unit": "visits", "definition": "visits", "labels": "all"},
+    "adverts": {"sets": ["extended"], "unit": "adverts", "definition": "adverts", "labels": "all"},
+    "silence": {
+        "sets": ["extended"],
+        "unit": "days",
+        "definition": "days since the last event",
+        "labels": ["will_churn_in_next_bin"],
+        "why": "it sees that activity has stopped",
+    },
+}
+
+
+class Engineering(ParameterBlock):
+    """The parameters that features were made with."""
+
+    time_bin_days: int
+
+
+def population(users: int, seed: int, first: int = 0) -> pd.DataFrame:
+    """Two bins a user; users with many adverts and few songs leave more often, about one in six."""
+    draw = np.random.default_rng(seed)
+    rows = 2 * users
+    adverts, songs = draw.poisson(4, rows), draw.poisson(30, rows)
+    truth = 1 / (1 + np.exp(2 - 0.6 * (adverts - 4) + 0.05 * (songs - 30)))
+    label = (draw.random(rows) < truth).astype(int)
+    user = first + np.arange(rows) // 2
+    return pd.DataFrame(
+        {
+            "user_id": user.astype(str),
+            "time_bin": np.arange(rows) % 2,
+            "songs": songs,
+            "page_about": 0,
+            "adverts": adverts,
+            "silence": 5.0 * label,
+            "level_at_end": np.where(user % 3 == 0, "free", "paid"),
+            "device": np.where(user % 5 == 0, "iphone", "mac"),
+            "log_tenure_days": np.log(draw.integers(10, 90, size=rows)),
+            "observed_days_in_time_bin": 14.0,
+            "observed_days_in_history": 14.0 * (1 + np.arange(rows) % 2),
+            "label": label,
+            "fold": user % 2,
+        }
+    )
 
 
 @pytest.fixture(scope="module")
-def train(spark: SparkSession) -> DataFrame:
-    """Users with many adverts leave; every fold holds some who leave and some who stay."""
-    rows = [(str(u), 0, u % 7, u % 5 * 2 + (u % 3 == 0), int(u % 5 > 2), u % 2) for u in range(60)]
-    schema = "user_id string, time_bin int, songs bigint, adverts bigint, label int, fold int"
-    return spark.createDataFrame(rows, schema).cache()
+def rows(spark: SparkSession) -> DataFrame:
+    """What is not held out, at natural prevalence."""
+    return spark.createDataFrame(population(300, 1)).coalesce(1).cache()
 
 
 @pytest.fixture(scope="module")
-def found(train: DataFrame) -> tuple[PipelineModel, dict[str, Any]]:
-    return search_model(train, TRAINING, SEARCH)
+def train(rows: DataFrame) -> DataFrame:
+    return rows.where("label = 1 or user_id % 3 = 0").cache()
 
 
-def test_the_search_tells_every_point_fold_by_fold(found: tuple[PipelineModel, dict[str, Any]]) -> None:
+@pytest.fixture(scope="module")
+def test_rows(spark: SparkSession) -> DataFrame:
+    return spark.createDataFrame(population(150, 2, first=1_000).drop(columns="fold")).coalesce(1).cache()
+
+
+@pytest.fixture(scope="module")
+def audited(rows: DataFrame) -> dict[str, Any]:
+    return audit_features(rows, LINES, TRAINING, AUDIT, LABEL)
+
+
+@pytest.fixture(scope="module")
+def found(train: DataFrame, rows: DataFrame, audited: dict[str, Any]) -> tuple[PipelineModel, dict[str, Any]]:
+    return search_model(train, rows, audited, TRAINING, SEARCH, EVALUATION)
+
+
+@pytest.fixture(scope="module")
+def forest(train: DataFrame, rows: DataFrame, audited: dict[str, Any]) -> tuple[PipelineModel, dict[str, Any]]:
+    return search_model(train, rows, audited, TRAINING, TREES, EVALUATION)
+
+
+@pytest.fixture(scope="module")
+def metrics(found: tuple[PipelineModel, dict[str, Any]], test_rows: DataFrame) -> dict[str, Any]:
+    balanced = test_rows.where("label = 1 or user_id % 3 = 0")
+    return evaluate(predict(found[0], test_rows), test_rows, balanced, found[1], EVALUATION)
+
+
+def assert_writable(told: Any) -> None:
+    """As JSON, without a number that JSON lacks, and read back as it was."""
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+# The audit.
+
+
+def test_an_honest_set_passes_with_the_features_the_label_may_use(audited: dict[str, Any]) -> None:
+    """What sees that activity stopped would have given the label away, and is another label's."""
+    assert audited["features"] == ["songs", "page_about", "adverts"]
+    assert (audited["label"], audited["feature_set"]) == (LABEL, "extended")
+    ranked = audited["one_feature"]
+    assert ranked[0]["feature"] == "adverts"
+    assert ranked == sorted(ranked, key=lambda score: -score["auc_roc"])
+    assert audited["best_original_feature"] == next(s["feature"] for s in ranked if s["feature"] != "adverts")
+    assert_writable(audited)
+
+
+def test_a_leak_stops_the_run_by_name(rows: DataFrame) -> None:
+    """For a label whose line in the catalogue lets it through; a weaker one passes where the threshold is higher."""
+    lines = LINES | {"silence": LINES["silence"] | {"labels": [LABEL]}}
+    with pytest.raises(ValueError, match=r"silence \(AUC-ROC 1.000\)") as caught:
+        audit_features(rows, lines, TRAINING, AUDIT, LABEL)
+    assert "adverts" not in str(caught.value)
+    weaker = rows.withColumn("silence", F.when(F.col("songs") % 10 > 0, F.col("silence")).otherwise(0.0))
+    with pytest.raises(ValueError, match="silence"):
+        audit_features(weaker, lines, TRAINING, AUDIT, LABEL)
+    higher = LeakAudit(levels=10, suspicious_auc_roc=1)
+    assert "silence" in audit_features(weaker, lines, TRAINING, higher, LABEL)["features"]
+
+
+def test_only_features_of_the_set_are_suspected(rows: DataFrame) -> None:
+    training = TRAINING.model_copy(update={"feature_set": "original"})
+    lines = LINES | {"silence": LINES["silence"] | {"labels": [LABEL]}}
+    assert audit_features(rows, lines, training, AUDIT, LABEL)["features"] == ["songs", "page_about"]
+
+
+@pytest.mark.parametrize("feature_set", ["original", "extended"])
+def test_a_feature_that_is_missing_is_named(rows: DataFrame, feature_set: str) -> None:
+    training = TRAINING.model_copy(update={"feature_set": feature_set})
+    with pytest.raises(ValueError, match="names songs, which the training rows lack"):
+        audit_features(rows.drop("songs"), LINES, training, AUDIT, LABEL)
+
+
+def test_the_originals_features_are_needed_for_the_baseline_whatever_the_set(rows: DataFrame) -> None:
+    lines = LINES | {"songs": LINES["songs"] | {"sets": ["original"]}}
+    assert "songs" not in audit_features(rows, lines, TRAINING, AUDIT, LABEL)["features"]
+    with pytest.raises(ValueError, match="names songs, which the training rows lack"):
+        audit_features(rows.drop("songs"), lines, TRAINING, AUDIT, LABEL)
+
+
+def test_without_rows_the_audit_says_so(rows: DataFrame) -> None:
+    with pytest.raises(ValueError, match="no rows to learn will_churn_soon from"):
+        audit_features(rows.limit(0), LINES, TRAINING, AUDIT, LABEL)
+
+
+def test_one_class_alone_passes_the_audit(rows: DataFrame) -> None:
+    """The search says what is wrong, fold by fold."""
+    told = audit_features(rows.where("label = 0"), LINES, TRAINING, AUDIT, LABEL)
+    assert {score["auc_roc"] for score in told["one_feature"]} == {None}
+    assert_writable(told)
+
+
+# The search.
+
+
+def test_the_search_tells_every_point_fold_by_fold(
+    found: tuple[PipelineModel, dict[str, Any]], train: DataFrame
+) -> None:
     _, report = found
     assert [point["settings"] for point in report["points"]] == [
         {"regParam": 0.01, "elasticNetParam": 0.0},
@@ -47,80 +212,262 @@ def test_the_search_tells_every_point_fold_by_fold(found: tuple[PipelineModel, d
     assert all(len(point["fold_scores"]) == 2 for point in report["points"])
     assert all(point["score"] == pytest.approx(sum(point["fold_scores"]) / 2) for point in report["points"])
     assert report["best"]["score"] == max(point["score"] for point in report["points"])
-    assert report["train"] == {"rows": 60, "positives": 24}
+    assert report["train"] == {"rows": train.count(), "positives": train.where("label = 1").count()}
+    assert_writable(report)
 
 
-def test_coefficients_and_intercept_are_named_and_reproduce_the_model(
-    found: tuple[PipelineModel, dict[str, Any]], train: DataFrame
+def test_the_search_judges_out_of_fold_at_natural_prevalence(
+    found: tuple[PipelineModel, dict[str, Any]], rows: DataFrame
+) -> None:
+    report = found[1]
+    counts = {"rows": 600, "positives": rows.where("label = 1").count()}
+    assert {name: report["out_of_fold"][name] for name in counts} == counts
+    low, high = report["out_of_fold"]["auc_pr_interval"]
+    assert report["out_of_fold"]["prevalence"] < low < report["out_of_fold"]["auc_pr"] < high
+    # A missed churner costs five contacts: whoever is likelier to leave than one in six is worth one.
+    assert report["threshold"] == pytest.approx(1 / 6, abs=0.1)
+
+
+def test_coefficients_and_calibration_are_named_and_reproduce_the_model(
+    found: tuple[PipelineModel, dict[str, Any]], rows: DataFrame, audited: dict[str, Any]
 ) -> None:
     model, report = found
-    row = train.first()
-    log_odds = report["intercept"] + sum(report["coefficients"][name] * row[name] for name in TRAINING.features)
-    scored = predict(model, train.where(f"user_id = '{row.user_id}'")).collect()[0]
-    assert scored.score == pytest.approx(1 / (1 + math.exp(-log_odds)))
-    assert report["coefficients"]["adverts"] > 0
+    row = rows.first()
+    log_odds = report["intercept"] + sum(report["coefficients"][name] * row[name] for name in audited["features"])
+    calibrated = report["calibration"]["slope"] * log_odds + report["calibration"]["intercept"]
+    scored = predict(model, rows.where(f"user_id = '{row.user_id}' and time_bin = {row.time_bin}")).collect()
+    assert [one.score for one in scored] == [pytest.approx(1 / (1 + math.exp(-calibrated)))]
+    assert report["coefficients"]["adverts"] > 0 > report["coefficients"]["songs"]
 
 
-def test_importances_are_named_and_sum_to_one(train: DataFrame) -> None:
-    _, report = search_model(train, TRAINING, TREES)
-    assert report["importances"].keys() == set(TRAINING.features)
-    assert sum(report["importances"].values()) == pytest.approx(1)
+def test_importances_are_named_and_sum_to_one(
+    forest: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any]
+) -> None:
+    assert list(forest[1]["importances"]) == audited["features"]
+    assert sum(forest[1]["importances"].values()) == pytest.approx(1)
+    assert_writable(forest[1])
 
 
-def test_the_model_takes_columns_by_name(found: tuple[PipelineModel, dict[str, Any]], train: DataFrame) -> None:
-    model, _ = found
-    shuffled = train.select("adverts", "label", "time_bin", "songs", "user_id")
-    ours, theirs = (sorted(predict(model, rows).collect()) for rows in (train, shuffled))
+def test_the_model_takes_columns_by_name(found: tuple[PipelineModel, dict[str, Any]], test_rows: DataFrame) -> None:
+    shuffled = test_rows.select("adverts", "label", "page_about", "time_bin", "songs", "user_id")
+    ours, theirs = (sorted(predict(found[0], rows).collect()) for rows in (test_rows, shuffled))
     assert ours == theirs
 
 
-def test_a_feature_that_is_missing_is_named(train: DataFrame) -> None:
-    with pytest.raises(ValueError, match="names adverts, which the training rows lack"):
-        search_model(train.drop("adverts"), TRAINING, SEARCH)
-
-
 @pytest.mark.parametrize("only", ["label = 0", "fold = 0", "fold = 0 or label = 1", "false"])
-def test_a_fold_without_both_classes_is_told_in_a_sentence(train: DataFrame, only: str) -> None:
+def test_a_fold_without_both_classes_is_told_in_a_sentence(
+    train: DataFrame, rows: DataFrame, audited: dict[str, Any], only: str
+) -> None:
     with pytest.raises(ValueError, match="rows of both classes in every fold"):
-        search_model(train.where(only), TRAINING, SEARCH)
+        search_model(train.where(only), rows, audited, TRAINING, SEARCH, EVALUATION)
 
 
-def test_both_test_sets_are_judged_and_the_balanced_one_is_part_of_the_other(spark: SparkSession) -> None:
-    schema = "user_id string, time_bin int, label int, score double"
-    rows = [("a", 0, 1, 0.9), ("b", 0, 0, 0.8), ("c", 0, 0, 0.3), ("d", 0, 1, 0.2), ("e", 0, 0, 0.1)]
-    predictions = spark.createDataFrame(rows, schema)
-    balanced = predictions.where("user_id in ('a', 'd', 'e')").select("user_id", "time_bin", "label")
-    metrics = evaluate(predictions, balanced)
-    assert metrics["test"] == {
-        "rows": 5,
-        "positives": 2,
-        "prevalence": 0.4,
-        # Recall 1/2 at precision 1; recall 1 at precision 1/2, reached from precision 1/3.
-        "auc_pr": pytest.approx(0.5 + 0.5 * (1 / 3 + 1 / 2) / 2),
-        # Of six pairs of a positive and a negative four are in order.
-        "auc_roc": pytest.approx(4 / 6),
+# Judging.
+
+
+def test_held_out_users_are_judged_by_the_threshold_of_training(
+    metrics: dict[str, Any], found: tuple[PipelineModel, dict[str, Any]], test_rows: DataFrame
+) -> None:
+    scored = predict(found[0], test_rows).toPandas()
+    assert metrics["test"]["auc_roc"] == pytest.approx(roc_auc_score(scored["label"], scored["score"]))
+    assert metrics["test"]["rows"] == 300
+    assert metrics["confusion"]["threshold"] == found[1]["threshold"]
+    flagged = scored["score"] >= found[1]["threshold"]
+    assert metrics["confusion"]["true_positives"] == int((flagged & (scored["label"] == 1)).sum())
+    assert metrics["confusion"]["false_positives"] == int((flagged & (scored["label"] == 0)).sum())
+    assert metrics["top"][0]["rows"] == 15
+    assert_writable(metrics)
+
+
+def test_the_balanced_test_is_a_part_of_the_other(metrics: dict[str, Any], test_rows: DataFrame) -> None:
+    assert metrics["test_balanced"]["rows"] == test_rows.where("label = 1 or user_id % 3 = 0").count()
+    assert metrics["test_balanced"]["positives"] == metrics["test"]["positives"]
+    assert metrics["test_balanced"]["prevalence"] > metrics["test"]["prevalence"]
+
+
+def test_segments_part_the_test_rows(metrics: dict[str, Any], test_rows: DataFrame) -> None:
+    free = test_rows.where("level_at_end = 'free'")
+    assert metrics["segments"]["level"]["free"]["rows"] == free.count()
+    assert metrics["segments"]["level"]["free"]["positives"] == free.where("label = 1").count()
+    assert {kind: set(segments) for kind, segments in metrics["segments"].items()} == {
+        "level": {"free", "paid"},
+        "tenure": {"under 30 days", "30 days and more"},
+        "device": {"iphone", "mac"},
+        "history": {"14 days and more"},
     }
-    assert metrics["test_balanced"]["rows"] == 3
-    assert metrics["test_balanced"]["auc_pr"] == metrics["test_balanced"]["auc_roc"] == pytest.approx(1.0)
+    for segments in metrics["segments"].values():
+        for name in ("rows", "positives"):
+            assert sum(scores[name] for scores in segments.values()) == metrics["test"][name]
 
 
-def test_an_empty_test_set_has_no_scores(spark: SparkSession) -> None:
-    nothing = spark.createDataFrame([], "user_id string, time_bin int, label int, score double")
-    metrics = evaluate(nothing, nothing)
-    assert metrics["test"] == {"rows": 0, "positives": 0, "prevalence": None, "auc_pr": None, "auc_roc": None}
+@pytest.mark.parametrize(
+    ("only", "expected"),
+    [("false", (0, 0)), ("label = 0", (None, 0)), ("user_id = '1000' and time_bin = 0", (1, None))],
+)
+def test_a_test_set_too_small_to_judge_has_nulls_and_words(
+    found: tuple[PipelineModel, dict[str, Any]],
+    rows: DataFrame,
+    test_rows: DataFrame,
+    audited: dict[str, Any],
+    only: str,
+    expected: tuple[int | None, int | None],
+) -> None:
+    """No row, no positive, a single row: for the model, every segment and the baselines."""
+    few = test_rows.where(only)
+    told = evaluate(predict(found[0], few), few, few, found[1], EVALUATION)
+    baselines = judge_baselines(rows, few, audited, EVALUATION)
+    segments = [scores for kind in told["segments"].values() for scores in kind.values()]
+    for scores in (told["test"], told["test_balanced"], *segments, *(one["test"] for one in baselines.values())):
+        assert scores["auc_pr"] is scores["auc_roc"] is None
+        assert "nothing to judge by" in scores["warning"]
+    for name, number in zip(("rows", "positives"), expected, strict=True):
+        assert number is None or told["test"][name] == number
+    assert (segments == []) is (only == "false")
+    assert_writable(told)
+    assert_writable(baselines)
 
 
-def test_the_champion_wins_by_cross_validation_not_by_the_test_set() -> None:
-    def of(name: str, cross_validated: float, tested: float) -> list[dict[str, Any]]:
-        search = {"algorithm": name, "best": {"settings": {"a": 1}, "score": cross_validated}}
-        return [search, {"test": {"auc_pr": tested}, "test_balanced": {"auc_pr": tested}}]
+def test_baselines_are_the_prevalence_and_one_feature(
+    rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]
+) -> None:
+    told = judge_baselines(rows, test_rows, audited, EVALUATION)
+    prevalence, learned = told["prevalence"], rows.toPandas()["label"].mean()
+    assert prevalence["feature"] is None
+    assert prevalence["test"]["auc_roc"] == pytest.approx(0.5)
+    assert prevalence["test"]["auc_pr"] == pytest.approx(prevalence["test"]["prevalence"])
+    assert [row["mean_score"] for row in prevalence["calibration"]] == [pytest.approx(learned)] * 10
+    # Everybody is worth a contact, or nobody is.
+    assert prevalence["confusion"]["threshold"] == (pytest.approx(learned) if learned > 1 / 6 else 1.0)
+    single, scored = told["best_single_feature"], test_rows.toPandas()
+    assert single["feature"] == audited["best_original_feature"] == "songs"
+    # A logistic regression on one feature ranks as the feature does: few songs, high risk.
+    assert single["test"]["auc_roc"] == pytest.approx(roc_auc_score(scored["label"], -scored["songs"]))
+    assert_writable(told)
 
-    compared = compare_algorithms(Comparison(judged_on="test"), *of("forest", 0.4, 0.9), *of("regression", 0.5, 0.1))
-    assert compared["champion"] == "regression"
-    assert compared["algorithms"]["forest"]["test"] == {"auc_pr": 0.9}
+
+def test_a_constant_feature_makes_a_baseline_too(
+    rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]
+) -> None:
+    told = judge_baselines(rows, test_rows, audited | {"best_original_feature": "page_about"}, EVALUATION)
+    assert told["best_single_feature"]["test"]["auc_roc"] == pytest.approx(0.5)
+    assert_writable(told)
 
 
-def test_the_champions_model_is_kept(found: tuple[PipelineModel, dict[str, Any]], train: DataFrame) -> None:
-    regression, (forest, _) = found[0], search_model(train, TRAINING, TREES)
+def test_one_class_leaves_baselines_that_can_be_written(
+    rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]
+) -> None:
+    """What is wrong is the search's to say; the baselines must not fail before it."""
+    assert_writable(judge_baselines(rows.where("label = 0"), test_rows, audited, EVALUATION))
+
+
+def test_the_originals_protocol_lets_a_model_recognise_users(
+    rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any]
+) -> None:
+    """Rows are held out, and the model with the settings that were found is judged on them."""
+    protocol = rows.withColumn("is_held_out", F.col("time_bin") == 1).drop("fold")
+    told = judge_as_original(protocol, audited, found[1], TRAINING, SEARCH, EVALUATION)
+    assert told["rows"] == 300
+    assert told["positives"] == rows.where("time_bin = 1 and label = 1").count()
+    assert 0.6 < told["auc_roc"] < 0.95
+    assert told["auc_pr_interval"][0] < told["auc_pr"] < told["auc_pr_interval"][1]
+    assert_writable(told)
+
+
+@pytest.mark.parametrize("only", ["is_held_out", "not is_held_out", "label = 0 or is_held_out", "false"])
+def test_the_originals_protocol_on_too_few_rows_is_null(
+    rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any], only: str
+) -> None:
+    protocol = rows.withColumn("is_held_out", F.col("time_bin") == 1).drop("fold").where(only)
+    told = judge_as_original(protocol, audited, found[1], TRAINING, SEARCH, EVALUATION)
+    assert told["auc_pr"] is told["auc_roc"] is None
+    assert "nothing to judge by" in told["warning"]
+    assert_writable(told)
+
+
+# The champion.
+
+
+def reports_of(name: str, interval: tuple[float, float], tested: float) -> list[dict[str, Any]]:
+    """An algorithm's search, metrics and scores by the original's protocol."""
+    scores = {"auc_pr": sum(interval) / 2, "auc_pr_interval": list(interval)}
+    best = {"settings": {"of": name}, "score": 1 - tested}
+    test = {"test": {"auc_pr": tested}, "test_balanced": {"auc_pr": tested}}
+    return [{"algorithm": name, "best": best, "out_of_fold": scores}, test, {"auc_pr": 0.5}]
+
+
+SIMPLE, MIDDLE, COMPLEX = ("simple", (0.10, 0.20)), ("middle", (0.19, 0.29)), ("complex", (0.22, 0.32))
+
+
+@pytest.mark.parametrize(
+    ("prefer_simpler", "intervals", "champion", "alike", "words"),
+    [
+        (True, [SIMPLE, MIDDLE, COMPLEX], "middle", ["middle", "complex"], "the simplest of them"),
+        (False, [SIMPLE, MIDDLE, COMPLEX], "complex", ["middle", "complex"], "scores best out of fold"),
+        (True, [SIMPLE, COMPLEX], "complex", ["complex"], "overlaps no other's"),
+        (True, [SIMPLE, MIDDLE], "simple", ["simple", "middle"], "cannot be told apart from middle"),
+        (True, [MIDDLE, SIMPLE], "middle", ["middle", "simple"], "scores best out of fold"),
+        (True, [SIMPLE], "simple", ["simple"], "simple"),
+    ],
+)
+def test_the_champion_is_the_simplest_of_those_that_overlap_the_best(
+    prefer_simpler: bool, intervals: list[tuple[str, tuple[float, float]]], champion: str, alike: list[str], words: str
+) -> None:
+    """The test set speaks for the others all the while, and is not listened to."""
+    comparison = Comparison(judged_on="test", prefer_simpler=prefer_simpler)
+    told = []
+    for favourite in [name for name, _ in intervals]:
+        reports = [r for name, i in intervals for r in reports_of(name, i, 0.9 if name == favourite else 0.1)]
+        told.append(compare_algorithms(comparison, {"prevalence": {}}, *reports))
+        assert told[-1]["algorithms"][favourite]["test"] == {"auc_pr": 0.9}
+    for compared in told:
+        assert (compared["champion"], compared["indistinguishable"]) == (champion, alike)
+        assert words in compared["verdict"]
+        assert list(compared["algorithms"]) == [name for name, _ in intervals]
+        assert compared["algorithms"][champion]["settings"] == {"of": champion}
+        assert compared["algorithms"][champion]["original_protocol"] == {"auc_pr": 0.5}
+        assert compared["baselines"] == {"prevalence": {}}
+        assert_writable(compared)
+
+
+def test_the_champions_model_is_kept(
+    found: tuple[PipelineModel, dict[str, Any]], forest: tuple[PipelineModel, dict[str, Any]]
+) -> None:
     comparison = {"champion": "random_forest", "algorithms": {"logistic_regression": {}, "random_forest": {}}}
-    assert keep_champion(comparison, regression, forest) is forest
+    assert keep_champion(comparison, found[0], forest[0]) is forest[0]
+
+
+def test_the_card_tells_the_model_and_what_it_was_trained_on(
+    found: tuple[PipelineModel, dict[str, Any]],
+    metrics: dict[str, Any],
+    rows: DataFrame,
+    audited: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    model, report = found
+    comparison = compare_algorithms(Comparison(judged_on="test", prefer_simpler=True), {}, report, metrics, {})
+    card = describe_champion(model, comparison, audited, rows, Engineering(time_bin_days=14), EVALUATION)
+    dataset = SparkMLDataset(filepath=str(tmp_path / "champion"), version=Version(None, None))
+    dataset.save(model)
+    assert dataset.load().uid == card["model"]
+    expected = {
+        "label": LABEL,
+        "algorithm": "logistic_regression",
+        "settings": report["best"]["settings"],
+        "feature_set": "extended",
+        "features": ["songs", "page_about", "adverts"],
+        "feature_engineering": {"time_bin_days": 14},
+        "cost_ratio": 5,
+        "threshold": report["threshold"],
+        "categories": {"level_at_end": ["free", "paid"], "device": ["iphone", "mac"]},
+        # Of two bins a user has, the log covers nothing before the first.
+        "share_without_history": 0.5,
+        "scores": {"out_of_fold": report["out_of_fold"]} | {k: metrics[k] for k in ("test", "test_balanced")},
+    }
+    assert {name: card[name] for name in expected} == expected
+    assert list(card["profile"]) == ["songs", "page_about", "adverts", "score"]
+    assert all(sum(profile["counts"]) == 600 for profile in card["profile"].values())
+    assert card["profile"]["adverts"]["mean"] == pytest.approx(rows.toPandas()["adverts"].mean())
+    assert card["profile"]["score"]["mean"] == pytest.approx(rows.toPandas()["label"].mean(), rel=0.15)
+    assert_writable(card)
+    plain = describe_champion(model, comparison, audited, rows, {"time_bin_days": 14}, EVALUATION)
+    assert plain == card, "kedro run --pipelines=modeling hands over plain values"

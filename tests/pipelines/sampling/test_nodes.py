@@ -12,7 +12,13 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from sparkify_kedro.pipelines.sampling import schemas
-from sparkify_kedro.pipelines.sampling.nodes import balance_test, sample_test, sample_train
+from sparkify_kedro.pipelines.sampling.nodes import (
+    balance_test,
+    sample_as_original,
+    sample_calibration,
+    sample_test,
+    sample_train,
+)
 from sparkify_kedro.pipelines.sampling.parameters import LabelSampling, Split
 
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
@@ -69,24 +75,37 @@ def split_of(unit: str = "user", *, seed: int = 11, share: float = 0.2, folds: i
 
 
 def sampling_of(
-    label: str = "churned_in_time_bin", *, keep: float = 0.25, requires: Iterable[str] = ()
+    label: str = "churned_in_time_bin",
+    *,
+    keep: float = 0.25,
+    keep_of_original: float | None = None,
+    requires: Iterable[str] = (),
 ) -> LabelSampling:
-    """A label's sampling."""
-    return LabelSampling.model_validate({"label": label, "requires": list(requires), "keep_negatives": keep})
+    """A label's sampling; the original's share is the same unless it is given."""
+    shares = {"keep_negatives": keep, "keep_negatives_of_original": keep_of_original or keep}
+    return LabelSampling.model_validate({"label": label, "requires": list(requires)} | shares)
 
 
 class Samples(NamedTuple):
-    """The three samples of a label, in an order that does not depend on Spark."""
+    """The samples of a label, in an order that does not depend on Spark."""
 
+    calibration: list[Row]
     train: list[Row]
     test: list[Row]
     balanced: list[Row]
+    as_original: list[Row]
 
 
 def samples_of(table: DataFrame, split: Split, sampling: LabelSampling) -> Samples:
-    """The three samples that the nodes make of the table."""
-    test = sample_test(table, split, sampling)
-    tables = (sample_train(table, split, sampling), test, balance_test(test, split, sampling))
+    """The samples that the nodes make of the table."""
+    calibration, test = sample_calibration(table, split, sampling), sample_test(table, split, sampling)
+    tables = (
+        calibration,
+        sample_train(calibration, split, sampling),
+        test,
+        balance_test(test, split, sampling),
+        sample_as_original(table, split, sampling),
+    )
     return Samples(*(sorted(sample.collect()) for sample in tables))
 
 
@@ -223,7 +242,8 @@ def test_keys_do_not_repeat(samples: Samples) -> None:
 
 def test_rows_are_those_of_the_table_with_label_and_fold(samples: Samples) -> None:
     names = list(UserTimeBin._fields)
-    for rows, added in zip(samples, (["label", "fold"], ["label"], ["label"]), strict=True):
+    fold, held_out = ["label", "fold"], ["label", "is_held_out"]
+    for rows, added in zip(samples, (fold, fold, ["label"], ["label"], held_out), strict=True):
         assert rows[0].asDict().keys() == {*names, *added}
         for row in rows:
             assert tuple(row[name] for name in names) == BY_KEY[row.user_id, row.time_bin]
@@ -231,11 +251,15 @@ def test_rows_are_those_of_the_table_with_label_and_fold(samples: Samples) -> No
 
 
 def test_tables_have_the_declared_columns(table: DataFrame) -> None:
-    train, test = (sample(table, split_of(), sampling_of()) for sample in (sample_train, sample_test))
+    calibration, test, as_original = (
+        sample(table, split_of(), sampling_of()) for sample in (sample_calibration, sample_test, sample_as_original)
+    )
     for schema, sample in (
-        (schemas.train_rows, train),
+        (schemas.train_rows, calibration),
+        (schemas.train_rows, sample_train(calibration, split_of(), sampling_of())),
         (schemas.test_rows, test),
         (schemas.test_rows, balance_test(test, split_of(), sampling_of())),
+        (schemas.original_protocol_rows, as_original),
     ):
         assert schema.validate(sample) is sample
         declared = {(field.name, field.dataType) for field in schema.struct.fields}
@@ -286,14 +310,44 @@ def test_user_is_held_out_for_every_label_or_for_none(table: DataFrame, all_by_u
     ids=", ".join,
 )
 def test_rows_without_a_required_flag_are_left_out(table: DataFrame, requires: list[str]) -> None:
-    """From all three samples, and no other row is."""
+    """From all samples, and no other row is."""
     samples = samples_of(table, split_of(), sampling_of("will_churn_soon", keep=1.0, requires=requires))
     expected = sorted(row.key for row in ROWS if all(getattr(row, flag) for flag in requires))
     assert sorted(keys(samples.train) + keys(samples.test)) == expected
+    assert samples.calibration == samples.train
     assert samples.balanced == samples.test
+    assert keys(samples.as_original) == expected
 
 
-@pytest.mark.parametrize("sample", [sample_train, sample_test])
+def test_calibration_rows_are_all_that_is_not_held_out(samples: Samples) -> None:
+    """At natural prevalence: with the test rows they are the table, and the training rows are some of them."""
+    assert sorted(keys(samples.calibration) + keys(samples.test)) == sorted(BY_KEY)
+    assert set(samples.train) < set(samples.calibration)
+    positives = [[row for row in rows if row.label == 1] for rows in (samples.train, samples.calibration)]
+    assert positives[0] == positives[1]
+
+
+def test_the_originals_share_thins_the_balanced_test_and_not_training(table: DataFrame, by_user: Samples) -> None:
+    samples = samples_of(table, split_of(), sampling_of(keep=0.25, keep_of_original=0.7))
+    assert (samples.calibration, samples.train, samples.test) == (by_user.calibration, by_user.train, by_user.test)
+    for kept, there in ((samples.balanced, samples.test), (samples.as_original, ROWS)):
+        negatives = sum((row.label if isinstance(row, Row) else row.churned_in_time_bin) == 0 for row in there)
+        assert_share(sum(row.label == 0 for row in kept), negatives, 0.7)
+
+
+def test_the_original_held_out_rows_and_thinned_both_sides(by_user: Samples) -> None:
+    """Even where users are held out otherwise: that is what its scores are worth beside the honest ones."""
+    rows = by_user.as_original
+    sides = [[row for row in rows if row.is_held_out is is_held_out] for is_held_out in (True, False)]
+    assert users(sides[0]) & users(sides[1])
+    assert_share(len(sides[0]), len(rows), 0.2)
+    assert {row.key for row in ROWS if row.churned_in_time_bin == 1} == set(keys([r for r in rows if r.label == 1]))
+    for side in sides:
+        # A quarter of the nine tenths that are negative.
+        assert_share(sum(row.label for row in side), len(side), 0.1 / (0.1 + 0.9 * 0.25))
+
+
+@pytest.mark.parametrize("sample", [sample_calibration, sample_test, sample_as_original])
 def test_unknown_label_is_one_clear_sentence(table: DataFrame, sample: Any) -> None:
     with pytest.raises(ValueError, match="'will_return'") as caught:
         sample(table, split_of(), sampling_of("will_return"))

@@ -16,7 +16,7 @@ from sparkify_kedro.chance import chance
 from sparkify_kedro.learning.evaluation import collect_scored, rank
 from sparkify_kedro.learning.last_bins import MILLISECONDS_PER_DAY, churned_at, last_completed_bins
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
-from sparkify_kedro.learning.search import KEYS, probability, train_calibrated
+from sparkify_kedro.learning.search import KEYS, fold_sizes, probability, train_calibrated
 
 from .parameters import Backtest
 
@@ -27,6 +27,8 @@ _SCORES = ("rows", "positives", "prevalence", "auc_pr", "auc_roc", "warning")
 _AREAS = {"auc_pr": "AUC-PR", "auc_roc": "AUC-ROC"}
 # Blue and orange that also a colour-blind reader, or a printer in grey, tells apart.
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
+# A line through a single cut date would not be seen.
+_DASH = {"symbol": "line-ew-open", "size": 14}
 
 
 class Cut(NamedTuple):
@@ -95,21 +97,17 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
     hold_out = backtest_table[backtest_table["when"] == HOLD_OUT].iloc[0]
     for place, area in enumerate(_AREAS, start=1):
         is_first = place == 1
-        score, low, high = (cuts[name].tolist() for name in (area, f"{area}_low", f"{area}_high"))
+        score, low, high = (cuts[name].astype(float).tolist() for name in (area, f"{area}_low", f"{area}_high"))
         when = cuts["when"].tolist()
         chance_level = cuts["prevalence"].tolist() if area == "auc_pr" else [0.5] * len(cuts)
-        figure.add_hrect(
-            y0=hold_out[f"{area}_low"], y1=hold_out[f"{area}_high"], fillcolor=_ORANGE, opacity=0.15, line_width=0,
-            row=1, col=place,
-        )  # fmt: skip
         lines = {
             "hold-out, with its 95 % interval": ([hold_out[area]] * len(cuts), {"color": _ORANGE, "width": 2}),
             "chance": (chance_level, {"color": "grey", "dash": "dot"}),
         }
         for name, (level, line) in lines.items():
             figure.add_scatter(
-                x=when, y=level, mode="lines", line=line, name=name, legendgroup=name, showlegend=is_first,
-                row=1, col=place,
+                x=when, y=level, mode="lines+markers", line=line, marker=_DASH | {"color": line["color"]},
+                name=name, legendgroup=name, showlegend=is_first, row=1, col=place,
             )  # fmt: skip
         figure.add_scatter(
             x=when, y=score, mode="markers", marker={"color": _BLUE, "size": 11},
@@ -120,6 +118,11 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
                 "arrayminus": [a - b for a, b in zip(score, low, strict=True)],
             },
             name="trained and scored at the cut date", legendgroup="cut", showlegend=is_first, row=1, col=place,
+        )  # fmt: skip
+        # Last, because nothing is drawn into a panel that is still empty.
+        figure.add_hrect(
+            y0=hold_out[f"{area}_low"], y1=hold_out[f"{area}_high"], fillcolor=_ORANGE, opacity=0.15, line_width=0,
+            layer="below", row=1, col=place,
         )  # fmt: skip
     figure.update_xaxes(type="category", title_text="cut date")
     figure.update_yaxes(range=[0, 1])
@@ -159,22 +162,33 @@ def _replay(  # noqa: PLR0913, PLR0917 - a cut and everything that a training ta
     fold = F.floor(chance(training.seed, "fold", "user") * folds).cast("int")
     train = known.withColumn("fold", fold).cache()
     try:
+        sizes = _fold_sizes(train, cut.day)
         trained = train_calibrated(train, train, champion_card["features"], search, training)
-        counts = train.agg(F.count(F.lit(1)).alias("train_rows"), F.sum("label").alias("train_positives")).first()
-    except ValueError as error:
-        raise ValueError(f"backtest.cut_dates has {cut.day}, by which too little was known: {error}") from error
     finally:
         train.unpersist()
+    train_rows, train_positives = (sum(numbers) for numbers in zip(*sizes.values(), strict=True))
     users = users_with_outcome(user_time_bins, cut.moment, cut.horizon_end, time_bin_days)
     scored = trained.model.transform(users).select(*KEYS, "label", probability().alias("score"))
     collected = collect_scored(scored, evaluation)
     return {
         "algorithm": search.algorithm,
         "settings": str(trained.found.best.settings),
-        **counts.asDict(),
+        "train_rows": train_rows,
+        "train_positives": train_positives,
         **_flat(rank(collected, evaluation)),
         "mean_score": float(collected["score"].mean()) if len(collected) else None,
     }
+
+
+def _fold_sizes(train: DataFrame, day: date) -> dict[int, tuple[int, int]]:
+    """Rows and positives per fold; a fold without both classes is told in terms of the backtest."""
+    try:
+        return fold_sizes(train)
+    except ValueError as error:
+        raise ValueError(
+            f"backtest.cut_dates has {day}, by which too little was known to learn from (a fold lacks rows of both "
+            "classes): name later days, or fewer folds (backtest.folds)"
+        ) from error
 
 
 def known_rows(user_time_bins: DataFrame, label: str, moment: int, time_bin_days: int) -> DataFrame:

@@ -16,7 +16,7 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
                 inputs=[
                     "user_time_bins",
                     "ingestion_report",
-                    f"{label}.champion_card",
+                    "champion_card",
                     "params:backtest",
                     "params:modeling.training",
                     "params:modeling.evaluation",
@@ -31,5 +31,6 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
                 outputs="backtest_figure",
                 name="draw_backtest",
             ),
-        ]
+        ],
+        inputs={"champion_card": f"{label}.champion_card"},
     )

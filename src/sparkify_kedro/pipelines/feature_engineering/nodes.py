@@ -66,7 +66,8 @@ def engineer_user_time_bins(
 
 def _totals(days: int, first_ts: int, last_ts: int) -> dict[str, Column]:
     """What a bin adds to the user's history, and the days of both that lie inside the log."""
-    covered = {"bin": bin_start(days), "history": F.col("registration")}
+    # A user's time starts at registration, so bins before it (there are, by wrong clocks) cover none.
+    covered = {"bin": F.greatest(bin_start(days), F.col("registration")), "history": F.col("registration")}
     return {
         "paid_at_end": (F.col("level_at_end") == "paid").cast("int"),
         "sessions": F.col("sessions_in_time_bin"),
@@ -102,7 +103,8 @@ def _extended_features(parameters: FeatureEngineering) -> dict[str, Column]:
     return {
         "observed_days_in_time_bin": in_bin("observed_days"),
         "observed_days_in_history": in_history("observed_days"),
-        "log_tenure_days": F.log(age_at_end),
+        # At least a day, the shortest bin, where the bin lies before registration.
+        "log_tenure_days": F.log(F.greatest(age_at_end, F.lit(1))),
         **device_flags(),
         **period_rates(in_bin, "in_time_bin", parameters),
         **period_rates(in_history, "in_history", parameters),

@@ -10,7 +10,7 @@ from sparkify_kedro.parameters import ParameterBlock
 
 from .rates import RATED_PAGES
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Population(ParameterBlock):

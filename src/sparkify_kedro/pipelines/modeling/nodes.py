@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pyspark.ml import PipelineModel
@@ -22,8 +23,9 @@ from sparkify_kedro.learning.evaluation import (
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.learning.profile import SCORE, profile_columns, without_history
 from sparkify_kedro.learning.search import KEYS, fit, prepare, probability, train_calibrated
+from sparkify_kedro.parameters import ParameterBlock
 
-from .leak_audit import one_feature_scores
+from .leak_audit import auc_roc_by_chance, one_feature_scores
 from .parameters import Comparison, LeakAudit
 
 OUT_OF_FOLD = "out_of_fold"
@@ -43,21 +45,27 @@ def audit_features(
         label: the label's name.
 
     Returns:
+        ``suspicious_auc_roc``, the limit (the parameter's, or what chance alone may reach on so few positives);
         ``features``, in the order in which models take them; ``one_feature``, the out-of-fold AUC-ROC and AUC-PR of a
         model of each feature alone, best first; and ``best_original_feature``, the first of them that the original had.
 
     Raises:
-        ValueError: naming the features that alone rank suspiciously well, or that the rows lack.
+        ValueError: naming the features that alone rank suspiciously well, or that the rows lack; or where there are no
+            rows.
     """
     catalogue = FeatureCatalogue.of(feature_lines)
     features = catalogue.of_set(training.feature_set, label)
     original = catalogue.of_set("original", label)
-    missing = [name for name in features if name not in calibration_rows.columns]
+    candidates = [*dict.fromkeys([*features, *original])]
+    missing = [name for name in candidates if name not in calibration_rows.columns]
     if missing:
         raise ValueError(f"the feature catalogue names {', '.join(missing)}, which the training rows lack")
-    scores = one_feature_scores(calibration_rows, [*dict.fromkeys([*features, *original])], audit.levels).collect()
+    scores = one_feature_scores(calibration_rows, candidates, audit.levels).collect()
+    if not scores:
+        raise ValueError(f"there are no rows to learn {label} from: use a longer log")
     ranked = sorted(scores, key=lambda row: (-(row.auc_roc or 0), row.feature))
-    suspicious = [row for row in ranked if row.feature in features and (row.auc_roc or 0) >= audit.suspicious_auc_roc]
+    limit = max(audit.suspicious_auc_roc, auc_roc_by_chance(ranked[0].rows, ranked[0].positives))
+    suspicious = [row for row in ranked if row.feature in features and (row.auc_roc or 0) >= limit]
     if suspicious:
         found = ", ".join(f"{row.feature} (AUC-ROC {row.auc_roc:.3f})" for row in suspicious)
         raise ValueError(
@@ -68,9 +76,9 @@ def audit_features(
     return {
         "label": label,
         "feature_set": training.feature_set,
-        "suspicious_auc_roc": audit.suspicious_auc_roc,
+        "suspicious_auc_roc": limit if math.isfinite(limit) else None,
         "features": features,
-        "one_feature": [row.asDict() for row in ranked],
+        "one_feature": [{name: row[name] for name in ("feature", "auc_roc", "auc_pr")} for row in ranked],
         "best_original_feature": next(row.feature for row in ranked if row.feature in original),
     }
 
@@ -317,7 +325,8 @@ def describe_champion(
         comparison: the comparison it won.
         feature_audit: its label and features.
         calibration_rows: one row per (user_id, time_bin) that is not held out, at natural prevalence.
-        feature_engineering: the parameters its features were made with.
+        feature_engineering: the parameters its features were made with: plain values in a run without the pipeline
+            that knows their type, since Kedro builds a block only for a node that asks for it.
         evaluation: how it was judged.
 
     Returns:
@@ -339,7 +348,11 @@ def describe_champion(
         "verdict": comparison["verdict"],
         "feature_set": feature_audit["feature_set"],
         "features": features,
-        "feature_engineering": feature_engineering.model_dump(mode="json"),
+        "feature_engineering": (
+            feature_engineering.model_dump(mode="json")
+            if isinstance(feature_engineering, ParameterBlock)
+            else feature_engineering
+        ),
         "cost_ratio": evaluation.cost_ratio,
         "threshold": comparison["algorithms"][name]["confusion"]["threshold"],
         "scores": {key: comparison["algorithms"][name][key] for key in (OUT_OF_FOLD, *TEST_SETS)},

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sparkify_kedro.feature_catalogue import FeatureCatalogue
-from sparkify_kedro.learning.last_bins import last_completed_bins
+from sparkify_kedro.learning.last_bins import MILLISECONDS_PER_DAY, last_completed_bins
 from sparkify_kedro.learning.profile import (
     SCORE,
     count_in_intervals,
@@ -43,7 +43,8 @@ def cut_at_as_of(
         scoring: the as-of date.
 
     Returns:
-        The events before the date, and the time that they cover: ``first_ts`` and ``last_ts`` in ms since the epoch.
+        The events before the date, and the time that they cover: from ``first_ts`` until just before ``last_ts`` (ms
+        since the epoch), so that whoever cancels with the log's last event is gone.
 
     Raises:
         ValueError: where the date does not lie inside the log.
@@ -52,8 +53,9 @@ def cut_at_as_of(
     if first is None:
         raise ValueError("the log to score has no valid event: look at scoring.ingestion_report for what it has")
     if as_of is None:
-        return events, {"first_ts": first, "last_ts": last}
-    if not first < as_of <= last:
+        return events, {"first_ts": first, "last_ts": last + 1}
+    # The midnight that ends the log's last day is a day to name, too.
+    if not first < as_of <= last + MILLISECONDS_PER_DAY:
         raise ValueError(
             f"scoring.as_of is {scoring.as_of}, and the log reaches from {_moment(first)} to {_moment(last)}: name a "
             "day inside it"
@@ -163,21 +165,22 @@ def report_drift(
     Returns:
         ``users`` (in the log, gone, without an event in their last bin, scored), ``stability`` (per feature and for the
         score: the population stability index, what chance alone gives it, and the share of rows outside the range seen
-        in training), ``unseen`` (categories that training has not seen), ``share_without_history`` of training and of
-        scored rows, and ``warnings`` in words, which are logged too: on the score, categories, and features whose
-        distribution does not move by itself as a log grows. Collects a dozen numbers per feature.
+        in training; empty where nobody was scored), ``unseen`` (categories that training has not seen),
+        ``share_without_history`` of training and of scored rows, and ``warnings`` in words, which are logged too: on
+        the score, categories, and features whose distribution does not move by itself as a log grows. Collects a dozen
+        numbers per feature.
     """
     champion = champion_of(scoring.users_at_risk.rank_by, pair_up(models_and_cards))
     card = champion.card
     rank_by = F.col(probability_of(card["label"])).alias(SCORE)
     rows = current_bins.join(churn_scores.select("user_id", rank_by), on="user_id", how="inner").cache()
     try:
-        stability = _stability(rows, card["profile"])
         told = rows.agg(
             F.count(F.lit(1)).alias("scored"),
             F.avg(without_history().cast("int")).alias("share_without_history"),
             *(F.sort_array(F.collect_set(name)).alias(name) for name in card["categories"]),
         ).first()
+        stability = _stability(rows, card["profile"]) if told.scored else {}
     finally:
         rows.unpersist()
     users = user_time_bins.agg(
@@ -189,7 +192,8 @@ def report_drift(
     watched = {
         name: line for name, line in stability.items() if name == SCORE or not catalogue.features[name].moves_with_time
     }
-    warnings = _warnings(watched, unseen, scoring.drift.warn_above)
+    nobody = [] if told.scored else ["nobody was scored: no user who is there has an event in a last completed bin"]
+    warnings = [*nobody, *_warnings(watched, unseen, scoring.drift.warn_above)]
     for sentence in warnings:
         logger.warning("Drift: %s", sentence)
     return {

@@ -21,7 +21,7 @@ class UsersAtRisk(ParameterBlock):
     @model_validator(mode="after")
     def _one_rule(self) -> UsersAtRisk:
         if (self.top is None) is (self.probability is None):
-            raise ValueError("scoring.users_at_risk takes either top or probability: set the other one to null")
+            raise ValueError("takes either top or probability: set the other one to null")
         return self
 
 

@@ -1,13 +1,15 @@
 """From a log and the champions to churn scores."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
 from .nodes import cut_at_as_of, list_users_at_risk, report_drift, score_users, select_current_bins
 
+_CHAMPIONS = ("champion", "champion_card")
 
-def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: Iterable[str]) -> Pipeline:
+
+def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: Sequence[str]) -> Pipeline:
     """Read the log and engineer its features as for training, in a namespace of their own; then score.
 
     Args:
@@ -15,50 +17,45 @@ def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: 
         feature_engineering: the pipeline from events to one row per user and time bin.
         labels: the labels whose champions score.
     """
-    return _as_for_training(ingestion, feature_engineering) + _score(labels)
-
-
-def _as_for_training(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
-    read = Pipeline(
-        ingestion,
+    read = Pipeline(ingestion, inputs={"raw_events": "scoring_events"})
+    engineer = Pipeline(feature_engineering, inputs={"events": "known_events", "ingestion_report": "log_window"})
+    return Pipeline(
+        read + engineer + _score(labels),
         namespace="scoring",
-        inputs={"raw_events": "scoring_events", "raw_events_schema": "raw_events_schema"},
-        parameters={"params:ingestion": "params:ingestion"},
+        inputs={
+            **{name: name for name in ("scoring_events", "raw_events_schema", "feature_catalogue")},
+            **{f"{label}_{name}": f"{label}.{name}" for label in labels for name in _CHAMPIONS},
+        },
+        outputs={"churn_scores", "users_at_risk", "drift_report"},
+        parameters={f"params:{name}": f"params:{name}" for name in ("ingestion", "feature_engineering", "scoring")},
     )
-    engineer = Pipeline(
-        feature_engineering,
-        namespace="scoring",
-        inputs={"events": "scoring.known_events", "ingestion_report": "scoring.log_window"},
-        parameters={"params:feature_engineering": "params:feature_engineering"},
-    )
-    return read + engineer
 
 
-def _score(labels: Iterable[str]) -> Pipeline:
-    champions = [f"{label}.{name}" for label in labels for name in ("champion", "champion_card")]
+def _score(labels: Sequence[str]) -> Pipeline:
+    champions = [f"{label}_{name}" for label in labels for name in _CHAMPIONS]
     return Pipeline(
         [
             Node(
                 func=cut_at_as_of,
-                inputs=["scoring.events", "scoring.ingestion_report", "params:scoring"],
-                outputs=["scoring.known_events", "scoring.log_window"],
+                inputs=["events", "ingestion_report", "params:scoring"],
+                outputs=["known_events", "log_window"],
                 name="cut_at_as_of",
             ),
             Node(
                 func=select_current_bins,
-                inputs=["scoring.user_time_bins", "scoring.log_window", "params:feature_engineering"],
-                outputs="scoring.current_bins",
+                inputs=["user_time_bins", "log_window", "params:feature_engineering"],
+                outputs="current_bins",
                 name="select_current_bins",
             ),
             Node(
                 func=score_users,
-                inputs=["scoring.current_bins", "params:scoring", "params:feature_engineering", *champions],
+                inputs=["current_bins", "params:scoring", "params:feature_engineering", *champions],
                 outputs="churn_scores",
                 name="score_users",
             ),
             Node(
                 func=list_users_at_risk,
-                inputs=["churn_scores", "scoring.current_bins", "feature_catalogue", "params:scoring", *champions],
+                inputs=["churn_scores", "current_bins", "feature_catalogue", "params:scoring", *champions],
                 outputs="users_at_risk",
                 name="list_users_at_risk",
             ),
@@ -66,8 +63,8 @@ def _score(labels: Iterable[str]) -> Pipeline:
                 func=report_drift,
                 inputs=[
                     "churn_scores",
-                    "scoring.current_bins",
-                    "scoring.user_time_bins",
+                    "current_bins",
+                    "user_time_bins",
                     "feature_catalogue",
                     "params:scoring",
                     *champions,

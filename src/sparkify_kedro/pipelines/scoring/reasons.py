@@ -48,5 +48,8 @@ def in_words(feature: Feature, value: float, contribution: float) -> str:
     """The feature, its value in its unit, and which way it moves the risk; nothing where it moves nothing."""
     if contribution == 0:
         return ""
-    told = ("yes" if value else "no") if feature.unit == "0 or 1" else f"{feature.natural(value):.3g}"
+    natural = feature.natural(value)
+    # Three digits, but never 1.23e+03.
+    number = f"{natural:.3g}" if abs(natural) < 999.5 else f"{natural:,.0f}"
+    told = ("yes" if value else "no") if feature.unit == "0 or 1" else number
     return f"{feature.definition}: {told} ({'raises' if contribution > 0 else 'lowers'} the risk)"

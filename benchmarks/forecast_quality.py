@@ -1,0 +1,191 @@
+"""How good the forecasts are on large simulated logs, whose truth is known: ``make benchmark-quality``.
+
+For each seed a log of 4 000 users (61 days, Sparkify's mix) is simulated and run through the project, with users held
+out: once by the original's recipe (its 25 features, its shares of negatives), once as configured. The true hazard of
+every held-out row comes from the simulation. Then the champions of each log score the log of the next seed as of a
+day in it, and what happens in the 14 days after it is compared with what the evaluation promised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from kedro.config import OmegaConfigLoader
+
+from project_copy import KEDRO, PROJECT, copy_of_project, seconds
+from sparkify_kedro.learning.evaluation import judge_probabilities, rank
+from sparkify_kedro.learning.parameters import Evaluation
+from sparkify_kedro.pipelines.simulation.hazard import Hazard
+from sparkify_kedro.pipelines.simulation.parameters import Simulation
+
+LABELS = ("will_churn_in_next_bin", "will_churn_soon")
+ORIGINAL_SHARES = {"will_churn_in_next_bin": 0.05, "will_churn_soon": 0.12}
+AS_OF = "2018-11-15"
+HORIZON_MS = 14 * 86_400_000
+
+
+def newest(folder: Path, *parts: str) -> Path:
+    """The newest version of a dataset."""
+    versions = folder.joinpath("data", *parts)
+    return max(versions.iterdir()) / parts[-1]
+
+
+def report(folder: Path, *parts: str) -> Any:
+    """The newest version of a JSON report."""
+    return json.loads(newest(folder, "08_reporting", *parts).read_text())
+
+
+def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
+    """Simulate a log and train on it: by label, the scores of the original's recipe, of ours, and of the truth."""
+    log = "data/01_raw/log"
+    simulate = f"simulation.users={users},simulation.seed={seed},simulated_events={log}"
+    seconds([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder)
+    seconds([*KEDRO, "run", "--pipelines=ingestion,feature_engineering", f"--params=raw_events={log}"], folder)
+    labels = ["--pipelines=sampling,modeling", f"--namespaces={','.join(LABELS)}"]
+    shares = ",".join(f"sampling.labels.{label}.keep_negatives={share}" for label, share in ORIGINAL_SHARES.items())
+    recipe = f"modeling.training.feature_set=original,{shares}"
+    results: dict[str, dict[str, Any]] = {label: {} for label in LABELS}
+    for name, options in {"original recipe": [f"--params={recipe}"], "ours": []}.items():
+        seconds([*KEDRO, "run", *labels, *options], folder)
+        for label in LABELS:
+            comparison = report(folder, label, "comparison.json")
+            results[label][name] = predictions_of(folder, label, comparison["champion"])
+    for label in LABELS:
+        results[label]["true hazard"] = true_hazard(folder, results[label]["ours"], seed, users)
+    return results
+
+
+def predictions_of(folder: Path, label: str, algorithm: str) -> pd.DataFrame:
+    """The scored held-out rows of an algorithm."""
+    return pd.read_parquet(newest(folder, "07_model_output", label, algorithm, "predictions"))
+
+
+def true_hazard(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> pd.DataFrame:
+    """The held-out rows, scored by the simulation's own probability of a cancellation in the bin after the row's."""
+    loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
+    simulation = Simulation.model_validate(loader["parameters"]["simulation"] | {"seed": seed, "users": users})
+    truth = pd.read_parquet(newest(folder, "01_raw", "simulated_users"))
+    bins = pd.read_parquet(
+        newest(folder, "04_feature", "user_time_bins"), columns=["user_id", "time_bin", "bin_end", "level_at_end"]
+    )
+    events = pd.read_parquet(newest(folder, "02_intermediate", "events"), columns=["user_id", "ts", "page"])
+    hazards = {name: Hazard.of(simulation, name) for name in simulation.populations}
+    known = rows.merge(bins, on=["user_id", "time_bin"]).merge(
+        truth[["user_id", "population", "event_gap_seconds", "session_gap_seconds"]], on="user_id"
+    )
+    # As in the log: who logged out last is logged out when the bin ends.
+    last = pd.merge_asof(
+        known.sort_values("bin_end"),
+        events.sort_values("ts"),
+        left_on="bin_end",
+        right_on="ts",
+        by="user_id",
+        allow_exact_matches=False,
+    )
+    score = [
+        hazards[row.population].churn_probability(
+            row.level_at_end,
+            "Logged Out" if row.page == "Logout" else "Logged In",
+            row.event_gap_seconds,
+            row.session_gap_seconds,
+        )
+        for row in last.itertuples()
+    ]
+    return last[["user_id", "time_bin", "label"]].assign(score=score)
+
+
+def after_the_day(folder: Path, other: Path, evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the evaluation promised of the forecast, and what came true on another log after a day in it."""
+    params = f"scoring_events={other},scoring.as_of={AS_OF}"
+    seconds([*KEDRO, "run", "--pipelines=scoring", f"--params={params}"], folder)
+    scored = pd.read_parquet(newest(folder, "07_model_output", "churn_scores"))
+    lines = pd.concat(
+        pd.read_json(part, lines=True, dtype={"userId": str})[["userId", "page", "ts"]]
+        for part in sorted(other.glob("part-*"))
+    )
+    start = int(pd.Timestamp(AS_OF, tz="UTC").timestamp() * 1_000)
+    came = lines[(lines["page"] == "Cancellation Confirmation") & lines["ts"].between(start, start + HORIZON_MS - 1)]
+    label = scored["user_id"].isin(came["userId"]).astype(int)
+    judged = scored.assign(label=label, score=scored["probability_will_churn_in_next_bin"])
+    comparison = report(folder, "will_churn_in_next_bin", "comparison.json")
+    promised = comparison["algorithms"][comparison["champion"]]["test"]
+    return promised, rank(judged.sort_values("user_id", ignore_index=True), evaluation)
+
+
+def line(name: str, scores: dict[str, Any], calibration_error: float | None = None) -> str:
+    """A row of the printed table."""
+    (pr_low, pr_high), (roc_low, roc_high) = scores["auc_pr_interval"], scores["auc_roc_interval"]
+    error = "" if calibration_error is None else f"  calibration error {calibration_error:.3f}"
+    return (
+        f"  {name:<28} AUC-PR {scores['auc_pr']:.3f} ({pr_low:.3f} to {pr_high:.3f})  "
+        f"AUC-ROC {scores['auc_roc']:.3f} ({roc_low:.3f} to {roc_high:.3f})  "
+        f"{scores['positives']} of {scores['rows']}{error}"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--users", type=int, default=4_000)
+    asked = parser.parse_args()
+    loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
+    evaluation = Evaluation.model_validate(loader["parameters"]["modeling"]["evaluation"])
+    with tempfile.TemporaryDirectory() as name:
+        folders, found = [], []
+        for seed in range(1, asked.seeds + 1):
+            folder = Path(name) / str(seed)
+            folder.mkdir()
+            folders.append(copy_of_project(folder))
+            found.append(train(folder, seed, asked.users))
+            print(f"seed {seed}, {asked.users} users", flush=True)
+            show({label: found[-1][label] for label in LABELS}, evaluation)
+        print(f"all {asked.seeds} seeds: held-out users together, and the mean over seeds")
+        show({label: {name: together(found, label, name) for name in found[0][label]} for label in LABELS}, evaluation)
+        for label in LABELS:
+            for recipe in found[0][label]:
+                each = [rank(one[label][recipe], evaluation) for one in found]
+                means = {area: np.mean([scores[area] for scores in each]) for area in ("auc_pr", "auc_roc")}
+                print(f"  mean {label} {recipe}: AUC-PR {means['auc_pr']:.3f}, AUC-ROC {means['auc_roc']:.3f}")
+        for folder, other in pairwise(folders):
+            promised, came = after_the_day(folder, other / "data/01_raw/log", evaluation)
+            print(f"trained on seed {folder.name}, seed {other.name} scored as of {AS_OF}", flush=True)
+            print(line("promised on held-out users", promised))
+            print(line("14 days after the day", came))
+
+
+def together(found: list[dict[str, Any]], label: str, recipe: str) -> pd.DataFrame:
+    """The held-out rows of all seeds, whose users are different people."""
+    return pd.concat(
+        [
+            one[label][recipe].assign(user_id=lambda rows, seed=seed: f"{seed} " + rows["user_id"])
+            for seed, one in enumerate(found)
+        ]
+    )
+
+
+def show(by_label: dict[str, dict[str, pd.DataFrame]], evaluation: Evaluation) -> None:
+    """Print a table: a row per label and recipe."""
+    for label, recipes in by_label.items():
+        print(f" {label}")
+        for recipe, rows in recipes.items():
+            ordered = rows.sort_values(["user_id", "time_bin"], ignore_index=True)
+            judged = judge_probabilities(ordered, 0.5, evaluation)
+            # The hazard is that of one bin: for a label that counts this bin too it ranks, but is no probability.
+            is_probability = not (recipe == "true hazard" and label == "will_churn_soon")
+            print(
+                line(recipe, rank(ordered, evaluation), judged["calibration_error"] if is_probability else None),
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

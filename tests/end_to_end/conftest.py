@@ -1,0 +1,116 @@
+"""A project with a small simulated log, run once by the real command line, and what it left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pytest
+from omegaconf import OmegaConf
+
+# Small grids: what they hold is wiring and repeatability; the full grids run in `make run`.
+SMALL_GRIDS = [
+    "modeling.logistic_regression.grid.regParam=[0.1]",
+    "modeling.random_forest.grid.maxBins=[12]",
+    "modeling.random_forest.grid.maxDepth=[3]",
+    "modeling.gradient_boosted_trees.grid.maxDepth=[2]",
+    "modeling.gradient_boosted_trees.grid.maxBins=[12]",
+    "modeling.gradient_boosted_trees.settings.maxIter=2",
+]
+LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
+ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
+LOG = "data/01_raw/log"
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it said on both streams."""
+
+    code: int
+    output: str
+
+
+class Project(NamedTuple):
+    """A copy of the project, and what is done with it on the command line."""
+
+    folder: Path
+
+    def try_kedro(self, *words: str) -> Done:
+        """Run a kedro command."""
+        done = subprocess.run(
+            [sys.executable, "-m", "kedro", *words],
+            cwd=self.folder,
+            env=os.environ | {"COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+        return Done(done.returncode, done.stdout + done.stderr)
+
+    def kedro(self, *words: str) -> str:
+        """Run a kedro command that must succeed; its output, standard error included."""
+        done = self.try_kedro(*words)
+        assert done.code == 0, done.output[-3_000:]
+        return done.output
+
+    def versions(self, *parts: str, data: str = "data") -> list[str]:
+        """The versions of a dataset, oldest first."""
+        folder = self.folder.joinpath(data, *parts)
+        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+    def newest(self, *parts: str, data: str = "data") -> Path:
+        """The newest version of a dataset."""
+        return self.folder.joinpath(data, *parts, self.versions(*parts, data=data)[-1], parts[-1])
+
+    def report(self, *parts: str, data: str = "data") -> Any:
+        """The newest version of a JSON dataset in 08_reporting."""
+        return json.loads(self.newest("08_reporting", *parts, data=data).read_text())
+
+    def table(self, *parts: str, data: str = "data", **options: Any) -> pd.DataFrame:
+        """The newest version of a Spark table."""
+        return pd.read_parquet(self.newest(*parts, data=data), **options)
+
+    def scores(self) -> dict[str, Any]:
+        """Everything a run says about how good its models are."""
+        return {
+            f"{label}.{algorithm}.{name}": self.report(label, algorithm, f"{name}.json")
+            for label in LABELS
+            for algorithm in ALGORITHMS
+            for name in ("metrics", "search", "original_protocol")
+        }
+
+    def nodes_of_newest_run(self) -> set[str]:
+        """The nodes that the newest run has run."""
+        return {node["node"] for node in self.report("run_summary.json")["nodes"]}
+
+
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> Project:
+    """A copy of the project with small grids, and a simulated log of its own."""
+    folder = copy_project(tmp_path_factory.mktemp("project"))
+    for environment in ("local", "original"):
+        path = folder / "conf" / environment / "parameters_modeling.yml"
+        own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
+        OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
+    (folder / "conf/local/spark.yml").write_text("spark.sql.shuffle.partitions: 4\nspark.driver.memory: 1g\n")
+    project = Project(folder)
+    project.kedro("run", "--pipelines=simulation", f"--params=simulation.users=250,simulated_events={LOG}")
+    return project
+
+
+@pytest.fixture(scope="session")
+def first_run(small_project: Project) -> str:
+    """What the first whole run said."""
+    return small_project.kedro("run", f"--params=raw_events={LOG}")
+
+
+@pytest.fixture(scope="session")
+def first_scores(small_project: Project, first_run: str) -> dict[str, Any]:
+    """What the first whole run found."""
+    return small_project.scores()

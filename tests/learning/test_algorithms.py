@@ -1,0 +1,128 @@
+"""What a fitted model says of single rows, against the model's own outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pyspark.ml import Model, PipelineModel
+from pyspark.ml.feature import VectorAssembler
+from pyspark.sql import DataFrame, SparkSession
+
+from sparkify_kedro.learning.algorithms import ALGORITHMS
+from sparkify_kedro.learning.calibration import expose_margin
+
+FEATURES = ["songs", "adverts", "noise"]
+SETTINGS = {
+    "logistic_regression": {"maxIter": 20},
+    "random_forest": {"numTrees": 5, "maxDepth": 3, "seed": 1},
+    "gradient_boosted_trees": {"maxIter": 5, "maxDepth": 2, "seed": 1},
+}
+
+
+def assembler() -> VectorAssembler:
+    return VectorAssembler(inputCols=FEATURES, outputCol="features")
+
+
+@pytest.fixture(scope="module")
+def values() -> pd.DataFrame:
+    """Adverts raise the risk, songs lower it, and both together do a little more."""
+    draw = np.random.default_rng(2)
+    rows = pd.DataFrame(
+        {"songs": draw.poisson(30, 300), "adverts": draw.poisson(4, 300), "noise": draw.normal(size=300)}
+    ).astype(float)
+    log_odds = (rows["adverts"] - 4) - (rows["songs"] - 30) / 5 + 0.1 * (rows["adverts"] - 4) * (rows["songs"] > 30)
+    return rows.assign(label=(draw.random(300) < 1 / (1 + np.exp(-log_odds))).astype(float))
+
+
+@pytest.fixture(scope="module")
+def table(spark: SparkSession, values: pd.DataFrame) -> DataFrame:
+    return assembler().transform(spark.createDataFrame(values).coalesce(1)).cache()
+
+
+@pytest.fixture(scope="module", params=ALGORITHMS)
+def fitted(request: pytest.FixtureRequest, table: DataFrame) -> tuple[str, Model]:
+    return request.param, ALGORITHMS[request.param].estimator(**SETTINGS[request.param]).fit(table)
+
+
+def outputs(algorithm: str, model: Model, table: DataFrame) -> np.ndarray:
+    """The raw score of label 1; a forest's is the sum of its trees' shares, its contributions are to their mean."""
+    rows = PipelineModel(expose_margin(model)).transform(table).select("margin").collect()
+    raw = np.array([row.margin[0] for row in rows])
+    return raw / model.getNumTrees if algorithm == "random_forest" else raw
+
+
+def test_contributions_add_up_to_the_models_output(
+    fitted: tuple[str, Model], table: DataFrame, values: pd.DataFrame
+) -> None:
+    """Up to one constant, the output expected of an average row: so their signs say which way a row's score goes."""
+    algorithm, model = fitted
+    rows = values[FEATURES].to_numpy()
+    contributions = ALGORITHMS[algorithm].contributions(model, rows, rows.mean(axis=0))
+    assert contributions.shape == rows.shape
+    constant = outputs(algorithm, model, table) - contributions.sum(axis=1)
+    assert np.ptp(constant) == pytest.approx(0, abs=1e-6)
+    if algorithm == "logistic_regression":
+        at_means = rows.mean(axis=0) @ model.coefficients.toArray() + model.intercept
+        assert constant[0] == pytest.approx(at_means)
+    else:
+        # A boosted tree's own leaves are weighted by gradients, so its mean is near that of the rows, not equal.
+        assert constant[0] == pytest.approx(outputs(algorithm, model, table).mean(), abs=0.05)
+
+
+def test_signs_mean_what_the_words_claim(fitted: tuple[str, Model], values: pd.DataFrame) -> None:
+    """Many adverts raise the risk and few lower it; songs the other way round; noise matters least."""
+    algorithm, model = fitted
+    rows = values[FEATURES].to_numpy()
+    found = ALGORITHMS[algorithm].contributions(model, rows, rows.mean(axis=0))
+    assert (found[rows[:, 1] >= 8, 1] > 0).all()
+    assert (found[rows[:, 1] <= 1, 1] < 0).all()
+    assert (found[rows[:, 0] >= 40, 0] < 0).all()
+    assert (found[rows[:, 0] <= 20, 0] > 0).all()
+    assert np.abs(found).mean(axis=0).argmin() == 2
+
+
+def test_a_single_row_is_explained(fitted: tuple[str, Model], values: pd.DataFrame) -> None:
+    algorithm, model = fitted
+    rows = values[FEATURES].to_numpy()
+    whole = ALGORITHMS[algorithm].contributions(model, rows, rows.mean(axis=0))
+    single = ALGORITHMS[algorithm].contributions(model, rows[7:8], rows.mean(axis=0))
+    assert single == pytest.approx(whole[7:8])
+
+
+def test_a_reloaded_model_gives_the_same_reasons(
+    fitted: tuple[str, Model], values: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Scoring explains a champion that was saved in an earlier run."""
+    algorithm, model = fitted
+    rows = values[FEATURES].to_numpy()
+    folder = str(tmp_path_factory.mktemp("models") / algorithm)
+    PipelineModel([assembler(), *expose_margin(model)]).write().save(folder)
+    reloaded = PipelineModel.load(folder).stages[1]
+    ours, theirs = (
+        ALGORITHMS[algorithm].contributions(found, rows[:20], rows.mean(axis=0)) for found in (reloaded, model)
+    )
+    assert ours == pytest.approx(theirs)
+
+
+def test_a_model_without_splits_moves_nothing(spark: SparkSession) -> None:
+    """Constant features leave nothing to learn from; the reasons are then none."""
+    table = assembler().transform(
+        spark.createDataFrame([(1.0, 2.0, 3.0, float(place % 2)) for place in range(10)], [*FEATURES, "label"])
+    )
+    rows = np.array([[1.0, 2.0, 3.0]])
+    for name, algorithm in ALGORITHMS.items():
+        model = algorithm.estimator(**SETTINGS[name]).fit(table)
+        assert algorithm.contributions(model, rows, rows[0]) == pytest.approx(np.zeros((1, 3))), name
+
+
+def test_what_is_told_of_the_features_is_named(fitted: tuple[str, Model]) -> None:
+    algorithm, model = fitted
+    told = ALGORITHMS[algorithm].explain(model, FEATURES)
+    if algorithm == "logistic_regression":
+        assert list(told["coefficients"]) == FEATURES
+        assert told["coefficients"]["songs"] < 0 < told["coefficients"]["adverts"]
+    else:
+        assert list(told["importances"]) == FEATURES
+        assert sum(told["importances"].values()) == pytest.approx(1)
+        assert min(told["importances"], key=told["importances"].get) == "noise"

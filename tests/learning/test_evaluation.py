@@ -1,0 +1,334 @@
+"""What is said of scores, against scikit-learn, brute force and rows counted by hand."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+from sklearn.metrics import auc, brier_score_loss, confusion_matrix, precision_recall_curve, roc_auc_score
+
+from sparkify_kedro.learning.evaluation import (
+    areas,
+    cheapest_threshold,
+    collect_scored,
+    judge_probabilities,
+    rank,
+    segments_of,
+)
+from sparkify_kedro.learning.parameters import Evaluation, Segments
+from sparkify_kedro.learning.ranking import ranking_scores
+
+# Few distinct scores, so that ties are common.
+SCORED = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1)), min_size=2, max_size=60)
+WEIGHTED = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1), st.integers(0, 3)), min_size=2, max_size=60)
+
+
+def evaluation(**changes: Any) -> Evaluation:
+    values = {
+        "seed": 5,
+        "max_rows": 10_000,
+        "replicates": 200,
+        "cost_ratio": 5,
+        "top_shares": [0.01, 0.1],
+        "few_positives": 30,
+        "segments": {"tenure_days": [30, 90], "history_days": [14]},
+    }
+    return Evaluation.model_validate(values | changes)
+
+
+def frame(scores: Any, labels: Any, users: Any = None) -> pd.DataFrame:
+    users = range(len(scores)) if users is None else users
+    return pd.DataFrame(
+        {
+            "user_id": [str(user) for user in users],
+            "time_bin": 0,
+            "score": np.asarray(scores, dtype=float),
+            "label": np.asarray(labels, dtype=int),
+        }
+    )
+
+
+def nothing() -> pd.DataFrame:
+    return frame([], [])
+
+
+def noisy_scores(users: int, seed: int, rows_per_user: int = 1) -> pd.DataFrame:
+    """Scores that rank a little; all rows of a user are the same."""
+    draw = np.random.default_rng(seed)
+    label = (draw.random(users) < 0.2).astype(int)
+    score = label + draw.normal(scale=1.5, size=users)
+    return frame(score, label).loc[np.repeat(np.arange(users), rows_per_user)].reset_index(drop=True)
+
+
+def by_sklearn(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Areas under the curves; the precision-recall one starts with the precision of its first point."""
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    precision[-1] = precision[-2]
+    return auc(recall, precision), roc_auc_score(labels, scores)
+
+
+@settings(max_examples=100, deadline=None)
+@given(SCORED)
+def test_areas_are_those_of_scikit_learn(scored: list[tuple[int, int]]) -> None:
+    score, label = np.array(scored).T
+    assume(0 < label.sum() < len(label))
+    found = areas(label, score / 8, np.ones((1, len(label))))
+    assert (found.auc_pr[0], found.auc_roc[0]) == pytest.approx(by_sklearn(score, label))
+
+
+@settings(max_examples=100, deadline=None)
+@given(WEIGHTED)
+def test_a_weight_counts_a_row_so_often(scored: list[tuple[int, int, int]]) -> None:
+    """A weight of 0, at the best scores too, is a row that is not there; each sample by itself."""
+    score, label, weight = np.array(scored).T
+    repeated = np.repeat(np.arange(len(score)), weight)
+    assume(0 < label[repeated].sum() < len(repeated))
+    assume(0 < label.sum() < len(label))
+    found = areas(label, score, np.vstack([weight, np.ones_like(weight)]))
+    assert (found.auc_pr[0], found.auc_roc[0]) == pytest.approx(by_sklearn(score[repeated], label[repeated]))
+    assert (found.auc_pr[1], found.auc_roc[1]) == pytest.approx(by_sklearn(score, label))
+
+
+def test_best_scores_of_weight_zero_are_no_points_of_the_curve() -> None:
+    found = areas(np.array([0, 1, 1, 0]), np.array([0.9, 0.8, 0.7, 0.6]), np.array([[0.0, 1.0, 1.0, 1.0]]))
+    assert found.auc_pr[0] == found.auc_roc[0] == pytest.approx(1)
+
+
+def test_a_sample_without_both_classes_has_no_area() -> None:
+    weights = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 1.0]])
+    found = areas(np.array([1, 0]), np.array([0.9, 0.1]), weights)
+    assert np.isnan(found.auc_pr).tolist() == np.isnan(found.auc_roc).tolist() == [True, True, True, False]
+
+
+@settings(max_examples=5, deadline=None)
+@given(SCORED)
+def test_areas_are_those_of_the_search(spark: SparkSession, scored: list[tuple[int, int]]) -> None:
+    """Out-of-fold and test scores are on one scale with those that cross-validation chooses by."""
+    score, label = np.array(scored).T
+    assume(0 < label.sum() < len(label))
+    rows = spark.createDataFrame([("a", float(s), int(y)) for s, y in scored], "name string, score double, label int")
+    theirs = ranking_scores(rows, ["name"]).first()
+    ours = rank(frame(score, label), evaluation(replicates=20))
+    for name in ("rows", "positives", "prevalence", "auc_pr", "auc_roc"):
+        assert ours[name] == pytest.approx(theirs[name])
+
+
+def test_intervals_resample_users_not_rows() -> None:
+    """Forty copies of every row say nothing new, so the interval stays as wide; as rows they would narrow it."""
+    once, often = noisy_scores(150, 1), noisy_scores(150, 1, rows_per_user=40)
+    by_row = rank(often.assign(row=range(len(often))), evaluation(), unit="row")
+    one, many = rank(once, evaluation()), rank(often, evaluation())
+    for name in ("auc_pr", "auc_roc"):
+        assert many[name] == pytest.approx(one[name])
+        assert many[f"{name}_interval"] == pytest.approx(one[f"{name}_interval"])
+        widths = [np.ptp(scores[f"{name}_interval"]) for scores in (by_row, many)]
+        assert widths[0] < widths[1] / 4
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+    """Of 120 draws of 300 users; three of four within would be far too narrow, all of them too wide."""
+    truth = rank(noisy_scores(200_000, 99), evaluation(replicates=20))["auc_roc"]
+    covered = 0
+    for seed in range(120):
+        low, high = rank(noisy_scores(300, seed), evaluation(replicates=100))["auc_roc_interval"]
+        covered += low <= truth <= high
+    assert 0.85 <= covered / 120 < 1
+
+
+def test_ranking_is_the_same_every_time_and_moves_with_the_seed() -> None:
+    scored = noisy_scores(100, 3)
+    assert rank(scored, evaluation()) == rank(scored, evaluation())
+    assert rank(scored, evaluation(seed=6))["auc_pr_interval"] != rank(scored, evaluation())["auc_pr_interval"]
+
+
+def test_blocks_of_samples_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large sets are resampled a few samples at a time."""
+    scored = noisy_scores(100, 3)
+    whole = rank(scored, evaluation())
+    monkeypatch.setattr("sparkify_kedro.learning.evaluation._NUMBERS_PER_BLOCK", 700)
+    assert rank(scored, evaluation()) == whole
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1], []], ids=["no positive", "no negative", "no row"])
+def test_one_class_has_no_score_and_says_so(labels: list[int]) -> None:
+    told = rank(frame(np.linspace(0.1, 0.9, len(labels)), labels), evaluation())
+    assert told == {
+        "rows": len(labels),
+        "positives": sum(labels),
+        "prevalence": sum(labels) / len(labels) if labels else None,
+        "auc_pr": None,
+        "auc_pr_interval": None,
+        "auc_roc": None,
+        "auc_roc_interval": None,
+        "warning": f"{sum(labels)} positives in {len(labels)} rows: without both classes there is nothing to judge by",
+    }
+
+
+def test_few_positives_are_warned_of() -> None:
+    scored = frame(range(100), [1] * 29 + [0] * 71)
+    assert "only 29 positives" in rank(scored, evaluation())["warning"]
+    assert rank(scored, evaluation(few_positives=29))["warning"] is None
+
+
+@settings(max_examples=100, deadline=None)
+@given(SCORED, st.sampled_from([0.5, 1.0, 5.0, 50.0]))
+def test_no_threshold_is_cheaper(scored: list[tuple[int, int]], cost_ratio: float) -> None:
+    """Every other threshold costs as much, and a higher one more."""
+    score, label = np.array(scored).T
+
+    def cost(threshold: float) -> float:
+        return cost_ratio * np.sum((score / 10 < threshold) & (label == 1)) + np.sum(
+            (score / 10 >= threshold) & (label == 0)
+        )
+
+    found = cheapest_threshold(frame(score / 10, label), cost_ratio)
+    candidates = [*np.unique(score / 10), 1.0]
+    cheapest = min(map(cost, candidates))
+    assert found == max(threshold for threshold in candidates if cost(threshold) == cheapest)
+
+
+def test_without_rows_nobody_is_contacted() -> None:
+    assert cheapest_threshold(nothing(), 5) == 1.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(SCORED)
+def test_brier_and_confusion_are_those_of_scikit_learn(scored: list[tuple[int, int]]) -> None:
+    score, label = np.array(scored).T
+    told = judge_probabilities(frame(score / 8, label), 0.5, evaluation())
+    assert told["brier"] == pytest.approx(brier_score_loss(label, score / 8, pos_label=1))
+    (true_negatives, false_positives), (false_negatives, true_positives) = confusion_matrix(
+        label, score / 8 >= 0.5, labels=[0, 1]
+    ).tolist()
+    assert told["confusion"] == {
+        "true_positives": true_positives,
+        "false_positives": false_positives,
+        "false_negatives": false_negatives,
+        "true_negatives": true_negatives,
+        "threshold": 0.5,
+        "cost_ratio": 5,
+    }
+
+
+def test_calibration_by_hand() -> None:
+    """Twenty rows make ten bins of two: the best pair scores .9 and churns, the next one scores .3 and half churns."""
+    told = judge_probabilities(frame([0.9, 0.9, 0.3, 0.3] + [0.0] * 16, [1, 1, 1, 0] + [0] * 16), 0.5, evaluation())
+    assert told["calibration"][:3] == [
+        {"rows": 2, "mean_score": pytest.approx(0.9), "share_of_positives": 1.0},
+        {"rows": 2, "mean_score": pytest.approx(0.3), "share_of_positives": 0.5},
+        {"rows": 2, "mean_score": 0.0, "share_of_positives": 0.0},
+    ]
+    assert len(told["calibration"]) == 10
+    assert told["calibration_error"] == pytest.approx((2 * 0.1 + 2 * 0.2) / 20)
+
+
+def test_top_of_the_list_by_hand() -> None:
+    """Of 200 rows the best 2 churn, and 8 of the best 20; 10 of all."""
+    labels = [1, 1] + [1, 0, 0] * 6 + [0] * 178 + [1, 1]
+    told = judge_probabilities(frame(np.linspace(1, 0, 200), labels), 0.5, evaluation())
+    assert told["top"] == [
+        {"share": 0.01, "rows": 2, "precision": 1.0, "recall": 0.2, "lift": pytest.approx(20)},
+        {"share": 0.1, "rows": 20, "precision": 0.4, "recall": 0.8, "lift": pytest.approx(8)},
+    ]
+
+
+@pytest.mark.parametrize("rows", [100, 1_000, 14_500])
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.07, 0.1, 0.29])
+def test_the_top_of_round_numbers_has_no_row_too_many(rows: int, share: float) -> None:
+    told = judge_probabilities(
+        frame(np.linspace(1, 0, rows), [0, 1] * (rows // 2)), 0.5, evaluation(top_shares=[share])
+    )
+    assert told["top"][0]["rows"] == round(share * rows)
+
+
+def test_error_by_chance_is_that_of_perfect_probabilities() -> None:
+    """On labels drawn from the probabilities themselves, on the average; wrong probabilities err more."""
+    draw = np.random.default_rng(1)
+    truth = draw.uniform(0.02, 0.4, size=800)
+    judged = [judge_probabilities(frame(truth, draw.random(800) < truth), 0.5, evaluation()) for _ in range(60)]
+    expected = judged[0]["calibration_error_by_chance"]
+    assert np.mean([told["calibration_error"] for told in judged]) == pytest.approx(expected, rel=0.1)
+    shifted = judge_probabilities(frame(truth * 2, draw.random(800) < truth), 0.5, evaluation())
+    assert shifted["calibration_error"] > 5 * expected
+
+
+@settings(max_examples=10, deadline=None)
+@given(SCORED, st.randoms(use_true_random=False))
+def test_equal_scores_are_ordered_by_keys_and_seed_alone(
+    spark: SparkSession, scored: list[tuple[int, int]], chance: random.Random
+) -> None:
+    """Rows come back from Spark in any order; what is said of them must not move."""
+    score, label = np.array(scored).T
+    ordered = frame(score / 8, label).sort_values(["user_id", "time_bin"], ignore_index=True)
+    rows = list(ordered.itertuples(index=False, name=None))
+    chance.shuffle(rows)
+    table = spark.createDataFrame(rows, "user_id string, time_bin int, score double, label int")
+    told, expected = (judge_probabilities(s, 0.5, evaluation()) for s in (collect_scored(table, evaluation()), ordered))
+    assert told == expected
+
+
+def test_equal_scores_do_not_favour_the_first_keys() -> None:
+    """A constant score ranks by chance, whatever the keys know of the labels."""
+    constant = frame(np.full(1_000, 0.2), [1] * 200 + [0] * 800)
+    precision = [judge_probabilities(constant, 0.5, evaluation(seed=seed))["top"][1]["precision"] for seed in range(20)]
+    assert np.mean(precision) == pytest.approx(0.2, abs=0.04)
+    assert len(set(precision)) > 1
+
+
+def test_nothing_to_judge_is_null_and_can_be_written(spark: SparkSession) -> None:
+    """Without rows, without positives, and of a single row; also as Spark hands over an empty table."""
+    empty = spark.createDataFrame([], "user_id string, time_bin int, score double, label int")
+    for scored in (nothing(), collect_scored(empty, evaluation())):
+        told = judge_probabilities(scored, 0.5, evaluation())
+        assert told["brier"] is told["calibration_error"] is told["calibration_error_by_chance"] is None
+        assert told["calibration"] == []
+        assert told["top"][1] == {"share": 0.1, "rows": 0, "precision": None, "recall": None, "lift": None}
+        assert rank(scored, evaluation())["auc_pr"] is None
+    without_positives = judge_probabilities(frame([0.2, 0.1], [0, 0]), 0.5, evaluation())
+    assert without_positives["top"][0] == {"share": 0.01, "rows": 1, "precision": 0.0, "recall": None, "lift": None}
+    single = judge_probabilities(frame([0.7], [1]), 0.5, evaluation())
+    assert single["top"][0] == {"share": 0.01, "rows": 1, "precision": 1.0, "recall": 1.0, "lift": 1.0}
+    for told in (without_positives, single, rank(frame([0.7], [1]), evaluation())):
+        assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_what_is_told_of_scores_can_be_written() -> None:
+    scored = noisy_scores(60, 2)
+    told = rank(scored, evaluation()) | judge_probabilities(scored.assign(score=0.5), 0.5, evaluation())
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_too_many_rows_are_a_sample_of_whole_users(spark: SparkSession) -> None:
+    """Of 3 000 rows about 1 000 may be collected; a user comes with all rows or with none."""
+    rows = [(str(user), time_bin, 0.5, 0) for user in range(1_000) for time_bin in range(3)]
+    table = spark.createDataFrame(rows, "user_id string, time_bin int, score double, label int")
+    sample = collect_scored(table, evaluation(max_rows=1_000))
+    assert set(sample.groupby("user_id").size()) == {3}
+    # Four standard deviations of a binomial of 1 000 users.
+    assert sample["user_id"].nunique() == pytest.approx(333, abs=60)
+    other = collect_scored(table.repartition(7), evaluation(max_rows=1_000))
+    pd.testing.assert_frame_equal(sample, other)
+    assert len(collect_scored(table, evaluation(max_rows=3_000))) == 3_000
+
+
+def test_segments_are_named_in_words(spark: SparkSession) -> None:
+    kinds = segments_of(Segments(tenure_days=[90, 30], history_days=[14]))
+    schema = "level_at_end string, log_tenure_days double, device string, observed_days_in_history double"
+    values = [
+        ("free", float(np.log(10)), "mac", 13.9),
+        ("paid", float(np.log(31)), "mac", 14.0),
+        ("paid", float(np.log(400)), "iphone", 60.0),
+    ]
+    rows = spark.createDataFrame(values, schema).select(*(kind.alias(name) for name, kind in kinds.items())).collect()
+    assert [row.asDict() for row in rows] == [
+        {"level": "free", "tenure": "under 30 days", "device": "mac", "history": "under 14 days"},
+        {"level": "paid", "tenure": "30 to 90 days", "device": "mac", "history": "14 days and more"},
+        {"level": "paid", "tenure": "90 days and more", "device": "iphone", "history": "14 days and more"},
+    ]

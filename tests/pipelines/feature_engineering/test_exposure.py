@@ -1,0 +1,43 @@
+"""How much of a period the log covers follows from the calendar alone."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from sparkify_kedro.pipelines.feature_engineering.exposure import bin_end, bin_start, observed_days
+
+DAY = 86_400_000
+REGISTRATION = 1_538_352_000_000
+
+# The log covers days 10 to 20. Since, until (days), expected.
+PERIODS = [
+    (10, 20, 10.0),
+    (12, 15, 3.0),
+    (0, 12, 2.0),
+    (19.5, 30, 0.5),
+    (0, 30, 10.0),
+    (0, 10, 0.0),
+    (20, 30, 0.0),
+    (0, 5, 0.0),
+    (25, 30, 0.0),
+    (12, 12, 0.0),
+]
+
+
+def test_observed_days(spark: SparkSession) -> None:
+    moments = [(int(since * DAY), int(until * DAY)) for since, until, _ in PERIODS]
+    periods = spark.createDataFrame(moments, "since bigint, until bigint")
+    days = periods.select(observed_days(F.col("since"), F.col("until"), 10 * DAY, 20 * DAY).alias("days"))
+    assert [row.days for row in days.collect()] == [expected for *_, expected in PERIODS]
+
+
+def test_a_bin_ends_where_the_next_begins(spark: SparkSession) -> None:
+    """Far beyond what fits in an integer of 32 bits."""
+    bins = spark.createDataFrame(
+        [(REGISTRATION, number) for number in (0, 1, 2, 999)], "registration long, time_bin int"
+    )
+    rows = bins.select("time_bin", bin_start(14).alias("start"), bin_end(14).alias("end")).collect()
+    for row in rows:
+        assert row.start == REGISTRATION + row.time_bin * 14 * DAY
+        assert row.end == REGISTRATION + (row.time_bin + 1) * 14 * DAY

@@ -1,0 +1,104 @@
+"""One model per feature: what it finds, against pandas and planted leaks."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyspark.sql import DataFrame, SparkSession
+from sklearn.metrics import roc_auc_score
+
+from sparkify_kedro.pipelines.modeling.leak_audit import auc_roc_by_chance, one_feature_scores
+
+
+def auc_by_pandas(rows: pd.DataFrame, feature: str, levels: int) -> float | None:
+    """The AUC-ROC of a histogram fitted on the other folds, as simply as one can write it."""
+    if rows["label"].nunique() < 2:
+        return None
+    value = rows[feature]
+    level = (value.rank(method="min") - 1) * levels // len(rows)
+    score = pd.Series(0.0, index=rows.index)
+    for place in rows.index:
+        others = rows[rows["fold"] != rows["fold"][place]]
+        alike = others[level[others.index] == level[place]]
+        average = others["label"].mean() if len(others) else 0.0
+        score[place] = (alike["label"].sum() + average) / (len(alike) + 1)
+    return roc_auc_score(rows["label"], score)
+
+
+def told(table: DataFrame, features: list[str], levels: int = 10) -> dict[str, float]:
+    return {row.feature: row.auc_roc for row in one_feature_scores(table, features, levels).collect()}
+
+
+@pytest.fixture(scope="module")
+def planted(spark: SparkSession) -> DataFrame:
+    """A tenth leave. Honest features know a little; leaks know it all: one in reverse, one in the middle only."""
+    draw = np.random.default_rng(8)
+    label = (np.arange(800) % 10 == 0).astype(int)
+    noise = draw.normal(size=800)
+    rows = pd.DataFrame(
+        {
+            "label": label,
+            "fold": draw.integers(0, 2, size=800),
+            "honest": noise + 0.7 * label,
+            "noise": draw.normal(size=800),
+            "constant": 1.0,
+            "leak": label + 0.05 * noise,
+            "reversed": -3.0 * label + 0.2 * noise,
+            "in_the_middle": np.where(label == 1, 0.01, np.sign(noise)) * (1 + np.abs(noise)),
+            "days": np.where(label == 1, 3, draw.integers(4, 15, size=800)),
+        }
+    )
+    return spark.createDataFrame(rows).coalesce(1).cache()
+
+
+def test_leaks_in_any_direction_are_found_and_honest_features_are_not(planted: DataFrame) -> None:
+    found = told(planted, ["honest", "noise", "constant", "leak", "reversed", "in_the_middle", "days"])
+    assert {name for name, area in found.items() if area >= 0.9} == {"leak", "reversed", "in_the_middle", "days"}
+    assert found["honest"] == pytest.approx(0.66, abs=0.07)
+    assert found["noise"] == pytest.approx(0.5, abs=0.1)
+    assert found["constant"] == pytest.approx(0.5, abs=0.1)
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.sampled_from([0.0, 1.0]), st.integers(0, 1), st.integers(0, 2)),
+        min_size=1,
+        max_size=60,
+    ),
+    st.integers(2, 6),
+)
+def test_areas_are_those_of_a_histogram_in_pandas(
+    spark: SparkSession, rows: list[tuple[int, float, int, int]], levels: int
+) -> None:
+    """Few distinct values, folds without positives and empty folds among them."""
+    columns = ["count", "flag", "label", "fold"]
+    frame = pd.DataFrame(rows, columns=columns)
+    found = told(spark.createDataFrame(rows, "count int, flag double, label int, fold int"), ["count", "flag"], levels)
+    for feature in ("count", "flag"):
+        expected = auc_by_pandas(frame, feature, levels)
+        assert found[feature] == (expected if expected is None else pytest.approx(expected))
+
+
+def test_no_rows_have_no_scores(planted: DataFrame) -> None:
+    assert told(planted.limit(0), ["honest"]) == {}
+
+
+@pytest.mark.parametrize(("rows", "positives"), [(200, 10), (60, 3)])
+def test_chance_alone_hardly_reaches_what_is_not_taken_for_a_leak(rows: int, positives: int) -> None:
+    """By drawing features without any signal."""
+    random = np.random.default_rng(1)
+    label = np.arange(rows) < positives
+    drawn = [roc_auc_score(label, random.random(rows)) for _ in range(2_000)]
+    limit = auc_roc_by_chance(rows, positives)
+    assert np.mean(np.array(drawn) >= limit) < 0.001
+    assert limit - 0.5 == pytest.approx(4 * np.std(drawn), rel=0.1)
+
+
+def test_one_class_alone_is_never_a_leak() -> None:
+    assert auc_roc_by_chance(50, 0) == auc_roc_by_chance(50, 50) == math.inf

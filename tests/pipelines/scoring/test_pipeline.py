@@ -1,0 +1,50 @@
+"""Scoring reads and engineers a log by the very functions that training does."""
+
+from __future__ import annotations
+
+import pytest
+from kedro.pipeline import Pipeline
+
+from sparkify_kedro.pipeline_registry import register_pipelines
+from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
+
+# What scoring may share with training: what neither makes.
+GIVEN = {"raw_events_schema", "feature_catalogue"}
+
+
+@pytest.fixture(scope="module")
+def pipelines() -> dict[str, Pipeline]:
+    return register_pipelines()
+
+
+@pytest.mark.parametrize("name", ["ingestion", "feature_engineering"])
+def test_the_nodes_of_training_are_reused_whole(pipelines: dict[str, Pipeline], name: str) -> None:
+    """Each node of training has its twin in the namespace: the same function, the same parameters."""
+    twins = {node.name: node for node in pipelines["scoring"].nodes}
+    for node in pipelines[name].nodes:
+        twin = twins[f"scoring.{node.name}"]
+        assert twin.func is node.func
+        assert twin.namespace == "scoring"
+        assert [given for given in twin.inputs if given.startswith("params:")] == [
+            given for given in node.inputs if given.startswith("params:")
+        ]
+
+
+def test_nothing_that_training_makes_is_overwritten(pipelines: dict[str, Pipeline]) -> None:
+    made = pipelines["scoring"].all_outputs()
+    assert {"churn_scores", "users_at_risk", "drift_report"} <= made
+    for name, pipeline in pipelines.items():
+        if name != "scoring":
+            assert not made & pipeline.all_outputs()
+
+
+def test_it_takes_a_log_and_what_training_has_kept(pipelines: dict[str, Pipeline]) -> None:
+    inputs = {name for name in pipelines["scoring"].inputs() if not name.startswith("params:")}
+    champions = {f"{label}.{name}" for label in LABELS for name in ("champion", "champion_card")}
+    assert inputs == {"scoring_events"} | GIVEN | champions
+
+
+def test_features_are_made_of_nothing_but_what_was_known(pipelines: dict[str, Pipeline]) -> None:
+    (engineer,) = (node for node in pipelines["scoring"].nodes if node.name == "scoring.engineer_user_time_bins")
+    (cut,) = (node for node in pipelines["scoring"].nodes if node.func.__name__ == "cut_at_as_of")
+    assert set(cut.outputs) == {name for name in engineer.inputs if not name.startswith("params:")}
