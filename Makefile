@@ -15,7 +15,7 @@ run: env
 	$(BIN)/kedro run
 
 test: env lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 lint: env
 	$(BIN)/ruff check .

@@ -17,8 +17,10 @@ from omegaconf import OmegaConf
 # Small grids: what they hold is wiring and repeatability; the full grids run in `make run`.
 SMALL_GRIDS = [
     "modeling.logistic_regression.grid.regParam=[0.1]",
+    "modeling.logistic_regression.grid.elasticNetParam=[0.0]",
     "modeling.random_forest.grid.maxBins=[12]",
     "modeling.random_forest.grid.maxDepth=[3]",
+    "modeling.random_forest.settings.numTrees=5",
     "modeling.gradient_boosted_trees.grid.maxDepth=[2]",
     "modeling.gradient_boosted_trees.grid.maxBins=[12]",
     "modeling.gradient_boosted_trees.settings.maxIter=2",
