@@ -98,8 +98,9 @@ def test_again_with_the_same_seed_gives_the_same_scores_also_in_threads(
 
 
 def test_a_part_reads_the_latest_versions_or_the_named_ones(small_project: Project, first_run: str) -> None:
-    """One label, one algorithm; then the same from an older version of the training rows."""
+    """One label and algorithm from the latest; then a sample from an older version of the rows it is drawn from."""
     train = small_project.versions("05_model_input", "will_churn_soon", "train")
+    rows = small_project.versions("05_model_input", "will_churn_soon", "calibration_rows")
     before = small_project.versions("06_models", "churned_in_time_bin", "random_forest", "model")
     part = ("run", "--pipelines=modeling", "--namespaces=will_churn_soon.random_forest")
     small_project.kedro(*part)
@@ -111,8 +112,9 @@ def test_a_part_reads_the_latest_versions_or_the_named_ones(small_project: Proje
     }
     assert small_project.versions("06_models", "churned_in_time_bin", "random_forest", "model") == before
 
-    small_project.kedro(*part, f"--load-versions=will_churn_soon.train:{train[0]}")
-    assert small_project.report("run_summary.json")["versions_read"]["will_churn_soon.train"] == train[0]
+    sample = ("run", "--nodes=will_churn_soon.sample_train")
+    small_project.kedro(*sample, f"--load-versions=will_churn_soon.calibration_rows:{rows[0]}")
+    assert small_project.report("run_summary.json")["versions_read"] == {"will_churn_soon.calibration_rows": rows[0]}
 
 
 def test_tags_nodes_and_missing_outputs(small_project: Project, first_run: str) -> None:
@@ -145,7 +147,10 @@ def test_no_user_is_on_both_sides_unless_the_originals_method_is_asked_for(
 ) -> None:
     """``--env=original`` splits rows, judges on balanced rows and draws with its own seed, in a storage of its own."""
     small_project.kedro(
-        "run", "--env=original", "--to-outputs=will_churn_soon.comparison", f"--params=raw_events={LOG}"
+        "run",
+        "--env=original",
+        "--to-outputs=will_churn_soon.logistic_regression.metrics",
+        f"--params=raw_events={LOG}",
     )
     ours, theirs = (
         {
@@ -156,11 +161,10 @@ def test_no_user_is_on_both_sides_unless_the_originals_method_is_asked_for(
     )
     assert not ours["train"] & ours["test"]
     assert theirs["train"] & theirs["test"]
-    comparison = small_project.report("will_churn_soon", "comparison.json", data="data/original")
-    assert comparison["judged_on"] == "test_balanced"
     assert len(small_project.report("will_churn_soon", "feature_audit.json", data="data/original")["features"]) == 25
     summary = small_project.report("run_summary.json", data="data/original")
     assert summary["parameters"]["sampling"]["split"]["seed"] == 147309
+    assert summary["parameters"]["modeling"]["comparison"]["judged_on"] == "test_balanced"
     assert small_project.scores() == first_scores
 
 
@@ -286,15 +290,13 @@ def test_what_does_not_fit_is_refused_in_one_sentence(
 
 
 def test_a_champion_of_another_run_than_its_card_is_refused(small_project: Project, scored: pd.DataFrame) -> None:
-    """Pinned alone, an older champion would be judged by a newer card."""
-    small_project.kedro("run", "--pipelines=modeling", "--namespaces=will_churn_soon")
-    oldest = small_project.versions("06_models", "will_churn_soon", "champion")[0]
-    done = small_project.try_kedro(
-        "run",
-        "--pipelines=scoring",
-        "--from-nodes=scoring.score_users",
-        f"--load-versions=will_churn_soon.champion:{oldest}",
-    )
+    """As where one of the two is pinned alone."""
+    card = small_project.newest("06_models", "will_churn_soon", "champion_card.json")
+    of_another = card.parents[1] / "9999-01-01T00.00.00.000Z" / card.name
+    of_another.parent.mkdir()
+    of_another.write_text(json.dumps(json.loads(card.read_text()) | {"model": "PipelineModel_of_another_run"}))
+    done = small_project.try_kedro("run", "--pipelines=scoring", "--from-nodes=scoring.score_users")
+    shutil.rmtree(of_another.parent)
     assert done.code == 1
     assert "will_churn_soon.champion and will_churn_soon.champion_card are of different runs" in done.output
 
