@@ -9,7 +9,7 @@ import pkgutil
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ NAMED_PIPELINES = {name: pipeline for name, pipeline in PIPELINES.items() if nam
 EVERYTHING = sum(PIPELINES.values(), Pipeline([]))
 
 WRITTEN_BY_HOOKS = {"run_summary"}
+FILLED_BY_HOOKS = {"run_so_far"}
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
 BESIDE_DEFAULT = {"simulation", "scoring", "backtest"}
@@ -201,7 +202,9 @@ def breaks_layer_rule(entry: Config) -> bool:
     """Whether the entry lacks its kedro-viz layer, or lies in another layer's folder."""
     layer = entry.get("metadata", {}).get("kedro-viz", {}).get("layer")
     folder = re.search(r"/\d\d_([a-z_]+)/", entry.get("filepath", ""))
-    return layer not in LAYERS or (folder is not None and folder[1] != layer)
+    # A text about a model lies beside it, and is a report all the same.
+    is_text = entry["type"].endswith("TextDataset")
+    return layer not in LAYERS or (folder is not None and folder[1] != layer and not is_text)
 
 
 def breaks_version_rule(name: str, entry: Config) -> bool:
@@ -229,10 +232,41 @@ def test_entries_without_layer_or_versions_are_found() -> None:
     assert breaks_layer_rule({**good, "metadata": {}})
     assert breaks_layer_rule({**good, "metadata": {"kedro-viz": {"layer": "bananas"}}})
     assert breaks_layer_rule({**good, "metadata": {"kedro-viz": {"layer": "feature"}}})
+    beside = {**good, "type": "AtomicTextDataset", "metadata": {"kedro-viz": {"layer": "reporting"}}}
+    assert not breaks_layer_rule(beside)
+    assert breaks_layer_rule({**beside, "metadata": {"kedro-viz": {"layer": "bananas"}}})
     assert not breaks_version_rule("m", good)
     assert breaks_version_rule("m", {**good, "versioned": False})
     assert breaks_version_rule("m", {key: value for key, value in good.items() if key != "versioned"})
     assert not breaks_version_rule("raw_events", {**good, "versioned": False})
+
+
+def backward(pipeline: Pipeline, layer_of: Callable[[str], str | None]) -> set[tuple[str, str]]:
+    """The nodes' inputs and outputs that lead back to an earlier layer: kedro-viz could not put layers in order."""
+    order = {layer: place for place, layer in enumerate(LAYERS)}
+    return {
+        (source, made)
+        for node in pipeline.nodes
+        for source in data(node.inputs)
+        for made in node.outputs
+        if order[layer_of(source)] > order[layer_of(made)]
+    }
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_data_runs_one_way_through_the_layers(name: str, catalog: DataCatalog) -> None:
+    def layer_of(dataset: str) -> str:
+        metadata = catalog.get(dataset, fallback_to_runtime_pattern=True).metadata
+        return metadata["kedro-viz"]["layer"]
+
+    assert backward(PIPELINES[name], layer_of) == set()
+
+
+def test_data_that_runs_back_is_found() -> None:
+    layers = {"events": "intermediate", "report": "reporting", "model": "models"}
+    there, back = a_pipeline("events", "report", name="there"), a_pipeline(["report", "params:x"], "model", name="back")
+    assert backward(there, layers.get) == set()
+    assert backward(there + back, layers.get) == {("report", "model")}
 
 
 def wrong_keys(schema: TableSchema) -> list[str]:
@@ -350,7 +384,7 @@ def not_in_default(pipelines: Mapping[str, Pipeline]) -> set[str]:
     return strange | {name for name, nodes in named.items() if not nodes <= default}
 
 
-def test_default_is_everything_up_to_the_champions() -> None:
+def test_default_is_everything_up_to_the_report() -> None:
     """Not the simulation, which makes a log, nor what uses champions or trains again for the past."""
     assert not_in_default(PIPELINES) == BESIDE_DEFAULT
     for name in BESIDE_DEFAULT:
@@ -365,7 +399,8 @@ def test_a_pipeline_that_default_forgets_is_found() -> None:
 
 def not_kept(names: Iterable[str], catalog: DataCatalog) -> set[str]:
     """The datasets that are gone when a run ends."""
-    return {name for name in data(names) if catalog.get(name, fallback_to_runtime_pattern=True)._EPHEMERAL}
+    kept = data(names) - FILLED_BY_HOOKS
+    return {name for name in kept if catalog.get(name, fallback_to_runtime_pattern=True)._EPHEMERAL}
 
 
 @pytest.mark.parametrize("name", sorted(PIPELINES))
@@ -413,10 +448,10 @@ def test_nothing_is_named_after_a_pipeline_that_is_not_there() -> None:
 
 @pytest.mark.parametrize("label", LABELS)
 def test_a_label_is_a_namespace_and_a_tag(label: str) -> None:
-    """With ``--namespaces`` and with ``--tags`` alike, in sampling and in modeling, and nowhere else."""
+    """With ``--namespaces`` and with ``--tags`` alike, in sampling, modeling and reporting, and nowhere else."""
     for name, pipeline in NAMED_PIPELINES.items():
         spaced = {node.name for node in pipeline.nodes if f"{node.namespace}.".startswith(f"{label}.")}
-        assert bool(spaced) is (name in ("sampling", "modeling"))
+        assert bool(spaced) is (name in ("sampling", "modeling", "reporting"))
         assert spaced == {node.name for node in pipeline.only_nodes_with_tags(label).nodes}
         if spaced:
             assert spaced == {node.name for node in pipeline.only_nodes_with_namespaces([label]).nodes}

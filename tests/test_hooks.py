@@ -10,12 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
+from kedro.pipeline import Node, Pipeline
+from kedro.runner import SequentialRunner
+from pluggy import PluginManager
 from pyspark.sql import SparkSession
 
 SMALL_LOG = {"simulation": {"users": 3, "files": 1, "start": "2018-10-01", "end": "2018-10-15"}}
 
+RAW_SCHEMA = "conf/base/schemas/raw_events.json"
 EVENT = {
     "ts": 1538352117000,
     "userId": "30",
@@ -86,10 +92,10 @@ def test_a_failed_run_is_written_down_and_the_next_runs_start_afresh(spark: Spar
     assert set(succeeded["versions_written"].values()) == {succeeded["run_id"]}
 
     # A run reads files that have no versions, versions of other runs, and what it has written itself: told apart.
-    assert succeeded["files_read"]["raw_events"] == str(project / "log.json")
+    assert succeeded["files_read"]["raw_events"] == "log.json"
     assert succeeded["versions_read"] == {}
     assert followed["files_read"] == {}
-    assert followed["versions_read"] == dict.fromkeys(["events", "ingestion_report"], succeeded["run_id"])
+    assert followed["versions_read"] == dict.fromkeys(["events", "log_span"], succeeded["run_id"])
     assert followed["versions_written"] == {"user_time_bins": followed["run_id"]}
 
 
@@ -115,3 +121,35 @@ def test_a_run_names_the_commit_it_ran_from(spark: SparkSession, project: Path) 
     clean, changed = (summary["git"] for summary in summaries(project))
     assert clean == {"commit": git("rev-parse", "HEAD"), "dirty": False}
     assert changed == {"commit": git("rev-parse", "HEAD"), "dirty": True}
+
+
+def test_a_node_that_asks_is_told_of_the_run_so_far_and_of_those_before_it(spark: SparkSession, project: Path) -> None:
+    """By a pipeline of two nodes between which the run is asked for."""
+    (project / "log.json").write_text(json.dumps(EVENT))
+    run(project, "ingestion", raw_events="log.json")
+    told: list[dict[str, Any]] = []
+
+    def ask(log_span: dict[str, Any], run_so_far: dict[str, Any]) -> list[dict[str, Any]]:
+        told.append(run_so_far)
+        return []
+
+    asking = Pipeline([Node(func=ask, inputs=["log_span", "run_so_far"], outputs="most_played", name="ask")])
+    with KedroSession.create(project_path=project) as session:
+        context = session.load_context()
+        hooks = session._hook_manager
+        SequentialRunner().run(asking, catalog=_ready(context, hooks), hook_manager=hooks, run_id="now")
+    (ingestion,) = summaries(project)
+    (so_far,) = told
+    assert so_far["run_id"] == "now"
+    assert so_far["versions_read"] == {"log_span": ingestion["run_id"]}
+    assert so_far["parameters"]["feature_engineering"]["time_bin_days"] == 14
+    assert so_far["earlier"] == [ingestion]
+    assert so_far["earlier"][0]["files_read"] == {"raw_events": "log.json", "raw_events_schema": RAW_SCHEMA}
+    assert {node["pipeline"] for node in so_far["earlier"][0]["nodes"]} == {"ingestion"}
+
+
+def _ready(context: KedroContext, hooks: PluginManager) -> DataCatalog:
+    """The catalog of a run that begins."""
+    catalog = context.catalog
+    hooks.hook.before_pipeline_run(run_params={}, pipeline=Pipeline([]), catalog=catalog)
+    return catalog

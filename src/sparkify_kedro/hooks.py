@@ -13,8 +13,9 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
-from kedro.io.core import AbstractVersionedDataset
+from kedro.io.core import AbstractVersionedDataset, DatasetError
 from kedro.pipeline.node import Node
 
 from sparkify_kedro.spark_session import configure_session, get_session
@@ -22,6 +23,23 @@ from sparkify_kedro.spark_session import configure_session, get_session
 logger = logging.getLogger(__name__)
 
 RUN_SUMMARY = "run_summary"
+RUN_SO_FAR = "run_so_far"
+REPORT = "report"
+# What of a command line a summary keeps.
+_ASKED_FOR = (
+    "env",
+    "pipeline_names",
+    "namespaces",
+    "tags",
+    "node_names",
+    "from_nodes",
+    "to_nodes",
+    "from_inputs",
+    "to_outputs",
+    "only_missing_outputs",
+    "load_versions",
+    "runtime_params",
+)
 PACKAGES = ("kedro", "kedro-datasets", "pyspark", "pandas", "numpy", "pyarrow")
 
 
@@ -44,16 +62,32 @@ class SparkHooks:
 
 
 class ProgressHooks:
-    """Say which node begins; Kedro's runner says how many of how many are done."""
+    """Say which node begins, and what came out; Kedro's runner says how many of how many are done."""
+
+    @hook_impl
+    def before_pipeline_run(self, catalog: DataCatalog) -> None:
+        """Keep the catalog, which knows where the report goes."""
+        self._catalog = catalog
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """One line per node."""
         logger.info("Running %s", node.name)
 
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """A sentence per champion, and where the report is."""
+        if dataset_name.endswith(".comparison"):
+            logger.info(_result(dataset_name.removesuffix(".comparison"), data))
+        if dataset_name == REPORT:
+            logger.info("The report: %s", self._catalog[REPORT]._get_load_path())
+
 
 class RunSummaryHooks:
-    """Write the dataset ``run_summary``: what a run read, did and wrote, how long it took and with what."""
+    """Write the dataset ``run_summary``: what a run read, did and wrote, how long it took and with what.
+
+    A node that takes ``run_so_far`` gets what is known of it by then.
+    """
 
     def __init__(self) -> None:
         self._context: KedroContext | None = None
@@ -89,21 +123,24 @@ class RunSummaryHooks:
     def after_dataset_loaded(self, dataset_name: str) -> None:
         """Note the version that was read, or the file where there are no versions."""
         dataset = self._catalog[dataset_name]
-        if not isinstance(dataset, AbstractVersionedDataset) or dataset_name in self._written:
+        if not isinstance(dataset, AbstractVersionedDataset) or dataset_name in self._written or not dataset.exists():
             return
         version_read = dataset.resolve_load_version()
         if version_read is None:
-            self._files_read[dataset_name] = str(dataset._filepath)
+            self._files_read[dataset_name] = self._within_project(str(dataset._filepath))
         else:
             self._read[dataset_name] = version_read
 
     @hook_impl
-    def before_node_run(self, node: Node) -> None:
-        """A node that loads nothing begins here."""
+    def before_node_run(self, node: Node, run_id: str) -> dict[str, Any] | None:
+        """A node that loads nothing begins here; one that asks for the run so far is given it."""
         self._node_started.setdefault(node.name, time.perf_counter())
+        if RUN_SO_FAR not in node.inputs:
+            return None
+        return {RUN_SO_FAR: self._told(run_id) | {"earlier": self._earlier_runs()}}
 
     @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Note version and rows; a node's time ends with the last dataset it saves, where Spark does the work."""
         dataset = self._catalog[dataset_name]
         if isinstance(dataset, AbstractVersionedDataset):
@@ -113,8 +150,6 @@ class RunSummaryHooks:
             self._rows[dataset_name] = rows
         self._outputs.setdefault(node.name, []).append(dataset_name)
         self._node_seconds[node.name] = time.perf_counter() - self._node_started[node.name]
-        if dataset_name.endswith(".comparison"):
-            logger.info(_result(dataset_name.removesuffix(".comparison"), data))
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -129,40 +164,26 @@ class RunSummaryHooks:
         except Exception as second:  # the run's own error is the one to be told
             logger.warning("The summary of the failed run could not be written: %s", second)
 
-    def _save(self, run_params: dict[str, Any], error: str | None) -> None:
+    def _within_project(self, path: str) -> str:
+        """The path as seen from the project's folder, if it lies in there."""
         assert self._context is not None
-        run_id = run_params["run_id"]
-        summary = {
+        return path.removeprefix(f"{self._context.project_path}/")
+
+    def _told(self, run_id: str) -> dict[str, Any]:
+        """What is known of the run."""
+        assert self._context is not None
+        stages = _stages()
+        return {
             "run_id": run_id,
-            "succeeded": error is None,
-            "error": error,
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - self._started, 2),
-            "asked_for": {
-                key: run_params[key]
-                for key in (
-                    "env",
-                    "pipeline_names",
-                    "namespaces",
-                    "tags",
-                    "node_names",
-                    "from_nodes",
-                    "to_nodes",
-                    "from_inputs",
-                    "to_outputs",
-                    "only_missing_outputs",
-                    "load_versions",
-                    "runtime_params",
-                )
-                if run_params.get(key)
-            },
             "parameters": dict(self._context.config_loader["parameters"]),
-            "files_read": self._files_read,
+            "files_read": dict(self._files_read),
             "versions_read": dict(sorted(self._read.items())),
             "versions_written": dict(sorted(self._written.items())),
             "nodes": [
                 {
                     "node": name,
+                    "pipeline": stages.get(name),
                     "seconds": round(seconds, 2),
                     "rows_written": {
                         output: self._rows[output] for output in self._outputs[name] if output in self._rows
@@ -174,8 +195,35 @@ class RunSummaryHooks:
             "python": sys.version.split()[0],
             "packages": {name: version(name) for name in PACKAGES},
         }
+
+    def _earlier_runs(self) -> list[dict[str, Any]]:
+        """The summaries of the runs that made what this one has read, as far as they are there, newest first."""
+        found = []
+        for run_id in sorted(set(self._read.values()), reverse=True):
+            try:
+                found.append(self._catalog.load(RUN_SUMMARY, version=run_id))
+            except DatasetError:
+                logger.debug("The run %s has left no summary.", run_id)
+        return found
+
+    def _save(self, run_params: dict[str, Any], error: str | None) -> None:
+        told = self._told(run_params["run_id"])
+        summary = {
+            "run_id": told.pop("run_id"),
+            "succeeded": error is None,
+            "error": error,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": told.pop("seconds"),
+            "asked_for": {key: run_params[key] for key in _ASKED_FOR if run_params.get(key)},
+            **told,
+        }
         self._catalog.save(RUN_SUMMARY, summary)
         self._begin()
+
+
+def _stages() -> dict[str, str]:
+    """The pipeline that each node is registered in."""
+    return {node.name: name for name, pipeline in pipelines.items() if name != "__default__" for node in pipeline.nodes}
 
 
 def _result(label: str, comparison: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""A JSON file, a CSV file and a figure are there whole or not at all, and no version is written twice."""
+"""A JSON file, a CSV file, a figure and a text are there whole or not at all, and no version is written twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kedro.io.core import AbstractDataset, DatasetError, Version
 from kedro_viz.models.flowchart.node_metadata import DataNodeMetadata
 from kedro_viz.models.flowchart.nodes import GraphNode
 
-from sparkify_kedro.datasets import AtomicCSVDataset, AtomicJSONDataset, AtomicPlotlyDataset
+from sparkify_kedro.datasets import AtomicCSVDataset, AtomicJSONDataset, AtomicPlotlyDataset, AtomicTextDataset
 
 FIRST, SECOND = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2))
 
@@ -31,6 +31,10 @@ class Kind:
     name: str
     value: Any
     other: Any
+
+    def place(self, version: str) -> str:
+        """Where a version lies, as seen from the folder."""
+        return f"{version}/{self.name}" if self.dataset is AtomicTextDataset else f"{self.name}/{version}/{self.name}"
 
     def versioned(self, folder: Path | str, load: str | None = None, save: str | None = None) -> AbstractDataset:
         """A new dataset without memory of what was looked up before."""
@@ -53,9 +57,10 @@ FIGURE = Kind(
     go.Figure(go.Bar(x=["free", "paid"], y=[0.3, 0.2]), layout={"title": {"text": "Churn by level"}}),
     go.Figure(go.Scatter(x=[0, 1], y=[1, 0])),
 )
+TEXT = Kind(AtomicTextDataset, "report.html", "<p>Ünïcödé ♪ 🎵</p>\n", "<p>another</p>\n")
 
 
-@pytest.fixture(params=[JSON, CSV, FIGURE], ids=["json", "csv", "figure"])
+@pytest.fixture(params=[JSON, CSV, FIGURE, TEXT], ids=["json", "csv", "figure", "text"])
 def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
 
@@ -111,7 +116,7 @@ def test_versions_exist_and_load_as_they_were(kind: Kind, tmp_path: Path) -> Non
     assert same(kind.versioned(tmp_path).load(), kind.other)
     assert same(kind.versioned(tmp_path, load=FIRST).load(), kind.value)
     assert kind.versioned(tmp_path).list_versions(full_path=False) == [SECOND, FIRST]
-    assert files(tmp_path) == [f"{kind.name}/{version}/{kind.name}" for version in (FIRST, SECOND)]
+    assert files(tmp_path) == [kind.place(version) for version in (FIRST, SECOND)]
 
 
 def test_one_dataset_saves_version_after_version(kind: Kind, tmp_path: Path) -> None:
@@ -125,7 +130,7 @@ def test_one_dataset_saves_version_after_version(kind: Kind, tmp_path: Path) -> 
 
 def test_what_differs_is_not_the_same() -> None:
     """So that the tests of this file can fail."""
-    for kind in (JSON, CSV, FIGURE):
+    for kind in (JSON, CSV, FIGURE, TEXT):
         assert not same(kind.value, kind.other)
 
 
@@ -141,7 +146,7 @@ def test_a_write_that_fails_leaves_no_version_and_no_draft(
         with pytest.raises((DatasetError, KeyboardInterrupt), match="cut off"):
             kind.versioned(tmp_path, save=SECOND).save(kind.other)
 
-    assert files(tmp_path) == [f"{kind.name}/{FIRST}/{kind.name}"]
+    assert files(tmp_path) == [kind.place(FIRST)]
     assert not kind.versioned(tmp_path, load=SECOND).exists()
     assert same(kind.versioned(tmp_path).load(), kind.value)
 
@@ -161,8 +166,8 @@ def test_a_write_that_is_killed_is_no_version(
         with pytest.raises(KeyboardInterrupt):
             kind.versioned(tmp_path, save=SECOND).save(kind.other)
 
-    (left,) = set(files(tmp_path)) - {f"{kind.name}/{FIRST}/{kind.name}"}
-    assert left.startswith(f"{kind.name}/{SECOND}/.writing.")
+    (left,) = set(files(tmp_path)) - {kind.place(FIRST)}
+    assert left.startswith(f"{kind.place(SECOND).removesuffix(kind.name)}.writing.")
     assert kind.versioned(tmp_path).resolve_load_version() == FIRST
     assert kind.versioned(tmp_path).list_versions(full_path=False) == [FIRST]
     assert kind.versioned(tmp_path, load=FIRST).exists()
@@ -176,11 +181,11 @@ def test_a_write_that_is_killed_is_no_version(
 def test_a_version_is_not_overwritten(kind: Kind, tmp_path: Path) -> None:
     kind.versioned(tmp_path, save=FIRST).save(kind.value)
 
-    with pytest.raises(DatasetError, match=f"{tmp_path}/{kind.name}/{FIRST}/{kind.name}.* must not exist"):
+    with pytest.raises(DatasetError, match=f"{tmp_path}/{kind.place(FIRST)}.* must not exist"):
         kind.versioned(tmp_path, save=FIRST).save(kind.other)
 
     assert same(kind.versioned(tmp_path).load(), kind.value)
-    assert files(tmp_path) == [f"{kind.name}/{FIRST}/{kind.name}"]
+    assert files(tmp_path) == [kind.place(FIRST)]
 
 
 @FAILURES
@@ -204,7 +209,7 @@ def test_without_versions_a_file_is_replaced_whole(
 
 def test_a_path_where_nothing_is_is_named(kind: Kind, tmp_path: Path) -> None:
     missing = {
-        kind.versioned(tmp_path, load=FIRST): f"{tmp_path}/{kind.name}/{FIRST}/{kind.name}",
+        kind.versioned(tmp_path, load=FIRST): f"{tmp_path}/{kind.place(FIRST)}",
         kind.versioned(tmp_path): f"{tmp_path}/{kind.name}",
         kind.plain(tmp_path): f"{tmp_path}/{kind.name}",
     }
@@ -232,9 +237,7 @@ def test_a_place_that_cannot_rename_works_like_a_folder(kind: Kind, bucket: str)
 
     assert same(kind.versioned(bucket).load(), kind.other)
     assert same(kind.versioned(bucket, load=FIRST).load(), kind.value)
-    assert sorted(MemoryFileSystem.store) == [
-        f"/bucket/{kind.name}/{version}/{kind.name}" for version in (FIRST, SECOND)
-    ]
+    assert sorted(MemoryFileSystem.store) == [f"/bucket/{kind.place(version)}" for version in (FIRST, SECOND)]
 
 
 def test_a_compression_that_the_ending_tells_is_used(kind: Kind, tmp_path: Path) -> None:
@@ -260,12 +263,30 @@ def test_a_file_is_opened_only_to_be_written_anew(kind: Kind, tmp_path: Path, mo
 
 def test_a_folder_is_not_written_into(kind: Kind, tmp_path: Path) -> None:
     """The versions are there, and the entry has lost its ``versioned``."""
-    kind.versioned(tmp_path, save=FIRST).save(kind.value)
+    (tmp_path / kind.name / FIRST).mkdir(parents=True)
 
     with pytest.raises(DatasetError, match=f"{tmp_path}/{kind.name} is a folder"):
         kind.plain(tmp_path).save(kind.other)
 
-    assert files(tmp_path) == [f"{kind.name}/{FIRST}/{kind.name}"]
+    assert files(tmp_path) == []
+
+
+def test_what_is_optional_and_not_there_loads_as_none(kind: Kind, tmp_path: Path) -> None:
+    """So that a report can be made before anybody has been scored; what is there loads as ever."""
+    optional = {"metadata": {"optional": True}}
+    missing = kind.dataset(filepath=f"{tmp_path}/{kind.name}", version=Version(None, FIRST), **optional)
+    assert missing.load() is None
+    assert not missing.exists()
+    missing.save(kind.value)
+    again = kind.dataset(filepath=f"{tmp_path}/{kind.name}", version=Version(None, None), **optional)
+    assert same(again.load(), kind.value)
+
+
+@pytest.mark.parametrize("version", ["..", "../elsewhere", "a/b", ""])
+def test_a_version_cannot_lead_elsewhere(kind: Kind, tmp_path: Path, version: str) -> None:
+    folder = tmp_path / "folder"
+    with pytest.raises(DatasetError, match="not allowed"):
+        kind.dataset(filepath=f"{folder}/{kind.name}", version=Version(version, None))._get_versioned_path(version)
 
 
 def test_a_place_that_cannot_be_written_is_told_as_such(kind: Kind, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ SMALL_GRIDS = [
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
 LOG = "data/01_raw/log"
+SCORES = (("08_reporting", "metrics"), ("06_models", "search"), ("08_reporting", "original_protocol"))
 
 
 class Done(NamedTuple):
@@ -78,13 +79,17 @@ class Project(NamedTuple):
         """The newest version of a Spark table."""
         return pd.read_parquet(self.newest(*parts, data=data), **options)
 
+    def audited_features(self, label: str, data: str = "data") -> list[str]:
+        """The features that a label is learned from."""
+        return json.loads(self.newest("05_model_input", label, "feature_audit.json", data=data).read_text())["features"]
+
     def scores(self) -> dict[str, Any]:
         """Everything a run says about how good its models are."""
         return {
-            f"{label}.{algorithm}.{name}": self.report(label, algorithm, f"{name}.json")
+            f"{label}.{algorithm}.{name}": json.loads(self.newest(layer, label, algorithm, f"{name}.json").read_text())
             for label in LABELS
             for algorithm in ALGORITHMS
-            for name in ("metrics", "search", "original_protocol")
+            for layer, name in SCORES
         }
 
     def nodes_of_newest_run(self) -> set[str]:

@@ -54,7 +54,7 @@ def test_a_run_leaves_nine_models_three_champions_and_their_scores(
 
 
 def test_features_that_see_activity_stop_serve_only_the_forecast(small_project: Project, first_run: str) -> None:
-    used = {label: set(small_project.report(label, "feature_audit.json")["features"]) for label in LABELS}
+    used = {label: set(small_project.audited_features(label)) for label in LABELS}
     assert "days_since_last_event" in used["will_churn_in_next_bin"]
     for label in ("churned_in_time_bin", "will_churn_soon"):
         assert used[label] < used["will_churn_in_next_bin"]
@@ -63,7 +63,7 @@ def test_features_that_see_activity_stop_serve_only_the_forecast(small_project: 
 
 def test_a_run_tells_its_progress(first_run: str) -> None:
     assert "Running will_churn_soon.random_forest.search_model" in first_run
-    assert "Completed 71 out of 71 tasks" in first_run
+    assert "Completed 74 out of 74 tasks" in first_run
     assert "logistic_regression: 2 of 2 fits" in first_run
     assert "is the champion and has AUC-PR" in first_run
 
@@ -82,7 +82,7 @@ def test_a_run_writes_down_what_it_did(small_project: Project, first_run: str) -
     assert summary["parameters"]["feature_engineering"]["time_bin_days"] == 14
     assert summary["packages"]["pyspark"].startswith("4.")
     nodes = {node["node"]: node for node in summary["nodes"]}
-    assert len(nodes) == 71
+    assert len(nodes) == 74
     assert all(node["seconds"] >= 0 for node in nodes.values())
     report = small_project.report("ingestion_report.json")
     assert nodes["parse_lines"]["rows_written"] == {"parsed_lines": report["lines_read"]}
@@ -122,8 +122,9 @@ def test_tags_nodes_and_missing_outputs(small_project: Project, first_run: str) 
     steps = [f"random_forest.{step}" for step in ("search_model", "predict", "evaluate", "judge_as_original")]
     assert small_project.nodes_of_newest_run() == {f"{label}.{step}" for label in LABELS for step in steps}
 
-    small_project.kedro("run", "--from-nodes=will_churn_soon.compare_algorithms")
-    last = {f"will_churn_soon.{step}" for step in ("compare_algorithms", "keep_champion", "describe_champion")}
+    small_project.kedro("run", "--from-nodes=will_churn_soon.choose_champion")
+    steps = ("choose_champion", "keep_champion", "describe_champion", "compare_algorithms")
+    last = {f"will_churn_soon.{step}" for step in steps}
     assert small_project.nodes_of_newest_run() == last
 
     shutil.rmtree(small_project.folder / "data/06_models/will_churn_soon/champion")
@@ -161,7 +162,7 @@ def test_no_user_is_on_both_sides_unless_the_originals_method_is_asked_for(
     )
     assert not ours["train"] & ours["test"]
     assert theirs["train"] & theirs["test"]
-    assert len(small_project.report("will_churn_soon", "feature_audit.json", data="data/original")["features"]) == 25
+    assert len(small_project.audited_features("will_churn_soon", data="data/original")) == 25
     summary = small_project.report("run_summary.json", data="data/original")
     assert summary["parameters"]["sampling"]["split"]["seed"] == 147309
     assert summary["parameters"]["modeling"]["comparison"]["judged_on"] == "test_balanced"

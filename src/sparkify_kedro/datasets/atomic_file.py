@@ -15,6 +15,9 @@ class AtomicFileMixin:
     The dataset's own ``save`` does the writing; only where it writes is changed. What it writes to is hidden, and keeps
     the file's ending, by which a compression may be told. A write that fails leaves nothing; one that is killed leaves
     that hidden file, which is no version.
+
+    Where the catalog entry says ``metadata: {optional: true}``, a file that is not there loads as None instead of
+    failing: what another pipeline may have made, or may not.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -24,6 +27,16 @@ class AtomicFileMixin:
         if inherits_constructor:
             # Around a constructor that is inherited, Kedro puts one that forgets the names of its arguments.
             del cls.__init__
+
+    def load(self) -> Any:
+        """The data; None where there is none and the entry is optional.
+
+        Raises:
+            DatasetError: where there is no such file, or it cannot be read.
+        """
+        if (self.metadata or {}).get("optional") and not self.exists():
+            return None
+        return super().load()
 
     def save(self, data: Any) -> None:
         """Write the data.

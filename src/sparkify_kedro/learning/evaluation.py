@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from sparkify_kedro.chance import chance
 
+from .curves import area, cumulate, precision_recall, roc
 from .parameters import Evaluation, Segments
 
 DECILES = 10
@@ -72,7 +73,7 @@ def rank(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "user_id") ->
         label, score = scored["label"].to_numpy(), scored["score"].to_numpy()
         whole = areas(label, score, np.ones((1, rows)))
         samples = Areas(
-            *np.hstack([areas(label, score, weights) for weights in _bootstrap_weights(scored[unit], evaluation)])
+            *np.hstack([areas(label, score, weights) for weights in bootstrap_weights(scored[unit], evaluation)])
         )
         for name in Areas._fields:
             told[name] = float(getattr(whole, name)[0])
@@ -95,21 +96,10 @@ def areas(label: np.ndarray, score: np.ndarray, weights: np.ndarray) -> Areas:
     Returns:
         An area of each kind per sample.
     """
-    order = np.argsort(-score, kind="stable")
-    first_of_score = np.flatnonzero(np.diff(-score[order], prepend=-np.inf) > 0)
-    weighted = weights[:, order]
-    flagged = np.add.reduceat(weighted, first_of_score, axis=1).cumsum(axis=1)
-    reached = np.add.reduceat(weighted * label[order], first_of_score, axis=1).cumsum(axis=1)
-    positives, negatives = reached[:, -1:], (flagged - reached)[:, -1:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision, recall = reached / flagged, reached / positives
-        false_positive_rate = (flagged - reached) / negatives
-    # Scores that a sample has not drawn come before its first point, and are no points of its curve.
-    first_point = np.take_along_axis(precision, np.argmax(flagged > 0, axis=1)[:, None], axis=1)
-    precision = np.where(flagged > 0, precision, first_point)
+    counts = cumulate(label, score, weights)
     return Areas(
-        auc_pr=np.where((negatives > 0)[:, 0], _trapezoid(recall, precision, first_point), np.nan),
-        auc_roc=_trapezoid(false_positive_rate, recall, np.zeros_like(first_point)),
+        auc_pr=np.where((counts.negatives > 0)[:, 0], area(precision_recall(counts)), np.nan),
+        auc_roc=area(roc(counts)),
     )
 
 
@@ -185,21 +175,17 @@ def segments_of(cuts: Segments) -> dict[str, Column]:
     }
 
 
-def _bootstrap_weights(unit: pd.Series, evaluation: Evaluation) -> Iterator[np.ndarray]:
-    """Blocks of samples x rows: how often each row counts, the same for all rows of a unit."""
+def bootstrap_weights(unit: pd.Series, evaluation: Evaluation) -> Iterator[np.ndarray]:
+    """Blocks of samples x rows: how often each row counts, the same for all rows of a unit.
+
+    A Poisson number of mean 1 per unit, as in ``rank``.
+    """
     random = np.random.default_rng(evaluation.seed)
     place, units = pd.factorize(unit)
     samples_per_block = max(1, _NUMBERS_PER_BLOCK // len(unit))
     for start in range(0, evaluation.replicates, samples_per_block):
         samples = min(samples_per_block, evaluation.replicates - start)
         yield random.poisson(1.0, size=(samples, len(units))).astype(float)[:, place]
-
-
-def _trapezoid(x: np.ndarray, y: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """The area under each row's points joined by straight lines; the curve starts at x = 0 with y = ``first``."""
-    width = np.diff(x, axis=1, prepend=0)
-    height = (y + np.hstack([first, y[:, :-1]])) / 2
-    return (width * height).sum(axis=1)
 
 
 def _between(value: Column, cuts: list[float]) -> Column:

@@ -103,8 +103,8 @@ CARD: dict[str, Any] = {
     "algorithm": "logistic_regression",
     "features": ["adverts"],
     "feature_engineering": {"time_bin_days": DAYS},
-    "scores": {"test": SCORES},
 }
+COMPARISON: dict[str, Any] = {"algorithms": {"logistic_regression": {"test": SCORES}}}
 
 
 def log(users: int = 80) -> pd.DataFrame:
@@ -150,7 +150,7 @@ def replay(
     rows: DataFrame, *days: str, card: dict[str, Any] = CARD, folds: int = 2, horizon_days: int = 14
 ) -> pd.DataFrame:
     backtest = Backtest.model_validate({"cut_dates": list(days), "horizon_days": horizon_days, "folds": folds})
-    return replay_cuts(rows, REPORT, card, backtest, TRAINING, EVALUATION, *SEARCHES)
+    return replay_cuts(rows, REPORT, card, COMPARISON, backtest, TRAINING, EVALUATION, *SEARCHES)
 
 
 @pytest.fixture(scope="module")
@@ -266,8 +266,8 @@ def test_a_log_without_events_is_refused(spark: SparkSession, rows: pd.DataFrame
     backtest = Backtest.model_validate({"cut_dates": ["2018-11-10"], "horizon_days": 14, "folds": 2})
     with pytest.raises(ValueError, match=r"backtest.cut_dates has 2018-11-10, .* the log, which has no events"):
         replay_cuts(
-            table(spark, rows.head(0)), {"first_ts": None, "last_ts": None}, CARD, backtest, TRAINING, EVALUATION,
-            *SEARCHES,
+            table(spark, rows.head(0)), {"first_ts": None, "last_ts": None}, CARD, COMPARISON, backtest, TRAINING,
+            EVALUATION, *SEARCHES,
         )  # fmt: skip
 
 

@@ -246,7 +246,7 @@ def test_exact_repeats_count_once(spark: SparkSession) -> None:
     valid_events = stored(select_events(parsed))
     keys = [tuple(row[name] for name in schemas.EVENT_KEYS) for row in valid_events.collect()]
     assert len(keys) == len(set(keys)) == 1 + len(others)
-    assert report_ingestion(parsed, valid_events)["duplicates"] == 2
+    assert report_ingestion(parsed, valid_events)[0]["duplicates"] == 2
 
 
 def test_repeats_that_differ_elsewhere_give_the_same_event_in_any_order(spark: SparkSession) -> None:
@@ -287,16 +287,16 @@ def test_rejected_lines_come_with_their_reason_as_often_as_they_occur(spark: Spa
 
 def test_report_of_an_empty_log(spark: SparkSession) -> None:
     parsed = parse(spark, [])
-    assert report_ingestion(parsed, select_events(parsed)) == {
+    nothing = {"first_ts": None, "last_ts": None}
+    account = {
         "lines_read": 0,
         "events": 0,
         "logged_out": 0,
         "duplicates": 0,
         "rejected": {},
         "users": 0,
-        "first_ts": None,
-        "last_ts": None,
     }
+    assert report_ingestion(parsed, select_events(parsed)) == (account | nothing, nothing)
 
 
 def accounted(report: dict[str, Any]) -> int:
@@ -334,7 +334,8 @@ def test_every_line_is_accounted_for(
     order.shuffle(lines)
     parsed = stored(parse(spark, lines))
     valid_events = stored(select_events(parsed))
-    report = report_ingestion(parsed, valid_events)
+    report, log_span = report_ingestion(parsed, valid_events)
+    assert log_span == {name: report[name] for name in ("first_ts", "last_ts")}
 
     keys = {key for key, _ in good}
     moments = {ts for _, _, ts, _ in keys}
@@ -367,7 +368,8 @@ def test_no_line_breaks_ingestion_or_gets_lost(spark: SparkSession, lines: list[
     """Whatever the lines are, none raises and each one is counted once."""
     parsed = stored(parse(spark, lines))
     valid_events = stored(select_events(parsed))
-    report = report_ingestion(parsed, valid_events)
+    report, log_span = report_ingestion(parsed, valid_events)
+    assert log_span == {name: report[name] for name in ("first_ts", "last_ts")}
     assert report["lines_read"] == len(lines) == accounted(report)
     assert report["events"] == len(valid_events.collect())
     assert sum(report["rejected"].values()) == len(select_rejected(parsed).collect())

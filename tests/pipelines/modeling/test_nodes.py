@@ -21,6 +21,7 @@ from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Trai
 from sparkify_kedro.parameters import ParameterBlock
 from sparkify_kedro.pipelines.modeling.nodes import (
     audit_features,
+    choose_champion,
     compare_algorithms,
     describe_champion,
     evaluate,
@@ -387,12 +388,11 @@ def test_the_originals_protocol_on_too_few_rows_is_null(
 # The champion.
 
 
-def reports_of(name: str, interval: tuple[float, float], tested: float) -> list[dict[str, Any]]:
-    """An algorithm's search, metrics and scores by the original's protocol."""
+def search_of(name: str, interval: tuple[float, float]) -> dict[str, Any]:
+    """What an algorithm's search says of it, as far as the choice listens."""
     scores = {"auc_pr": sum(interval) / 2, "auc_pr_interval": list(interval)}
-    best = {"settings": {"of": name}, "score": 1 - tested}
-    test = {"test": {"auc_pr": tested}, "test_balanced": {"auc_pr": tested}}
-    return [{"algorithm": name, "best": best, "out_of_fold": scores}, test, {"auc_pr": 0.5}]
+    best = {"settings": {"of": name}, "score": scores["auc_pr"]}
+    return {"algorithm": name, "best": best, "train": {}, "out_of_fold": scores, "threshold": 0.2}
 
 
 SIMPLE, MIDDLE, COMPLEX = ("simple", (0.10, 0.20)), ("middle", (0.19, 0.29)), ("complex", (0.22, 0.32))
@@ -412,40 +412,48 @@ SIMPLE, MIDDLE, COMPLEX = ("simple", (0.10, 0.20)), ("middle", (0.19, 0.29)), ("
 def test_the_champion_is_the_simplest_of_those_that_overlap_the_best(
     prefer_simpler: bool, intervals: list[tuple[str, tuple[float, float]]], champion: str, alike: list[str], words: str
 ) -> None:
-    """The test set speaks for the others all the while, and is not listened to."""
     comparison = Comparison(judged_on="test", prefer_simpler=prefer_simpler)
-    told = []
-    for favourite in [name for name, _ in intervals]:
-        reports = [r for name, i in intervals for r in reports_of(name, i, 0.9 if name == favourite else 0.1)]
-        told.append(compare_algorithms(comparison, {"prevalence": {}}, *reports))
-        assert told[-1]["algorithms"][favourite]["test"] == {"auc_pr": 0.9}
-    for compared in told:
-        assert (compared["champion"], compared["indistinguishable"]) == (champion, alike)
-        assert words in compared["verdict"]
-        assert list(compared["algorithms"]) == [name for name, _ in intervals]
-        assert compared["algorithms"][champion]["settings"] == {"of": champion}
-        assert compared["algorithms"][champion]["original_protocol"] == {"auc_pr": 0.5}
-        assert compared["baselines"] == {"prevalence": {}}
-        assert_writable(compared)
+    choice = choose_champion(comparison, *(search_of(name, interval) for name, interval in intervals))
+    assert (choice["champion"], choice["indistinguishable"]) == (champion, alike)
+    assert words in choice["verdict"]
+    assert list(choice["algorithms"]) == [name for name, _ in intervals]
+    assert choice["algorithms"][champion]["settings"] == {"of": champion}
+    assert_writable(choice)
+
+
+def test_the_comparison_has_all_scores_and_the_champion_that_was_chosen_without_them() -> None:
+    """The test set speaks for the loser, and is not listened to."""
+    comparison = Comparison(judged_on="test", prefer_simpler=True)
+    choice = choose_champion(comparison, search_of(*SIMPLE), search_of(*COMPLEX))
+    tested, by_protocol = ({"test": {"auc_pr": 0.9}}, {"test": {"auc_pr": 0.1}}), ({"auc_pr": 0.5}, {"auc_pr": 0.6})
+    reports = (tested[0], by_protocol[0], tested[1], by_protocol[1])
+    told = compare_algorithms(choice, {"prevalence": {}}, comparison, *reports)
+    assert told["champion"] == "complex"
+    assert told["judged_on"] == "test"
+    assert told["baselines"] == {"prevalence": {}}
+    for place, name in enumerate(("simple", "complex")):
+        assert told["algorithms"][name] == choice["algorithms"][name] | tested[place] | {
+            "original_protocol": by_protocol[place]
+        }
+    assert_writable(told)
 
 
 def test_the_champions_model_is_kept(
     found: tuple[PipelineModel, dict[str, Any]], forest: tuple[PipelineModel, dict[str, Any]]
 ) -> None:
-    comparison = {"champion": "random_forest", "algorithms": {"logistic_regression": {}, "random_forest": {}}}
-    assert keep_champion(comparison, found[0], forest[0]) is forest[0]
+    choice = {"champion": "random_forest", "algorithms": {"logistic_regression": {}, "random_forest": {}}}
+    assert keep_champion(choice, found[0], forest[0]) is forest[0]
 
 
 def test_the_card_tells_the_model_and_what_it_was_trained_on(
     found: tuple[PipelineModel, dict[str, Any]],
-    metrics: dict[str, Any],
     rows: DataFrame,
     audited: dict[str, Any],
     tmp_path: Path,
 ) -> None:
     model, report = found
-    comparison = compare_algorithms(Comparison(judged_on="test", prefer_simpler=True), {}, report, metrics, {})
-    card = describe_champion(model, comparison, audited, rows, Engineering(time_bin_days=14), EVALUATION)
+    choice = choose_champion(Comparison(judged_on="test", prefer_simpler=True), report)
+    card = describe_champion(model, choice, audited, rows, Engineering(time_bin_days=14), EVALUATION)
     dataset = SparkMLDataset(filepath=str(tmp_path / "champion"), version=Version(None, None))
     dataset.save(model)
     assert dataset.load().uid == card["model"]
@@ -461,7 +469,7 @@ def test_the_card_tells_the_model_and_what_it_was_trained_on(
         "categories": {"level_at_end": ["free", "paid"], "device": ["iphone", "mac"]},
         # Of two bins a user has, the log covers nothing before the first.
         "share_without_history": 0.5,
-        "scores": {"out_of_fold": report["out_of_fold"]} | {k: metrics[k] for k in ("test", "test_balanced")},
+        "out_of_fold": report["out_of_fold"],
     }
     assert {name: card[name] for name in expected} == expected
     assert list(card["profile"]) == ["songs", "page_about", "adverts", "score"]
@@ -469,5 +477,5 @@ def test_the_card_tells_the_model_and_what_it_was_trained_on(
     assert card["profile"]["adverts"]["mean"] == pytest.approx(rows.toPandas()["adverts"].mean())
     assert card["profile"]["score"]["mean"] == pytest.approx(rows.toPandas()["label"].mean(), rel=0.15)
     assert_writable(card)
-    plain = describe_champion(model, comparison, audited, rows, {"time_bin_days": 14}, EVALUATION)
+    plain = describe_champion(model, choice, audited, rows, {"time_bin_days": 14}, EVALUATION)
     assert plain == card, "kedro run --pipelines=modeling hands over plain values"

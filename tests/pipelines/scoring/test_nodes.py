@@ -203,10 +203,10 @@ def champions(train: DataFrame) -> ModelsAndCards:
     made = []
     for label, features in FEATURES.items():
         model = train_calibrated(train, train, features, SEARCH, TRAINING).model
-        won = {"settings": {}, "confusion": {"threshold": 0.2}, "out_of_fold": {}, "test": {}, "test_balanced": {}}
-        comparison = {"champion": SEARCH.algorithm, "verdict": "", "algorithms": {SEARCH.algorithm: won}}
+        won = {"settings": {}, "threshold": 0.2, "out_of_fold": {}}
+        choice = {"champion": SEARCH.algorithm, "verdict": "", "algorithms": {SEARCH.algorithm: won}}
         audit = {"label": label, "feature_set": "extended", "features": features}
-        card = describe_champion(model, comparison, audit, train, ENGINEERING, EVALUATION)
+        card = describe_champion(model, choice, audit, train, ENGINEERING, EVALUATION)
         # As it comes back from its file.
         made += [model, json.loads(json.dumps(card))]
     return made

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from sparkify_kedro.chance import chance
+from sparkify_kedro.figures import BAND, BLUE, GREY, ORANGE, finish
 from sparkify_kedro.learning.evaluation import collect_scored, rank
 from sparkify_kedro.learning.last_bins import MILLISECONDS_PER_DAY, churned_at, last_completed_bins
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
@@ -25,8 +26,6 @@ logger = logging.getLogger(__name__)
 HOLD_OUT = "hold-out"
 _SCORES = ("rows", "positives", "prevalence", "auc_pr", "auc_roc", "warning")
 _AREAS = {"auc_pr": "AUC-PR", "auc_roc": "AUC-ROC"}
-# Blue and orange that also a colour-blind reader, or a printer in grey, tells apart.
-_BLUE, _ORANGE = "#0072b2", "#d55e00"
 # A line through a single cut date would not be seen.
 _DASH = {"symbol": "line-ew-open", "size": 14}
 
@@ -39,10 +38,11 @@ class Cut(NamedTuple):
     horizon_end: int
 
 
-def replay_cuts(
+def replay_cuts(  # noqa: PLR0913, PLR0917 - the log, the champion, and everything that a training takes
     user_time_bins: DataFrame,
-    ingestion_report: dict[str, Any],
+    log_span: dict[str, Any],
     champion_card: dict[str, Any],
+    comparison: dict[str, Any],
     backtest: Backtest,
     training: Training,
     evaluation: Evaluation,
@@ -56,8 +56,9 @@ def replay_cuts(
 
     Args:
         user_time_bins: one row per (user_id, time_bin).
-        ingestion_report: the log's first and last moment.
-        champion_card: the label's champion: algorithm, features, scores on held-out users.
+        log_span: the log's first and last moment.
+        champion_card: the label's champion: algorithm and features.
+        comparison: the champion's scores on held-out users.
         backtest: the cut dates, the horizon, and the folds to search settings in.
         training: how to train.
         evaluation: how to judge.
@@ -71,14 +72,15 @@ def replay_cuts(
     Raises:
         ValueError: where a cut date is too late for its horizon, or too early to have learned anything by then.
     """
-    cuts = [_cut(day, backtest.horizon_days, ingestion_report) for day in sorted(backtest.cut_dates)]
+    cuts = [_cut(day, backtest.horizon_days, log_span) for day in sorted(backtest.cut_dates)]
     search = next(search for search in searches if search.algorithm == champion_card["algorithm"])
     replayed = []
     for cut in cuts:
         row = _replay(user_time_bins, cut, champion_card, backtest.folds, training, evaluation, search)
         logger.info("Backtest %s: AUC-ROC %s on %s users", cut.day, _rounded(row["auc_roc"]), row["rows"])
         replayed.append({"when": cut.day.isoformat(), "horizon_days": backtest.horizon_days, **row})
-    hold_out = {"when": HOLD_OUT, "algorithm": champion_card["algorithm"], **_flat(champion_card["scores"]["test"])}
+    promised = comparison["algorithms"][champion_card["algorithm"]]["test"]
+    hold_out = {"when": HOLD_OUT, "algorithm": champion_card["algorithm"], **_flat(promised)}
     return pd.DataFrame([*replayed, hold_out]).rename(columns={"rows": "users_scored", "positives": "churned"})
 
 
@@ -101,8 +103,8 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
         when = cuts["when"].tolist()
         chance_level = cuts["prevalence"].tolist() if area == "auc_pr" else [0.5] * len(cuts)
         lines = {
-            "hold-out, with its 95 % interval": ([hold_out[area]] * len(cuts), {"color": _ORANGE, "width": 2}),
-            "chance": (chance_level, {"color": "grey", "dash": "dot"}),
+            "hold-out, with its 95 % interval": ([hold_out[area]] * len(cuts), {"color": ORANGE, "width": 2}),
+            "chance": (chance_level, {"color": GREY, "dash": "dot"}),
         }
         for name, (level, line) in lines.items():
             figure.add_scatter(
@@ -110,7 +112,7 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
                 name=name, legendgroup=name, showlegend=is_first, row=1, col=place,
             )  # fmt: skip
         figure.add_scatter(
-            x=when, y=score, mode="markers", marker={"color": _BLUE, "size": 11},
+            x=when, y=score, mode="markers", marker={"color": BLUE, "size": 11},
             error_y={
                 "type": "data",
                 "symmetric": False,
@@ -121,21 +123,21 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
         )  # fmt: skip
         # Last, because nothing is drawn into a panel that is still empty.
         figure.add_hrect(
-            y0=hold_out[f"{area}_low"], y1=hold_out[f"{area}_high"], fillcolor=_ORANGE, opacity=0.15, line_width=0,
+            y0=hold_out[f"{area}_low"], y1=hold_out[f"{area}_high"], fillcolor=ORANGE, opacity=BAND, line_width=0,
             layer="below", row=1, col=place,
         )  # fmt: skip
     figure.update_xaxes(type="category", title_text="cut date")
     figure.update_yaxes(range=[0, 1])
-    figure.update_layout(
-        title_text="Backtest: what a model trained by a day was worth in the days after it",
-        template="plotly_white",
-        legend={"orientation": "h", "y": -0.25},
+    return finish(
+        figure,
+        "Backtest: what a model trained by a day was worth in the days after it",
+        "A dot is a model that was trained on what was known by that day, judged by who left in the days after it, "
+        "with its 95 % interval. Dots within the orange band keep what the evaluation on held-out users promises.",
     )
-    return figure
 
 
-def _cut(day: date, horizon_days: int, ingestion_report: dict[str, Any]) -> Cut:
-    first, last = ingestion_report["first_ts"], ingestion_report["last_ts"]
+def _cut(day: date, horizon_days: int, log_span: dict[str, Any]) -> Cut:
+    first, last = log_span["first_ts"], log_span["last_ts"]
     moment = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000
     cut = Cut(day, moment, moment + horizon_days * MILLISECONDS_PER_DAY)
     if first is None or not first < cut.moment or cut.horizon_end > last + MILLISECONDS_PER_DAY:

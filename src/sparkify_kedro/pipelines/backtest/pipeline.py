@@ -15,8 +15,9 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
                 func=replay_cuts,
                 inputs=[
                     "user_time_bins",
-                    "ingestion_report",
+                    "log_span",
                     "champion_card",
+                    "comparison",
                     "params:backtest",
                     "params:modeling.training",
                     "params:modeling.evaluation",
@@ -32,5 +33,5 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
                 name="draw_backtest",
             ),
         ],
-        inputs={"champion_card": f"{label}.champion_card"},
+        inputs={name: f"{label}.{name}" for name in ("champion_card", "comparison")},
     )

@@ -26,9 +26,7 @@ from .schemas import KEYS, user_time_bins
 _SUMMED = (*ACTIVITIES, *RATED_PAGES, "session_ms", "paid_ms")
 
 
-def engineer_user_time_bins(
-    events: DataFrame, ingestion_report: dict[str, Any], parameters: FeatureEngineering
-) -> DataFrame:
+def engineer_user_time_bins(events: DataFrame, log_span: dict[str, Any], parameters: FeatureEngineering) -> DataFrame:
     """Group the events once, by user and time bin, and look from each bin at its neighbours.
 
     Every feature of a bin follows from the user's own events before the bin's end, and from how much of it the log
@@ -36,8 +34,7 @@ def engineer_user_time_bins(
 
     Args:
         events: one row per event.
-        ingestion_report: the log's account; its ``first_ts`` and ``last_ts`` say what time the log covers, without
-            another pass.
+        log_span: ``first_ts`` and ``last_ts``, the time that the log covers (ms since the epoch).
         parameters: the length of a bin, and how rates are made.
 
     Returns:
@@ -47,7 +44,7 @@ def engineer_user_time_bins(
     """
     days = parameters.time_bin_days
     # A log without events has no moments, and no rows to ask.
-    first_ts, last_ts = ingestion_report["first_ts"] or 0, ingestion_report["last_ts"] or 0
+    first_ts, last_ts = log_span["first_ts"] or 0, log_span["last_ts"] or 0
     binned = events.withColumn("time_bin", time_bin(F.col("ts"), F.col("registration"), days))
     aggregates = [column.alias(name) for name, column in bin_aggregates().items()]
     bins = binned.groupBy(*KEYS).agg(*aggregates).join(session_totals(binned, KEYS), on=list(KEYS), how="inner")

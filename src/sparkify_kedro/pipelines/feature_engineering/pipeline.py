@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=engineer_user_time_bins,
-                inputs=["events", "ingestion_report", "params:feature_engineering"],
+                inputs=["events", "log_span", "params:feature_engineering"],
                 outputs="user_time_bins",
                 name="engineer_user_time_bins",
             ),

@@ -131,7 +131,7 @@ def select_rejected(parsed: DataFrame) -> DataFrame:
     return parsed.where(F.col("outcome") == REJECTED).select("line", "reason")
 
 
-def report_ingestion(parsed: DataFrame, valid_events: DataFrame) -> dict[str, Any]:
+def report_ingestion(parsed: DataFrame, valid_events: DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
     """Account for every line.
 
     Args:
@@ -140,7 +140,8 @@ def report_ingestion(parsed: DataFrame, valid_events: DataFrame) -> dict[str, An
 
     Returns:
         ``lines_read`` = ``events`` + ``logged_out`` + ``duplicates`` + the sum of ``rejected``, exactly; the first and
-        last time stamp (ms since the epoch) and the users of the events. Collects one row per outcome and reason.
+        last time stamp (ms since the epoch) and the users of the events; and the time that the log covers, ``first_ts``
+        and ``last_ts`` alone. Collects one row per outcome and reason.
     """
     rows = parsed.groupBy("outcome", "reason").count().collect()
     lines = {outcome: sum(row["count"] for row in rows if row.outcome == outcome) for outcome in (EVENT, LOGGED_OUT)}
@@ -151,16 +152,16 @@ def report_ingestion(parsed: DataFrame, valid_events: DataFrame) -> dict[str, An
         F.min("ts").alias("first_ts"),
         F.max("ts").alias("last_ts"),
     ).collect()[0]
-    return {
+    log_span = {"first_ts": span.first_ts, "last_ts": span.last_ts}
+    account = {
         "lines_read": sum(row["count"] for row in rows),
         "events": span.events,
         "logged_out": lines[LOGGED_OUT],
         "duplicates": lines[EVENT] - span.events,
         "rejected": rejected,
         "users": span.users,
-        "first_ts": span.first_ts,
-        "last_ts": span.last_ts,
     }
+    return account | log_span, log_span
 
 
 def _milliseconds(day: date) -> int:

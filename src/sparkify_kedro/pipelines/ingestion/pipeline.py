@@ -30,7 +30,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 func=report_ingestion,
                 inputs=["parsed_lines", "events"],
-                outputs="ingestion_report",
+                outputs=["ingestion_report", "log_span"],
                 name="report_ingestion",
             ),
         ]

@@ -29,7 +29,6 @@ from .leak_audit import auc_roc_by_chance, one_feature_scores
 from .parameters import Comparison, LeakAudit
 
 OUT_OF_FOLD = "out_of_fold"
-TEST_SETS = ("test", "test_balanced")
 
 
 def audit_features(
@@ -258,30 +257,29 @@ def judge_as_original(
     return rank(collected.assign(row=collected.index), evaluation, unit="row")
 
 
-def compare_algorithms(comparison: Comparison, baselines: dict[str, Any], *reports: dict[str, Any]) -> dict[str, Any]:
+def choose_champion(comparison: Comparison, *searches: dict[str, Any]) -> dict[str, Any]:
     """Name the champion by its scores on rows of the training users out of fold, never by the test set.
 
     Algorithms whose interval overlaps that of the best cannot be told apart from it; the simplest of them is the
     champion, unless ``prefer_simpler`` is off.
 
     Args:
-        comparison: the set whose scores speak for the models, and whether to prefer the simpler one.
-        baselines: what a model must beat.
-        reports: search, metrics and scores by the original's protocol of each algorithm in turn, the simplest first.
+        comparison: whether to prefer the simpler one.
+        searches: the search of each algorithm, the simplest first.
 
     Returns:
-        The champion's name, why it is (``verdict``, in words), the ones that cannot be told apart from the best, the
-        set the models are judged on, and per algorithm its settings and all its scores.
+        The champion's name, why it is (``verdict``, in words), the ones that cannot be told apart from the best, and
+        per algorithm its settings, its training rows, its scores by cross-validation and out of fold, its threshold.
     """
     algorithms = {
         search["algorithm"]: {
             "settings": search["best"]["settings"],
             "cross_validated_auc_pr": search["best"]["score"],
+            "train": search["train"],
             OUT_OF_FOLD: search[OUT_OF_FOLD],
-            **metrics,
-            "original_protocol": original,
+            "threshold": search["threshold"],
         }
-        for search, metrics, original in zip(reports[::3], reports[1::3], reports[2::3], strict=True)
+        for search in searches
     }
     out_of_fold = {name: scores[OUT_OF_FOLD] for name, scores in algorithms.items()}
     best = max(out_of_fold, key=lambda name: out_of_fold[name]["auc_pr"])
@@ -291,28 +289,45 @@ def compare_algorithms(comparison: Comparison, baselines: dict[str, Any], *repor
         "champion": champion,
         "verdict": _verdict(champion, best, alike),
         "indistinguishable": alike,
-        "judged_on": comparison.judged_on,
         "algorithms": algorithms,
-        "baselines": baselines,
     }
 
 
-def keep_champion(comparison: dict[str, Any], *models: PipelineModel) -> PipelineModel:
+def compare_algorithms(
+    choice: dict[str, Any], baselines: dict[str, Any], comparison: Comparison, *reports: dict[str, Any]
+) -> dict[str, Any]:
+    """Put everything that is known of how good a label's models are side by side.
+
+    Args:
+        choice: the champion, and the scores it was chosen by.
+        baselines: what a model must beat.
+        comparison: the set whose scores speak for the models.
+        reports: metrics and scores by the original's protocol of each algorithm in turn, in the choice's order.
+
+    Returns:
+        The choice, with the set the models are judged on, the baselines, and all scores per algorithm.
+    """
+    scored = zip(choice["algorithms"].items(), reports[::2], reports[1::2], strict=True)
+    algorithms = {name: chosen | metrics | {"original_protocol": o} for (name, chosen), metrics, o in scored}
+    return choice | {"judged_on": comparison.judged_on, "algorithms": algorithms, "baselines": baselines}
+
+
+def keep_champion(choice: dict[str, Any], *models: PipelineModel) -> PipelineModel:
     """The champion's model.
 
     Args:
-        comparison: the comparison that names the champion.
-        models: the algorithms' models, in the comparison's order.
+        choice: what names the champion.
+        models: the algorithms' models, in the choice's order.
 
     Returns:
         The model of the algorithm that won.
     """
-    return dict(zip(comparison["algorithms"], models, strict=True))[comparison["champion"]]
+    return dict(zip(choice["algorithms"], models, strict=True))[choice["champion"]]
 
 
 def describe_champion(
     champion: PipelineModel,
-    comparison: dict[str, Any],
+    choice: dict[str, Any],
     feature_audit: dict[str, Any],
     calibration_rows: DataFrame,
     feature_engineering: Any,
@@ -322,7 +337,7 @@ def describe_champion(
 
     Args:
         champion: the champion's model.
-        comparison: the comparison it won.
+        choice: what it was chosen by.
         feature_audit: its label and features.
         calibration_rows: one row per (user_id, time_bin) that is not held out, at natural prevalence.
         feature_engineering: the parameters its features were made with: plain values in a run without the pipeline
@@ -331,11 +346,12 @@ def describe_champion(
 
     Returns:
         ``model`` (the model's own id), label, algorithm, settings, feature set, features, the parameters of feature
-        engineering, the scores out of fold and on held-out users; and what scored rows are compared with: ``profile``
-        (the distribution of every feature and of the score), ``categories`` and ``share_without_history``. Collects a
-        dozen numbers per feature.
+        engineering, the scores out of fold; and what scored rows are compared with: ``profile`` (the distribution of
+        every feature and of the score), ``categories`` and ``share_without_history``. Collects a dozen numbers per
+        feature.
     """
-    name = comparison["champion"]
+    name = choice["champion"]
+    chosen = choice["algorithms"][name]
     features = feature_audit["features"]
     scored = champion.transform(calibration_rows).withColumn(SCORE, probability())
     categories = [F.sort_array(F.collect_set(column)).alias(column) for column in ("level_at_end", "device")]
@@ -344,8 +360,8 @@ def describe_champion(
         "model": champion.uid,
         "label": feature_audit["label"],
         "algorithm": name,
-        "settings": comparison["algorithms"][name]["settings"],
-        "verdict": comparison["verdict"],
+        "settings": chosen["settings"],
+        "verdict": choice["verdict"],
         "feature_set": feature_audit["feature_set"],
         "features": features,
         "feature_engineering": (
@@ -354,8 +370,8 @@ def describe_champion(
             else feature_engineering
         ),
         "cost_ratio": evaluation.cost_ratio,
-        "threshold": comparison["algorithms"][name]["confusion"]["threshold"],
-        "scores": {key: comparison["algorithms"][name][key] for key in (OUT_OF_FOLD, *TEST_SETS)},
+        "threshold": chosen["threshold"],
+        OUT_OF_FOLD: chosen[OUT_OF_FOLD],
         "profile": profile_columns(scored, [*features, SCORE]),
         "categories": {"level_at_end": known.level_at_end, "device": known.device},
         "share_without_history": known.share,

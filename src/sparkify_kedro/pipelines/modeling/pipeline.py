@@ -4,8 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from .model_card import write_model_card
 from .nodes import (
     audit_features,
+    choose_champion,
     compare_algorithms,
     describe_champion,
     evaluate,
@@ -48,18 +50,14 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 name="judge_baselines",
             ),
             Node(
-                func=compare_algorithms,
-                inputs=[
-                    "params:comparison",
-                    "baselines",
-                    *_of_each(algorithms, "search", "metrics", "original_protocol"),
-                ],
-                outputs="comparison",
-                name="compare_algorithms",
+                func=choose_champion,
+                inputs=["params:comparison", *_of_each(algorithms, "search")],
+                outputs="choice",
+                name="choose_champion",
             ),
             Node(
                 func=keep_champion,
-                inputs=["comparison", *_of_each(algorithms, "model")],
+                inputs=["choice", *_of_each(algorithms, "model")],
                 outputs="champion",
                 name="keep_champion",
             ),
@@ -67,7 +65,7 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 func=describe_champion,
                 inputs=[
                     "champion",
-                    "comparison",
+                    "choice",
                     "feature_audit",
                     "calibration_rows",
                     "params:feature_engineering",
@@ -76,10 +74,27 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 outputs="champion_card",
                 name="describe_champion",
             ),
+            Node(
+                func=compare_algorithms,
+                inputs=[
+                    "choice",
+                    "baselines",
+                    "params:comparison",
+                    *_of_each(algorithms, "metrics", "original_protocol"),
+                ],
+                outputs="comparison",
+                name="compare_algorithms",
+            ),
+            Node(
+                func=write_model_card,
+                inputs=["champion_card", "comparison", "ingestion_report", "run_so_far"],
+                outputs="model_card",
+                name="write_model_card",
+            ),
         ],
         namespace=label,
         inputs={
-            "feature_catalogue": "feature_catalogue",
+            **{name: name for name in ("feature_catalogue", "ingestion_report", "run_so_far")},
             **{
                 f"{algorithm}_{name}": f"{label}.{algorithm}.{name}"
                 for algorithm in algorithms

@@ -32,14 +32,12 @@ logger = logging.getLogger(__name__)
 _NAMED = 5
 
 
-def cut_at_as_of(
-    events: DataFrame, ingestion_report: dict[str, Any], scoring: Scoring
-) -> tuple[DataFrame, dict[str, Any]]:
+def cut_at_as_of(events: DataFrame, log_span: dict[str, Any], scoring: Scoring) -> tuple[DataFrame, dict[str, Any]]:
     """Forget everything from the as-of date on.
 
     Args:
         events: one row per event.
-        ingestion_report: the log's account, for its first and last moment.
+        log_span: the log's first and last moment.
         scoring: the as-of date.
 
     Returns:
@@ -49,7 +47,7 @@ def cut_at_as_of(
     Raises:
         ValueError: where the date does not lie inside the log.
     """
-    first, last, as_of = ingestion_report["first_ts"], ingestion_report["last_ts"], scoring.as_of_ts
+    first, last, as_of = log_span["first_ts"], log_span["last_ts"], scoring.as_of_ts
     if first is None:
         raise ValueError("the log to score has no valid event: look at scoring.ingestion_report for what it has")
     if as_of is None:
@@ -65,18 +63,18 @@ def cut_at_as_of(
     return events.where(known), {"first_ts": first, "last_ts": as_of}
 
 
-def select_current_bins(user_time_bins: DataFrame, log_window: dict[str, Any], feature_engineering: Any) -> DataFrame:
+def select_current_bins(user_time_bins: DataFrame, known_span: dict[str, Any], feature_engineering: Any) -> DataFrame:
     """The rows to score: each user's last completed bin, without users who are gone.
 
     Args:
         user_time_bins: one row per (user_id, time_bin).
-        log_window: how far the log reaches.
+        known_span: how far the log reaches.
         feature_engineering: the length of a bin.
 
     Returns:
         At most one row per user.
     """
-    return last_completed_bins(user_time_bins, log_window["last_ts"], feature_engineering.time_bin_days)
+    return last_completed_bins(user_time_bins, known_span["last_ts"], feature_engineering.time_bin_days)
 
 
 def score_users(
@@ -163,12 +161,12 @@ def report_drift(
         models_and_cards: the champion and the champion's card of every label, in turn.
 
     Returns:
-        ``users`` (in the log, gone, without an event in their last bin, scored), ``stability`` (per feature and for the
-        score: the population stability index, what chance alone gives it, and the share of rows outside the range seen
-        in training; empty where nobody was scored), ``unseen`` (categories that training has not seen),
-        ``share_without_history`` of training and of scored rows, and ``warnings`` in words, which are logged too: on
-        the score, categories, and features whose distribution does not move by itself as a log grows. Collects a dozen
-        numbers per feature.
+        ``label``, and ``model``, the champion's own id; ``users`` (in the log, gone, without an event in their last
+        bin, scored), ``stability`` (per feature and for the score: the population stability index, what chance alone
+        gives it, and the share of rows outside the range seen in training; empty where nobody was scored), ``unseen``
+        (categories that training has not seen), ``share_without_history`` of training and of scored rows, and
+        ``warnings`` in words, which are logged too: on the score, categories, and features whose distribution does not
+        move by itself as a log grows. Collects a dozen numbers per feature.
     """
     champion = champion_of(scoring.users_at_risk.rank_by, pair_up(models_and_cards))
     card = champion.card
@@ -198,6 +196,7 @@ def report_drift(
         logger.warning("Drift: %s", sentence)
     return {
         "label": card["label"],
+        "model": card["model"],
         "as_of": str(scoring.as_of or "the end of the log"),
         "users": {
             **users.asDict(),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from .drift_figure import draw_drift
 from .nodes import cut_at_as_of, list_users_at_risk, report_drift, score_users, select_current_bins
 
 _CHAMPIONS = ("champion", "champion_card")
@@ -18,7 +19,7 @@ def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: 
         labels: the labels whose champions score.
     """
     read = Pipeline(ingestion, inputs={"raw_events": "scoring_events"})
-    engineer = Pipeline(feature_engineering, inputs={"events": "known_events", "ingestion_report": "log_window"})
+    engineer = Pipeline(feature_engineering, inputs={"events": "known_events", "log_span": "known_span"})
     return Pipeline(
         read + engineer + _score(labels),
         namespace="scoring",
@@ -26,7 +27,7 @@ def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: 
             **{name: name for name in ("scoring_events", "raw_events_schema", "feature_catalogue")},
             **{f"{label}_{name}": f"{label}.{name}" for label in labels for name in _CHAMPIONS},
         },
-        outputs={"churn_scores", "users_at_risk", "drift_report"},
+        outputs={"churn_scores", "users_at_risk", "drift_report", "drift_figure"},
         parameters={f"params:{name}": f"params:{name}" for name in ("ingestion", "feature_engineering", "scoring")},
     )
 
@@ -37,13 +38,13 @@ def _score(labels: Sequence[str]) -> Pipeline:
         [
             Node(
                 func=cut_at_as_of,
-                inputs=["events", "ingestion_report", "params:scoring"],
-                outputs=["known_events", "log_window"],
+                inputs=["events", "log_span", "params:scoring"],
+                outputs=["known_events", "known_span"],
                 name="cut_at_as_of",
             ),
             Node(
                 func=select_current_bins,
-                inputs=["user_time_bins", "log_window", "params:feature_engineering"],
+                inputs=["user_time_bins", "known_span", "params:feature_engineering"],
                 outputs="current_bins",
                 name="select_current_bins",
             ),
@@ -71,6 +72,12 @@ def _score(labels: Sequence[str]) -> Pipeline:
                 ],
                 outputs="drift_report",
                 name="report_drift",
+            ),
+            Node(
+                func=draw_drift,
+                inputs="drift_report",
+                outputs="drift_figure",
+                name="draw_drift",
             ),
         ]
     )

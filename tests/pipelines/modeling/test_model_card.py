@@ -1,0 +1,100 @@
+"""The card that people read says what the model's own records say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from sparkify_kedro.pipelines.modeling.model_card import write_model_card
+
+LABEL = "will_churn_in_next_bin"
+JUDGED = {
+    "rows": 115, "positives": 6, "prevalence": 6 / 115, "auc_pr": 0.184, "auc_pr_interval": [0.05, 0.35],
+    "auc_roc": 0.809, "auc_roc_interval": [0.58, 0.97], "warning": "only 6 positives: look at the interval",
+}  # fmt: skip
+CARD: dict[str, Any] = {
+    "label": LABEL, "algorithm": "logistic_regression", "model": "PipelineModel_1", "settings": {"regParam": 0.1},
+    "feature_set": "extended", "features": ["songs", "adverts"], "feature_engineering": {"time_bin_days": 14},
+    "cost_ratio": 5.0, "threshold": 0.143,
+}  # fmt: skip
+COMPARISON: dict[str, Any] = {
+    "champion": "logistic_regression",
+    "verdict": "logistic_regression cannot be told apart from random_forest",
+    "indistinguishable": ["logistic_regression", "random_forest"],
+    "algorithms": {
+        "logistic_regression": {
+            "train": {"rows": 173, "positives": 24},
+            "out_of_fold": JUDGED | {"rows": 350, "positives": 24},
+            "test": JUDGED,
+            "top": [{"share": 0.01, "rows": 2, "precision": 0.5, "recall": 0.17, "lift": 9.6}],
+            "calibration_error": 0.051, "calibration_error_by_chance": 0.059, "brier": 0.047,
+        }
+    },
+    "baselines": {"best_single_feature": {"feature": "songs", "test": JUDGED | {"auc_pr": 0.039}}},
+}  # fmt: skip
+LOG = {"lines_read": 1_000, "events": 900, "users": 12, "first_ts": 1_538_352_000_000, "last_ts": 1_543_622_399_000}
+PARAMETERS = {
+    "ingestion": {"earliest": "2005-01-01"}, "feature_engineering": {"time_bin_days": 14},
+    "sampling": {"split": {"seed": 1, "hold_out": {"unit": "user"}}}, "modeling": {"training": {"seed": 1}},
+    "simulation": {"users": 3},
+}  # fmt: skip
+RUN: dict[str, Any] = {
+    "run_id": "2026-01-02T00.00.00.000Z", "files_read": {"raw_events": "data/01_raw/log"}, "earlier": [],
+    "parameters": PARAMETERS, "git": {"commit": "0123", "dirty": False}, "python": "3.11",
+    "packages": {"pyspark": "4.3"},
+}  # fmt: skip
+
+
+def test_the_card_tells_purpose_data_judgement_limits_and_how_to_make_it_again() -> None:
+    told = write_model_card(CARD, COMPARISON, LOG, RUN)
+    headings = [line.removeprefix("## ") for line in told.splitlines() if line.startswith("## ")]
+    assert headings == ["Purpose", "Data", "Features", "How it was judged", "Limits", "Version and parameters"]
+    for words in (
+        "# will_churn_in_next_bin: logistic regression",
+        "cancels in the next bin",
+        "Log: data/01_raw/log",
+        "2018-10-01 to 2018-11-30 (UTC), 12 users, 900 events of 1,000 lines read",
+        "Trained on 173 rows (24 positive)",
+        "Held out: 115 rows (6 positive) of users of whom the model has seen nothing",
+        "songs, adverts",
+        "| held-out users | 0.184 (0.05 to 0.35) | 0.052 | 0.809 (0.58 to 0.97) |",
+        "| baseline: best single feature (songs) | 0.039",
+        "| top 1 % | 2 | 0.50 | 0.17 | 9.6 |",
+        "Calibration error 0.051 (perfect probabilities would show 0.059",
+        "act from a probability of 0.143 on",
+        "only 6 positives: look at the interval",
+        "do not tell logistic regression, random forest apart",
+        "`2026-01-02T00.00.00.000Z`",
+        "commit `0123`;",
+        "regParam 0.1",
+    ):
+        assert words in told
+
+
+def test_the_parameters_on_the_card_are_those_the_model_was_made_with() -> None:
+    block = write_model_card(CARD, COMPARISON, LOG, RUN).split("```yaml\n")[1].split("```")[0]
+    assert yaml.safe_load(block) == {name: value for name, value in PARAMETERS.items() if name != "simulation"}
+
+
+@pytest.mark.parametrize("unit", ["user", "row"])
+def test_a_model_that_knows_its_judges_says_so(unit: str) -> None:
+    parameters = PARAMETERS | {"sampling": {"split": {"hold_out": {"unit": unit}}}}
+    told = write_model_card(CARD, COMPARISON, LOG, RUN | {"parameters": parameters})
+    assert ("the model has seen other rows of the same users" in told) is (unit == "row")
+
+
+def test_a_label_that_looks_into_its_own_bin_points_to_the_forecast() -> None:
+    assert "take `will_churn_in_next_bin`" in write_model_card(
+        CARD | {"label": "will_churn_soon"}, COMPARISON, LOG, RUN
+    )
+    assert "take `will_churn_in_next_bin`" not in write_model_card(CARD, COMPARISON, LOG, RUN)
+
+
+def test_a_card_of_a_part_of_a_run_names_the_log_of_the_run_before() -> None:
+    run = RUN | {"files_read": {}, "git": None, "earlier": [{"files_read": {"raw_events": "the/log"}}]}
+    told = write_model_card(CARD, COMPARISON, LOG, run)
+    assert "Log: the/log" in told
+    assert "outside a git repository" in told
+    assert "unknown, since the run" in write_model_card(CARD, COMPARISON, LOG, run | {"earlier": []})

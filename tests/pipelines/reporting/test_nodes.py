@@ -1,0 +1,242 @@
+"""The page: what stands on it, in which order, and that nothing from a log is taken for markup."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from sparkify_kedro.figures import finish, plain
+from sparkify_kedro.pipelines.reporting.nodes import render_label_section, render_log_section, render_report
+from sparkify_kedro.pipelines.reporting.page import first_users, in_one_sentence, stages
+from sparkify_kedro.pipelines.reporting.parameters import Reporting
+
+EVIL = "<script>alert('x')</script>"
+LABELS = ("churned_in_time_bin", "will_churn_soon")
+REPORTING = Reporting.model_validate(
+    {
+        "pages": 3, "songs": 2, "tenure_bins": 3, "features": 2, "users_at_risk": 2,
+        "published": {"original": {"will_churn_soon": {"random_forest": 0.402}}, "rerun": {}},
+    }
+)  # fmt: skip
+LOG = {
+    "lines_read": 1_010, "events": 1_000, "logged_out": 6, "duplicates": 1, "rejected": {f"why {EVIL}": 3}, "users": 12,
+    "first_ts": 1_538_352_000_000, "last_ts": 1_543_622_399_000,
+}  # fmt: skip
+SONGS = [{"song": EVIL, "artist": "A & B", "plays": 7}]
+
+
+def scores(positives: int = 40, low: float = 0.6, warning: str | None = None) -> dict[str, Any]:
+    judged = {
+        "rows": 400, "positives": positives, "prevalence": positives / 400, "auc_pr": 0.3,
+        "auc_pr_interval": [0.2, 0.4], "auc_roc": 0.7, "auc_roc_interval": [low, 0.8], "warning": warning,
+    }  # fmt: skip
+    top = {"share": 0.1, "rows": 40, "precision": 0.25, "recall": 0.25, "lift": 2.5}
+    return {"test": judged, "original_protocol": judged, "top": [top], "brier": 0.08, "calibration_error": 0.012}
+
+
+def comparison(**of_champion: Any) -> dict[str, Any]:
+    return {
+        "champion": "random_forest",
+        "verdict": "random_forest scores best",
+        "algorithms": {"random_forest": scores(**of_champion)},
+        "baselines": {"prevalence": scores() | {"feature": None}},
+    }
+
+
+def card(label: str) -> dict[str, Any]:
+    return {
+        "label": label, "model": f"model of {label}", "features": ["a", "b"], "feature_set": "extended",
+        "settings": {"maxDepth": 4}, "cost_ratio": 5.0, "threshold": 0.2,
+    }  # fmt: skip
+
+
+def figure(title: str = "A figure", label: str = "x") -> go.Figure:
+    return finish(go.Figure(go.Bar(x=[1], y=[plain(label)], orientation="h")), title, f"How to read {title}.")
+
+
+def summary(run_id: str, *nodes: tuple[str, float], **more: Any) -> dict[str, Any]:
+    told = [{"node": f"{name} {place}", "pipeline": name, "seconds": s} for place, (name, s) in enumerate(nodes)]
+    return {"run_id": run_id, "nodes": told, "files_read": {}} | more
+
+
+RUN = summary(
+    "2026-01-02T00.00.00.000Z", ("reporting", 1.5), ("reporting", 2.0),
+    parameters={"seed": 7}, versions_read={"events": "2026-01-01T00.00.00.000Z"}, versions_written={"report": "v"},
+    git={"commit": "0123456789abcdef", "dirty": True}, python="3.11", packages={"pyspark": "4.3"},
+    earlier=[summary("2026-01-01T00.00.00.000Z", ("ingestion", 9.0), files_read={"raw_events": "data/my log.json"})],
+)  # fmt: skip
+DRIFT = {
+    "label": "will_churn_soon", "model": "model of will_churn_soon", "as_of": "2018-11-15", "warn_above": 0.25,
+    "users": {"in_log": 12, "gone": 2, "scored": 9, "without_events_in_last_bin": 1},
+    "warnings": [f"device has values that training has not seen: {EVIL}"],
+}  # fmt: skip
+AT_RISK = pd.DataFrame(
+    {
+        "rank": [1, 2, 3], "user_id": [EVIL, "2", "3"], "decile": [1, 2, 3],
+        "probability_will_churn_soon": [0.31, 0.2, 0.1],
+        "reason_1": ["adverts: 9 (raises the risk)", "b", "c"], "reason_2": [None, f"on {EVIL}", "d"],
+    }
+)  # fmt: skip
+
+
+def page(**changes: Any) -> str:
+    sections = [
+        part
+        for label in LABELS
+        for part in (
+            label, comparison(), card(label),
+            render_label_section(comparison(), card(label), label, figure(f"Of {label}", EVIL)),
+        )
+    ]  # fmt: skip
+    given = {
+        "log_section": render_log_section(LOG, SONGS, figure("Pages", EVIL)),
+        "ingestion_report": LOG,
+        "all_models_figure": figure("All models"),
+        "backtest_figure": figure("Backtest: dots"),
+        "users_at_risk": AT_RISK,
+        "drift_report": DRIFT,
+        "drift_figure": figure("Drift: bars"),
+        "run_so_far": RUN,
+        "reporting": REPORTING,
+    } | changes
+    return render_report(*given.values(), *sections)
+
+
+class Text(HTMLParser):
+    """The words of a page outside scripts and styles, and the tags that it opens."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.words, self.tags, self.silent = "", [], 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.silent += tag in ("script", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.silent -= tag in ("script", "style")
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.words += f"{data} "
+
+
+@pytest.fixture(scope="module")
+def whole() -> Text:
+    return Text(page())
+
+
+def test_the_page_comes_in_the_order_of_what_people_ask(whole: Text) -> None:
+    order = [
+        "What was run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "The answer",
+        "Users at risk", "The log", "1,010 lines were read", "Pages", "Played most often", "The models", "All models",
+        "cannot be compared head-on", "Of churned_in_time_bin", "Of will_churn_soon", "Backtest: dots", "Drift: bars",
+    ]  # fmt: skip
+    places = []
+    for words in order:
+        assert words in whole.words, words
+        places.append(whole.words.index(words, places[-1] if places else 0))
+    assert places == sorted(places)
+
+
+def test_what_a_log_says_shows_as_text(whole: Text) -> None:
+    """A song, a user, a reason, a reason of rejection and a device; in figures, plotly is handed escaped labels."""
+    assert whole.words.count(EVIL) == 5
+    scripts = [attributes for tag, attributes in whole.tags if tag == "script"]
+    plots = [tag for tag, attributes in whole.tags if attributes.get("class") == "plot"]
+    # The figures' data, the library and the code that draws.
+    assert len(scripts) == len(plots) + 2
+    assert "alert(" not in re.sub(
+        r"&lt;script&gt;alert\(&#39;x&#39;\)|\\u003cscript|&lt;script&gt;alert\('x'\)", "", page()
+    )
+
+
+def test_the_page_needs_no_network(whole: Text) -> None:
+    for tag, attributes in whole.tags:
+        assert "src" not in attributes
+        assert tag != "link"
+        assert attributes.get("href", "#").startswith("#")
+    policy = next(
+        attributes for tag, attributes in whole.tags if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy["content"].startswith("default-src 'none'")
+
+
+def test_the_page_is_not_large() -> None:
+    """The library that draws, once, and little else."""
+    assert 4_000_000 < len(page().encode()) < 6_000_000
+
+
+def test_users_at_risk_come_with_their_reasons(whole: Text) -> None:
+    assert "The first 2 of 3 listed users" in whole.words
+    assert "as of 2018-11-15" in whole.words
+    assert "31%" in whole.words
+    assert "made by another champion" not in whole.words
+    assert first_users(AT_RISK, 1) == [
+        {
+            "rank": 1,
+            "user_id": EVIL,
+            "probabilities": {"will_churn_soon": 0.31},
+            "reasons": ["adverts: 9 (raises the risk)"],
+        }
+    ]
+
+
+def test_a_list_of_another_champion_says_so() -> None:
+    assert "made by another champion" in page(drift_report=DRIFT | {"model": "an older one"})
+
+
+def test_an_empty_list_says_so() -> None:
+    assert "The list is empty" in page(users_at_risk=AT_RISK.head(0))
+
+
+def test_what_has_not_been_run_is_named_with_its_command() -> None:
+    words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None)).words
+    assert "Nobody has been scored yet" in words
+    assert "--pipelines=scoring,reporting" in words
+    assert "--pipelines=backtest,reporting" in words
+    assert "nothing to compare with the training rows" in words
+
+
+def test_a_log_without_an_event_has_a_page() -> None:
+    nothing = dict.fromkeys(LOG, 0) | {"rejected": {}, "first_ts": None, "last_ts": None}
+    words = Text(page(ingestion_report=nothing, log_section=render_log_section(nothing, []))).words
+    assert "unknown to unknown" in words
+
+
+def test_seconds_are_told_of_the_run_that_spent_them() -> None:
+    assert stages(RUN) == [
+        {"run_id": "2026-01-01T00.00.00.000Z", "pipeline": "ingestion", "nodes": 1, "seconds": 9.0},
+        {"run_id": "2026-01-02T00.00.00.000Z", "pipeline": "reporting", "nodes": 2, "seconds": 3.5},
+    ]
+    # What this run has done itself, no earlier one has done for it.
+    again = RUN | {"earlier": [summary("2025-12-31T00.00.00.000Z", ("reporting", 99.0))]}
+    assert [line["seconds"] for line in stages(again)] == [3.5]
+
+
+@pytest.mark.parametrize(
+    ("of_champion", "expected"),
+    [
+        ({}, "better than chance on users it has never seen"),
+        ({"warning": "only 6 positives"}, "so few churners cannot tell"),
+        ({"low": 0.49, "warning": "only 6 positives"}, "do not show that it ranks at all"),
+    ],
+)
+def test_the_sentence_on_a_champion_claims_no_more_than_its_interval(
+    of_champion: dict[str, Any], expected: str
+) -> None:
+    sentence = in_one_sentence(scores(**of_champion))
+    assert sentence.startswith("Of the 40 test rows it ranks highest (10%), 10 churn: 2.5 times as many")
+    assert expected in sentence
+
+
+def test_a_champion_that_nothing_can_judge_is_told() -> None:
+    unknown = scores()
+    unknown["test"]["auc_pr"] = None
+    assert "nothing to judge this model by" in in_one_sentence(unknown)
