@@ -133,7 +133,7 @@ def test_a_node_that_asks_is_told_of_the_run_so_far_and_of_those_before_it(spark
         told.append(run_so_far)
         return []
 
-    asking = Pipeline([Node(func=ask, inputs=["log_span", "run_so_far"], outputs="most_played", name="ask")])
+    asking = Pipeline([Node(func=ask, inputs=["log_span", "run_so_far"], outputs="log.most_played", name="ask")])
     with KedroSession.create(project_path=project) as session:
         context = session.load_context()
         hooks = session._hook_manager

@@ -296,7 +296,7 @@ def test_a_champion_of_another_run_than_its_card_is_refused(small_project: Proje
     of_another = card.parents[1] / "9999-01-01T00.00.00.000Z" / card.name
     of_another.parent.mkdir()
     of_another.write_text(json.dumps(json.loads(card.read_text()) | {"model": "PipelineModel_of_another_run"}))
-    done = small_project.try_kedro("run", "--pipelines=scoring", "--from-nodes=scoring.score_users")
+    done = small_project.try_kedro("run", "--pipelines=scoring", "--from-nodes=score_users")
     shutil.rmtree(of_another.parent)
     assert done.code == 1
     assert "will_churn_soon.champion and will_churn_soon.champion_card are of different runs" in done.output

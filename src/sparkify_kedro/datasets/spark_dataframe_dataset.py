@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pandas as pd
+import pyarrow.dataset
 from kedro.io.core import DatasetError, Version
+from kedro_datasets._typing import TablePreview
 from kedro_datasets._utils.databricks_utils import to_spark_path
+from kedro_datasets._utils.spark_utils import get_spark_filesystem
 from kedro_datasets.spark import SparkDatasetV2
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
@@ -22,7 +26,8 @@ class SparkDataFrameDataset(SparkDatasetV2):
 
     A version counts as existing only when Spark has finished writing it, so "latest" never names a version that was cut
     off; a version is never overwritten; and the session comes from the project's settings, never from a silent
-    fallback. Looking up versions starts no JVM. While it saves, Spark itself counts the rows: see ``rows_written``.
+    fallback. Looking up versions starts no JVM, nor does a preview. While it saves, Spark itself counts the rows: see
+    ``rows_written``.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
@@ -130,6 +135,28 @@ class SparkDataFrameDataset(SparkDatasetV2):
         if self.rows_written == 0 and "partitionBy" in self._save_args:
             # Spark writes no file at all for a partitioned table without rows; an empty part keeps its columns.
             data.limit(0).write.mode("append").format(self._file_format).save(to_spark_path(self._protocol, path))
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """The first rows, for kedro-viz; read from the parquet files themselves, so that no JVM starts.
+
+        Args:
+            nrows: How many rows.
+
+        Returns:
+            ``columns`` and ``data``, as pandas splits a table.
+
+        Raises:
+            DatasetError: where there is no complete version, or the files are not parquet.
+        """
+        if self._file_format != "parquet":
+            raise DatasetError(
+                f"Only parquet files are previewed, and {self._original_filepath} is {self._file_format}."
+            )
+        if not self.exists():
+            raise DatasetError(f"There is nothing yet at '{self._original_filepath}'.")
+        filesystem = get_spark_filesystem(self._protocol, self._credentials)
+        table = pyarrow.dataset.dataset(str(self._get_load_path()), filesystem=filesystem, format="parquet")
+        return TablePreview(json.loads(table.head(nrows).to_pandas().to_json(orient="split", date_format="iso")))
 
     def _is_complete(self, path: str) -> bool:
         return self._there(f"{path}/{SUCCESS_MARKER}")

@@ -287,7 +287,7 @@ def test_rejected_lines_come_with_their_reason_as_often_as_they_occur(spark: Spa
 
 def test_report_of_an_empty_log(spark: SparkSession) -> None:
     parsed = parse(spark, [])
-    nothing = {"first_ts": None, "last_ts": None}
+    nothing = {"events": 0, "users": 0, "first_ts": None, "last_ts": None}
     account = {
         "lines_read": 0,
         "events": 0,
@@ -335,7 +335,7 @@ def test_every_line_is_accounted_for(
     parsed = stored(parse(spark, lines))
     valid_events = stored(select_events(parsed))
     report, log_span = report_ingestion(parsed, valid_events)
-    assert log_span == {name: report[name] for name in ("first_ts", "last_ts")}
+    assert log_span == {name: report[name] for name in ("events", "users", "first_ts", "last_ts")}
 
     keys = {key for key, _ in good}
     moments = {ts for _, _, ts, _ in keys}
@@ -369,7 +369,7 @@ def test_no_line_breaks_ingestion_or_gets_lost(spark: SparkSession, lines: list[
     parsed = stored(parse(spark, lines))
     valid_events = stored(select_events(parsed))
     report, log_span = report_ingestion(parsed, valid_events)
-    assert log_span == {name: report[name] for name in ("first_ts", "last_ts")}
+    assert log_span == {name: report[name] for name in ("events", "users", "first_ts", "last_ts")}
     assert report["lines_read"] == len(lines) == accounted(report)
     assert report["events"] == len(valid_events.collect())
     assert sum(report["rejected"].values()) == len(select_rejected(parsed).collect())

@@ -34,7 +34,7 @@ COMPARISON: dict[str, Any] = {
     },
     "baselines": {"best_single_feature": {"feature": "songs", "test": JUDGED | {"auc_pr": 0.039}}},
 }  # fmt: skip
-LOG = {"lines_read": 1_000, "events": 900, "users": 12, "first_ts": 1_538_352_000_000, "last_ts": 1_543_622_399_000}
+LOG = {"events": 900, "users": 12, "first_ts": 1_538_352_000_000, "last_ts": 1_543_622_399_000}
 PARAMETERS = {
     "ingestion": {"earliest": "2005-01-01"}, "feature_engineering": {"time_bin_days": 14},
     "sampling": {"split": {"seed": 1, "hold_out": {"unit": "user"}}}, "modeling": {"training": {"seed": 1}},
@@ -55,7 +55,7 @@ def test_the_card_tells_purpose_data_judgement_limits_and_how_to_make_it_again()
         "# will_churn_in_next_bin: logistic regression",
         "cancels in the next bin",
         "Log: data/01_raw/log",
-        "2018-10-01 to 2018-11-30 (UTC), 12 users, 900 events of 1,000 lines read",
+        "2018-10-01 to 2018-11-30 (UTC), 12 users, 900 events",
         "Trained on 173 rows (24 positive)",
         "Held out: 115 rows (6 positive) of users of whom the model has seen nothing",
         "songs, adverts",

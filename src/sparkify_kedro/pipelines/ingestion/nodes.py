@@ -141,7 +141,7 @@ def report_ingestion(parsed: DataFrame, valid_events: DataFrame) -> tuple[dict[s
     Returns:
         ``lines_read`` = ``events`` + ``logged_out`` + ``duplicates`` + the sum of ``rejected``, exactly; the first and
         last time stamp (ms since the epoch) and the users of the events; and the time that the log covers, ``first_ts``
-        and ``last_ts`` alone. Collects one row per outcome and reason.
+        and ``last_ts``, with the ``events`` and ``users`` in it. Collects one row per outcome and reason.
     """
     rows = parsed.groupBy("outcome", "reason").count().collect()
     lines = {outcome: sum(row["count"] for row in rows if row.outcome == outcome) for outcome in (EVENT, LOGGED_OUT)}
@@ -152,7 +152,6 @@ def report_ingestion(parsed: DataFrame, valid_events: DataFrame) -> tuple[dict[s
         F.min("ts").alias("first_ts"),
         F.max("ts").alias("last_ts"),
     ).collect()[0]
-    log_span = {"first_ts": span.first_ts, "last_ts": span.last_ts}
     account = {
         "lines_read": sum(row["count"] for row in rows),
         "events": span.events,
@@ -160,8 +159,10 @@ def report_ingestion(parsed: DataFrame, valid_events: DataFrame) -> tuple[dict[s
         "duplicates": lines[EVENT] - span.events,
         "rejected": rejected,
         "users": span.users,
+        "first_ts": span.first_ts,
+        "last_ts": span.last_ts,
     }
-    return account | log_span, log_span
+    return account, span.asDict()
 
 
 def _milliseconds(day: date) -> int:

@@ -20,7 +20,7 @@ _PURPOSES = {
 def write_model_card(
     champion_card: dict[str, Any],
     comparison: dict[str, Any],
-    ingestion_report: dict[str, Any],
+    log_span: dict[str, Any],
     run_so_far: dict[str, Any],
 ) -> str:
     """Write down for people what a champion is, how it was judged and how far to trust it.
@@ -28,7 +28,7 @@ def write_model_card(
     Args:
         champion_card: what the champion is and was trained on.
         comparison: all scores of the label's models.
-        ingestion_report: the account of the log's lines.
+        log_span: the time that the log covers, and how many events and users fill it.
         run_so_far: what is known of the run.
 
     Returns:
@@ -40,7 +40,7 @@ def write_model_card(
         "model_card.md.j2",
         card=champion_card,
         comparison=comparison,
-        log=ingestion_report,
+        log=log_span,
         run=run_so_far,
         source=source_of(run_so_far),
         split=parameters["sampling"]["split"],

@@ -87,14 +87,14 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             ),
             Node(
                 func=write_model_card,
-                inputs=["champion_card", "comparison", "ingestion_report", "run_so_far"],
+                inputs=["champion_card", "comparison", "log_span", "run_so_far"],
                 outputs="model_card",
                 name="write_model_card",
             ),
         ],
         namespace=label,
         inputs={
-            **{name: name for name in ("feature_catalogue", "ingestion_report", "run_so_far")},
+            **{name: name for name in ("feature_catalogue", "log_span", "run_so_far")},
             **{
                 f"{algorithm}_{name}": f"{label}.{algorithm}.{name}"
                 for algorithm in algorithms

@@ -42,7 +42,7 @@ _LABEL_FIGURES = (
 
 
 def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
-    """Figures of the log, figures per label in the label's namespace, and the page."""
+    """Figures of the log and of each label, in namespaces of their own, and the page."""
     names = list(labels)
     about_labels = sum((_report_label(label, algorithms) for label in names), Pipeline([]))
     return _report_log(names) + about_labels + _render(names)
@@ -77,23 +77,33 @@ def _report_log(labels: Sequence[str]) -> Pipeline:
             ),
             Node(
                 func=draw_churn_by_tenure,
-                inputs=["user_time_bins", "params:feature_engineering.time_bin_days", "params:reporting"],
+                inputs=["user_time_bins", "params:time_bin_days", "params:reporting"],
                 outputs="churn_by_tenure_figure",
                 name="draw_churn_by_tenure",
             ),
             Node(
                 func=draw_class_balance,
-                inputs=_of_each(labels, "comparison"),
+                inputs=[name for label in labels for name in (f"params:{label}", f"{label}_comparison")],
                 outputs="class_balance_figure",
                 name="draw_class_balance",
             ),
             Node(
                 func=render_log_section,
                 inputs=["ingestion_report", "most_played", *_LOG_FIGURES],
-                outputs="log_section",
+                outputs="report_section",
                 name="render_log_section",
             ),
-        ]
+        ],
+        namespace="log",
+        inputs={
+            **{name: name for name in ("events", "user_time_bins", "ingestion_report")},
+            **{f"{label}_comparison": f"{label}.comparison" for label in labels},
+        },
+        parameters={
+            "params:reporting": "params:reporting",
+            "params:time_bin_days": "params:feature_engineering.time_bin_days",
+            **{f"params:{label}": f"params:sampling.labels.{label}.label" for label in labels},
+        },
     )
 
 
@@ -171,7 +181,7 @@ def _render(labels: Sequence[str]) -> Pipeline:
             Node(
                 func=render_report,
                 inputs=[
-                    "log_section",
+                    "log.report_section",
                     "ingestion_report",
                     "all_models_figure",
                     "backtest_figure",

@@ -7,8 +7,6 @@ from kedro.pipeline import Node, Pipeline
 from .drift_figure import draw_drift
 from .nodes import cut_at_as_of, list_users_at_risk, report_drift, score_users, select_current_bins
 
-_CHAMPIONS = ("champion", "champion_card")
-
 
 def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: Sequence[str]) -> Pipeline:
     """Read the log and engineer its features as for training, in a namespace of their own; then score.
@@ -18,23 +16,14 @@ def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: 
         feature_engineering: the pipeline from events to one row per user and time bin.
         labels: the labels whose champions score.
     """
+    return _know_users(ingestion, feature_engineering) + _score(labels)
+
+
+def _know_users(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
+    """The rows to score: the two pipelines of training, with the as-of date between them."""
     read = Pipeline(ingestion, inputs={"raw_events": "scoring_events"})
     engineer = Pipeline(feature_engineering, inputs={"events": "known_events", "log_span": "known_span"})
-    return Pipeline(
-        read + engineer + _score(labels),
-        namespace="scoring",
-        inputs={
-            **{name: name for name in ("scoring_events", "raw_events_schema", "feature_catalogue")},
-            **{f"{label}_{name}": f"{label}.{name}" for label in labels for name in _CHAMPIONS},
-        },
-        outputs={"churn_scores", "users_at_risk", "drift_report", "drift_figure"},
-        parameters={f"params:{name}": f"params:{name}" for name in ("ingestion", "feature_engineering", "scoring")},
-    )
-
-
-def _score(labels: Sequence[str]) -> Pipeline:
-    champions = [f"{label}_{name}" for label in labels for name in _CHAMPIONS]
-    return Pipeline(
+    around = Pipeline(
         [
             Node(
                 func=cut_at_as_of,
@@ -48,15 +37,30 @@ def _score(labels: Sequence[str]) -> Pipeline:
                 outputs="current_bins",
                 name="select_current_bins",
             ),
+        ]
+    )
+    whole = read + around + engineer
+    return Pipeline(
+        whole,
+        namespace="scoring",
+        inputs={"scoring_events", "raw_events_schema"},
+        parameters={f"params:{name}" for name in ("ingestion", "feature_engineering", "scoring")},
+    )
+
+
+def _score(labels: Sequence[str]) -> Pipeline:
+    champions = [f"{label}.{name}" for label in labels for name in ("champion", "champion_card")]
+    return Pipeline(
+        [
             Node(
                 func=score_users,
-                inputs=["current_bins", "params:scoring", "params:feature_engineering", *champions],
+                inputs=["scoring.current_bins", "params:scoring", "params:feature_engineering", *champions],
                 outputs="churn_scores",
                 name="score_users",
             ),
             Node(
                 func=list_users_at_risk,
-                inputs=["churn_scores", "current_bins", "feature_catalogue", "params:scoring", *champions],
+                inputs=["churn_scores", "scoring.current_bins", "feature_catalogue", "params:scoring", *champions],
                 outputs="users_at_risk",
                 name="list_users_at_risk",
             ),
@@ -64,8 +68,8 @@ def _score(labels: Sequence[str]) -> Pipeline:
                 func=report_drift,
                 inputs=[
                     "churn_scores",
-                    "current_bins",
-                    "user_time_bins",
+                    "scoring.current_bins",
+                    "scoring.user_time_bins",
                     "feature_catalogue",
                     "params:scoring",
                     *champions,
