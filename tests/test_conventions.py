@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import pkgutil
 import re
 import textwrap
@@ -513,6 +514,26 @@ def test_rows_do_not_go_through_python(module: str) -> None:
 )
 def test_rows_that_go_through_python_are_found(source: str, expected: set[str]) -> None:
     assert python_functions(source, ROW_BY_ROW | IN_PANDAS) == expected
+
+
+# Notebooks
+
+
+def left_in(notebook: Config) -> list[str]:
+    """What a run has left in a notebook."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [cell["id"] for cell in cells if cell["outputs"] or cell["execution_count"] is not None]
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_its_results(path: Path) -> None:
+    assert left_in(json.loads(path.read_text())) == []
+
+
+def test_results_left_in_a_notebook_are_found() -> None:
+    clean = {"cell_type": "code", "id": "a", "outputs": [], "execution_count": None}
+    cells = [clean, clean | {"id": "b", "outputs": [{}]}, clean | {"id": "c", "execution_count": 3}]
+    assert left_in({"cells": cells}) == ["b", "c"]
 
 
 def test_a_missing_environment_does_not_load() -> None:

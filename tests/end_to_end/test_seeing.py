@@ -1,0 +1,230 @@
+"""What people look at: the report in a browser, kedro viz, the notebooks; after a real run on a small simulated log."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+PROJECT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MARKUP = "<script>document.title = 'run'</script>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The machine's own chromium, without a screen."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium is installed on this machine: pages cannot be looked at")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+# The report
+
+
+@pytest.fixture(scope="module")
+def report(small_project: Project) -> Path:
+    (path,) = (small_project.folder / "data/08_reporting/report").glob("*/report.html")
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, report: Path) -> Iterator[Page]:
+    """The report from disk, as on a machine without a network; what goes wrong on it fails the test that comes next."""
+    context = browser.new_context(offline=True, color_scheme="light")
+    page = context.new_page()
+    page.wrong = []
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("console", lambda message: page.wrong.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: page.wrong.append(request.url) if request.url.startswith("http") else None)
+    page.goto(report.as_uri())
+    page.wait_for_selector("body[data-drawn]", timeout=60_000)
+    yield page
+    context.close()
+
+
+def test_the_run_says_where_the_report_is(first_run: str, report: Path) -> None:
+    assert f"{report.parent.name}/report.html" in "".join(first_run.split())
+    assert report.stat().st_size < 8_000_000
+
+
+def test_every_figure_is_drawn_without_a_network_or_an_error(page: Page) -> None:
+    plots = page.locator(".plot").count()
+    assert plots == 6 + 3 * 7 + 1
+    assert page.locator(".plot .main-svg").count() >= 2 * plots
+    assert page.locator("figcaption").count() == plots
+    assert page.wrong == []
+
+
+def test_the_page_tells_the_run(page: Page, small_project: Project) -> None:
+    words = page.inner_text("body")
+    account = small_project.report("ingestion_report.json")
+    assert f"{account['events']:,} events of {account['users']:,} users" in words
+    assert "data/01_raw/log" in words
+    comparison = small_project.report("will_churn_soon", "comparison.json")
+    test = comparison["algorithms"][comparison["champion"]]["test"]
+    low, high = test["auc_pr_interval"]
+    assert f"95 % interval {low:.2f} to {high:.2f}; chance {test['prevalence']:.2f}" in words
+    for stage in ("ingestion", "feature engineering", "sampling", "modeling", "reporting"):
+        assert page.locator("#run td", has_text=stage).count() == 1
+
+
+def test_a_song_is_text_whatever_it_is_called(page: Page) -> None:
+    assert page.locator("#log td").first.inner_text() == MARKUP
+    assert page.title() != "run"
+
+
+def test_the_page_follows_the_readers_colours(page: Page) -> None:
+    def colours() -> tuple[str, str]:
+        page.wait_for_timeout(300)
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return background, page.locator(".plot .xtick text").first.evaluate("e => getComputedStyle(e).fill")
+
+    light = colours()
+    page.emulate_media(color_scheme="dark")
+    dark = colours()
+    page.emulate_media(color_scheme="light")
+    assert light[0] == "rgb(255, 255, 255)"
+    assert dark[0] == "rgb(20, 24, 30)"
+    assert light[1] != dark[1]
+    assert colours() == light
+
+
+def test_the_page_fits_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".plot .main-svg").first.bounding_box()["width"] <= 390
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def test_the_page_prints(page: Page, tmp_path: Path) -> None:
+    page.pdf(path=tmp_path / "report.pdf", format="A4")
+    assert (tmp_path / "report.pdf").stat().st_size > 100_000
+
+
+def test_a_model_card_lies_beside_each_champion(small_project: Project) -> None:
+    for card in (small_project.folder / "data/06_models").glob("*/champion/*/model_card.md"):
+        told = json.loads(small_project.newest("06_models", card.parents[2].name, "champion_card.json").read_text())
+        assert (card.parent / "champion" / "_SUCCESS").exists()
+        assert f"# {told['label']}: {told['algorithm'].replace('_', ' ')}" in card.read_text()
+        assert f"`{card.parent.name}`" in card.read_text()
+    assert len(list((small_project.folder / "data/06_models").glob("*/champion/*/model_card.md"))) == 3
+
+
+# kedro viz
+
+
+@pytest.fixture(scope="module")
+def site(small_project: Project) -> Iterator[str]:
+    """The static site, built on a machine without Java, and served on loopback."""
+    built = subprocess.run(
+        [sys.executable, "-m", "kedro", "viz", "build", "--include-previews"],
+        cwd=small_project.folder,
+        env=os.environ | {"COLUMNS": "200", "JAVA_HOME": "/nowhere", "PATH": str(Path(sys.executable).parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = built.stdout + built.stderr
+    assert built.returncode == 0, said[-2_000:]
+    assert "circular" not in said
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    handler = functools.partial(Quiet, directory=small_project.folder / "build")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def flowchart(browser: Browser, site: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1600, "height": 1000})
+    page = context.new_page()
+    page.add_init_script("localStorage.setItem('KedroViz', JSON.stringify({showFeatureHints: false}))")
+    page.goto(site)
+    page.wait_for_selector(".pipeline-node", timeout=60_000)
+    yield page
+    context.close()
+
+
+def test_the_flowchart_draws_with_its_layers_in_order(flowchart: Page) -> None:
+    flowchart.wait_for_timeout(1_000)
+    layers = [name.inner_text() for name in flowchart.locator(".pipeline-layer-name").all()]
+    assert layers == ["raw", "intermediate", "feature", "models", "model_output", "reporting"]
+    names = flowchart.locator(".pipeline-node").all_inner_texts()
+    for folded in ("will_churn_in_next_bin", "will_churn_soon", "churned_in_time_bin", "log"):
+        assert folded in names
+
+
+def test_a_label_unfolds_into_its_algorithms(flowchart: Page) -> None:
+    before = flowchart.locator(".pipeline-node").count()
+    flowchart.locator(".pipeline-node", has_text="will_churn_soon").first.click()
+    flowchart.wait_for_selector(".pipeline-node >> text=will_churn_soon.random_forest")
+    assert flowchart.locator(".pipeline-node").count() > before + 20
+
+
+def choose(page: Page, name: str) -> None:
+    page.get_by_placeholder("Search").fill(name)
+    page.get_by_text(name, exact=True).last.click()
+
+
+def test_a_figure_and_a_table_preview(flowchart: Page) -> None:
+    choose(flowchart, "all_models_figure")
+    flowchart.wait_for_selector(".pipeline-metadata__preview .js-plotly-plot .main-svg")
+    choose(flowchart, "user_time_bins")
+    flowchart.wait_for_selector(".pipeline-metadata__preview td")
+    assert "adverts_per_1000_songs_in_history" in flowchart.locator(".pipeline-metadata__preview").inner_text()
+
+
+def test_no_line_of_the_log_leaves_with_the_site(small_project: Project, site: str) -> None:
+    """A site may be handed on; raw lines and events are not in it."""
+    previews = [json.loads(file.read_text()) for file in (small_project.folder / "build/api/nodes").iterdir()]
+    shown = [node for node in previews if node.get("preview")]
+    assert len(shown) > 20
+    assert not [node for node in shown if "user_agent" in json.dumps(node["preview"])]
+
+
+# Notebooks
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+def test_a_notebook_runs_from_top_to_bottom(path: Path, small_project: Project) -> None:
+    folder = small_project.folder / "notebooks"
+    folder.mkdir(exist_ok=True)
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
+    results = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    assert len(results) >= 3
+
+
+def test_there_are_the_originals_four_notebooks() -> None:
+    names = ["01_exploring_data", "02_sampling_test", "03_run_modeling", "04_gbt_run"]
+    assert [path.stem for path in NOTEBOOKS] == names
