@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env run test lint sample benchmark benchmark-quality lock
+.PHONY: env run test lint notebook sample pictures benchmark benchmark-quality lock
 
 env: .venv/.complete
 
@@ -15,16 +15,24 @@ run: env
 	$(BIN)/kedro run
 
 test: env lint
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	PYTHONPATH=src $(BIN)/lint-imports
 
+# JupyterLab in the folder of the notebooks, with Kedro's kernel.
+notebook: env
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab notebooks
+
 # The bundled sample log again, byte for byte.
 sample: env
 	$(BIN)/kedro run --pipelines=simulation --params=simulation.files=1,simulated_events=data/01_raw/sample_events.json.gz
+
+# The README's pictures again, from the newest run (needs chromium).
+pictures: env
+	$(BIN)/python docs/make_pictures.py
 
 benchmark: env
 	$(BIN)/python benchmarks/run_benchmarks.py

@@ -136,7 +136,7 @@ def line(name: str, scores: dict[str, Any], calibration_error: float | None = No
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--users", type=int, default=4_000)
     asked = parser.parse_args()
     loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")

@@ -65,6 +65,8 @@ def test_a_run_is_written_down(spark: SparkSession, project: Path, caplog: pytes
     assert events["rows_written"] == {
         "simulated_events": spark.read.text(str(project / "data" / "01_raw" / "simulated_events")).count()
     }
+    seconds = pytest.approx(users["seconds"] + events["seconds"], abs=0.02)
+    assert summary["stages"] == {"simulation": {"nodes": 2, "seconds": seconds}}
     assert 0 < users["seconds"] + events["seconds"] <= summary["seconds"] + 0.02
     assert summary["packages"]["pyspark"] == spark.version
 
@@ -145,7 +147,7 @@ def test_a_node_that_asks_is_told_of_the_run_so_far_and_of_those_before_it(spark
     assert so_far["parameters"]["feature_engineering"]["time_bin_days"] == 14
     assert so_far["earlier"] == [ingestion]
     assert so_far["earlier"][0]["files_read"] == {"raw_events": "log.json", "raw_events_schema": RAW_SCHEMA}
-    assert {node["pipeline"] for node in so_far["earlier"][0]["nodes"]} == {"ingestion"}
+    assert so_far["earlier"][0]["stages"]["ingestion"]["nodes"] == 4
 
 
 def _ready(context: KedroContext, hooks: PluginManager) -> DataCatalog:

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -172,7 +173,6 @@ class RunSummaryHooks:
     def _told(self, run_id: str) -> dict[str, Any]:
         """What is known of the run."""
         assert self._context is not None
-        stages = _stages()
         return {
             "run_id": run_id,
             "seconds": round(time.perf_counter() - self._started, 2),
@@ -180,10 +180,10 @@ class RunSummaryHooks:
             "files_read": dict(self._files_read),
             "versions_read": dict(sorted(self._read.items())),
             "versions_written": dict(sorted(self._written.items())),
+            "stages": _stages(self._node_seconds),
             "nodes": [
                 {
                     "node": name,
-                    "pipeline": stages.get(name),
                     "seconds": round(seconds, 2),
                     "rows_written": {
                         output: self._rows[output] for output in self._outputs[name] if output in self._rows
@@ -221,9 +221,14 @@ class RunSummaryHooks:
         self._begin()
 
 
-def _stages() -> dict[str, str]:
-    """The pipeline that each node is registered in."""
-    return {node.name: name for name, pipeline in pipelines.items() if name != "__default__" for node in pipeline.nodes}
+def _stages(node_seconds: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Nodes and seconds by registered pipeline, in the registry's order, which is the data's."""
+    spent = {
+        name: [node_seconds[node.name] for node in pipeline.nodes if node.name in node_seconds]
+        for name, pipeline in pipelines.items()
+        if name != "__default__"
+    }
+    return {name: {"nodes": len(each), "seconds": round(sum(each), 2)} for name, each in spent.items() if each}
 
 
 def _result(label: str, comparison: dict[str, Any]) -> str:

@@ -285,3 +285,39 @@ def test_the_signs_of_a_jvm_are_seen_where_there_is_one(spark: SparkSession) -> 
     """What the test above looks for is there once Spark runs."""
     assert SparkContext._gateway is not None
     assert SparkContext._active_spark_context is not None
+
+
+def test_a_preview_shows_the_first_rows_of_the_latest_version(two_versions: Path) -> None:
+    shown = versioned(two_versions).preview(nrows=2)
+    assert shown["columns"] == ["name", "age"]
+    assert len(shown["data"]) == 2
+    assert {tuple(row) for row in versioned(two_versions).preview()["data"]} == {("Ada", 36), ("Bob", 12), ("Cleo", 65)}
+
+
+def test_a_preview_of_a_partitioned_table_can_be_written_as_json(spark: SparkSession, tmp_path: Path) -> None:
+    """Days, missing values and the column that is only in the folders' names."""
+    rows = spark.sql("select date'2018-10-01' as day, 'a' as kind, cast(null as double) as length")
+    versioned(tmp_path, save_args={"partitionBy": ["kind"]}).save(rows)
+    ((day, length, *_),) = versioned(tmp_path).preview()["data"]
+    assert day.startswith("2018-10-01")
+    assert length is None
+
+
+def test_what_cannot_be_previewed_says_why(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="Only parquet is previewed"):
+        SparkDataFrameDataset(filepath=f"{tmp_path}/log.json", file_format="text").preview()
+    with pytest.raises(DatasetError, match="There is nothing yet"):
+        versioned(tmp_path).preview()
+
+
+def test_a_preview_starts_no_jvm(two_versions: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n"
+        "from kedro.io.core import Version\n"
+        "from pyspark import SparkContext\n"
+        "from sparkify_kedro.datasets import SparkDataFrameDataset\n"
+        f"dataset = SparkDataFrameDataset(filepath={str(two_versions / 'people')!r}, version=Version(None, None))\n"
+        "print(len(dataset.preview()['data']), SparkContext._gateway)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["3", "None"]

@@ -59,16 +59,15 @@ def figure(title: str = "A figure", label: str = "x") -> go.Figure:
     return finish(go.Figure(go.Bar(x=[1], y=[plain(label)], orientation="h")), title, f"How to read {title}.")
 
 
-def summary(run_id: str, *nodes: tuple[str, float], **more: Any) -> dict[str, Any]:
-    told = [{"node": f"{name} {place}", "pipeline": name, "seconds": s} for place, (name, s) in enumerate(nodes)]
-    return {"run_id": run_id, "nodes": told, "files_read": {}} | more
+def summary(run_id: str, stage: str, nodes: int, seconds: float, **more: Any) -> dict[str, Any]:
+    return {"run_id": run_id, "stages": {stage: {"nodes": nodes, "seconds": seconds}}, "files_read": {}} | more
 
 
 RUN = summary(
-    "2026-01-02T00.00.00.000Z", ("reporting", 1.5), ("reporting", 2.0),
+    "2026-01-02T00.00.00.000Z", "reporting", 2, 3.5,
     parameters={"seed": 7}, versions_read={"events": "2026-01-01T00.00.00.000Z"}, versions_written={"report": "v"},
     git={"commit": "0123456789abcdef", "dirty": True}, python="3.11", packages={"pyspark": "4.3"},
-    earlier=[summary("2026-01-01T00.00.00.000Z", ("ingestion", 9.0), files_read={"raw_events": "data/my log.json"})],
+    earlier=[summary("2026-01-01T00.00.00.000Z", "ingestion", 1, 9.0, files_read={"raw_events": "data/my log.json"})],
 )  # fmt: skip
 DRIFT = {
     "label": "will_churn_soon", "model": "model of will_churn_soon", "as_of": "2018-11-15", "warn_above": 0.25,
@@ -216,7 +215,7 @@ def test_seconds_are_told_of_the_run_that_spent_them() -> None:
         {"run_id": "2026-01-02T00.00.00.000Z", "pipeline": "reporting", "nodes": 2, "seconds": 3.5},
     ]
     # What this run has done itself, no earlier one has done for it.
-    again = RUN | {"earlier": [summary("2025-12-31T00.00.00.000Z", ("reporting", 99.0))]}
+    again = RUN | {"earlier": [summary("2025-12-31T00.00.00.000Z", "reporting", 9, 99.0)]}
     assert [line["seconds"] for line in stages(again)] == [3.5]
 
 

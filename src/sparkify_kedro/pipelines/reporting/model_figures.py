@@ -192,17 +192,23 @@ def feature_directions(test: DataFrame, scored: Mapping[str, DataFrame], feature
 
     Returns:
         One row per feature: a column per algorithm with the correlation of its score and the feature over the rows,
-        and ``spread``, the feature's standard deviation; missing where nothing varies. Collects one row.
+        and ``spread``, the feature's standard deviation; missing where nothing varies. Collects one row per feature.
     """
-    rows = test.select(*KEYS, *features)
-    for algorithm, predictions in scored.items():
-        rows = rows.join(predictions.select(*KEYS, F.col("score").alias(f"score of {algorithm}")), on=list(KEYS))
-    told = rows.agg(
-        *(F.stddev(feature).alias(f"spread {feature}") for feature in features),
-        *(F.corr(feature, f"score of {name}").alias(f"{name} {feature}") for feature in features for name in scored),
-    ).first()
-    columns = ("spread", *scored)
-    found = {column: [told[f"{column} {feature}"] for feature in features] for column in columns}
+    rows = test.select(*KEYS, F.array(*(F.col(name).cast("double") for name in features)).alias("values"))
+    for place, predictions in enumerate(scored.values()):
+        rows = rows.join(predictions.select(*KEYS, F.col("score").alias(f"score_{place}")), on=list(KEYS), how="inner")
+    # A column per feature and score would be an aggregation of hundreds of columns, which takes Spark long to compile.
+    scores = [f"score_{place}" for place in range(len(scored))]
+    melted = rows.select(F.posexplode("values").alias("place", "value"), *scores)
+    told = melted.groupBy("place").agg(
+        F.stddev("value").alias("spread"), *(F.corr("value", score).alias(score) for score in scores)
+    )
+    by_place = {row.place: row for row in told.collect()}
+    columns = dict(zip(("spread", *scored), ("spread", *scores), strict=True))
+    found = {
+        name: [by_place[place][column] if place in by_place else None for place in range(len(features))]
+        for name, column in columns.items()
+    }
     return pd.DataFrame(found, index=list(features), dtype=float)
 
 

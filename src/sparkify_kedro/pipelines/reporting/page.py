@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import Any
 
 import pandas as pd
@@ -37,16 +36,13 @@ def stages(run: dict[str, Any]) -> list[dict[str, Any]]:
     """Seconds per pipeline: of this run, and of the newest of the earlier runs whose results it read.
 
     Returns:
-        One entry per pipeline with ``run_id``, ``pipeline``, ``nodes`` and ``seconds``, earlier stages first.
+        One entry per pipeline with ``run_id``, ``pipeline``, ``nodes`` and ``seconds``, the oldest run's first.
     """
     found: dict[str, dict[str, Any]] = {}
     for one in (run, *run["earlier"]):
-        by_pipeline: dict[str, list[float]] = defaultdict(list)
-        for node in one["nodes"]:
-            by_pipeline[node["pipeline"]].append(node["seconds"])
-        for name, seconds in by_pipeline.items():
-            line = {"run_id": one["run_id"], "pipeline": name, "nodes": len(seconds), "seconds": sum(seconds)}
-            found.setdefault(name, line)
+        # Summaries of earlier releases have none.
+        for name, spent in one.get("stages", {}).items():
+            found.setdefault(name, {"run_id": one["run_id"], "pipeline": name, **spent})
     return sorted(found.values(), key=lambda line: line["run_id"])
 
 
