@@ -27,12 +27,12 @@ def newest_report() -> Path:
 
 
 def picture_report(browser: Browser) -> None:
-    """The top of the page, and one figure."""
-    page = browser.new_page(viewport={"width": 1180, "height": 1000})
+    """The answer on the page, as far as a screen goes, and one figure."""
+    page = browser.new_page(viewport={"width": 1180, "height": 850})
     page.goto(newest_report().as_uri())
     page.wait_for_selector("body[data-drawn]")
-    page.locator("#answer").scroll_into_view_if_needed()
-    page.locator("#answer").screenshot(path=PICTURES / "report.png")
+    page.locator("#answer").evaluate("section => section.scrollIntoView({behavior: 'instant'})")
+    page.screenshot(path=PICTURES / "report.png")
     page.locator("#models > figure").screenshot(path=PICTURES / "figure.png")
     page.close()
 
