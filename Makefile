@@ -22,9 +22,9 @@ lint: env
 	$(BIN)/ruff format --check .
 	PYTHONPATH=src $(BIN)/lint-imports
 
-# JupyterLab in the folder of the notebooks, with Kedro's kernel.
+# JupyterLab in the folder of the notebooks, with Kedro's kernel. As root: make notebook OPTIONS=--allow-root
 notebook: env
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab notebooks
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab $(OPTIONS) notebooks
 
 # The bundled sample log again, byte for byte.
 sample: env

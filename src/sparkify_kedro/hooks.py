@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import click
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
@@ -67,8 +68,8 @@ class ProgressHooks:
 
     @hook_impl
     def before_pipeline_run(self, catalog: DataCatalog) -> None:
-        """Keep the catalog, which knows where the report goes."""
-        self._catalog = catalog
+        """Start afresh; the catalog knows where the report goes."""
+        self._catalog, self._has_report = catalog, False
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -77,11 +78,16 @@ class ProgressHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """A sentence per champion, and where the report is."""
+        """A sentence per champion."""
         if dataset_name.endswith(".comparison"):
             logger.info(_result(dataset_name.removesuffix(".comparison"), data))
-        if dataset_name == REPORT:
-            logger.info("The report: %s", self._catalog[REPORT]._get_load_path())
+        self._has_report |= dataset_name == REPORT
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Where the report is, in a line of its own, which no log handler breaks in two."""
+        if self._has_report:
+            click.echo(f"The report: {self._catalog[REPORT]._get_load_path()}")
 
 
 class RunSummaryHooks:

@@ -65,7 +65,8 @@ def page(browser: Browser, report: Path) -> Iterator[Page]:
 
 
 def test_the_run_says_where_the_report_is(first_run: str, report: Path) -> None:
-    assert f"{report.parent.name}/report.html" in "".join(first_run.split())
+    (line,) = [line for line in first_run.splitlines() if line.startswith("The report: ")]
+    assert line.endswith(f"/data/08_reporting/report/{report.parent.name}/report.html")
     assert report.stat().st_size < 8_000_000
 
 

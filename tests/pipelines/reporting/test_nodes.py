@@ -225,6 +225,7 @@ def test_seconds_are_told_of_the_run_that_spent_them() -> None:
         ({}, "better than chance on users it has never seen"),
         ({"warning": "only 6 positives"}, "so few churners cannot tell"),
         ({"low": 0.49, "warning": "only 6 positives"}, "do not show that it ranks at all"),
+        ({"low": 0.504}, "do not show that it ranks at all"),
     ],
 )
 def test_the_sentence_on_a_champion_claims_no_more_than_its_interval(

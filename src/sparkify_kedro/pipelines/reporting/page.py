@@ -25,7 +25,8 @@ def in_one_sentence(scores: dict[str, Any]) -> str:
         f"Of the {top['rows']} test rows it ranks highest ({top['share']:.0%}), {found} churn: {top['lift']:.1f} times "
         "as many as among as many drawn at random."
     )
-    if judged["auc_roc_interval"][0] <= 0.5:
+    # As it stands beside the sentence, in two digits.
+    if round(judged["auc_roc_interval"][0], 2) <= 0.5:
         return f"{sentence} Its interval reaches down to chance, so these test rows do not show that it ranks at all."
     if judged["warning"]:
         return f"{sentence} It ranks better than chance, but how much better so few churners cannot tell."
