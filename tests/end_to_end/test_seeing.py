@@ -72,7 +72,7 @@ def test_the_run_says_where_the_report_is(first_run: str, report: Path) -> None:
 
 def test_every_figure_is_drawn_without_a_network_or_an_error(page: Page) -> None:
     plots = page.locator(".plot").count()
-    assert plots == 6 + 3 * 7 + 1
+    assert plots == 6 + 3 * 8 + 1
     assert page.locator(".plot .main-svg").count() >= 2 * plots
     assert page.locator("figcaption").count() == plots
     assert page.wrong == []

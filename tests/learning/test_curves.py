@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import auc, roc_curve
 
-from sparkify_kedro.learning.curves import MOST_POINTS, Curve, area, at, cumulate, gain, precision_recall, roc, thin
+from sparkify_kedro.learning.curves import (
+    MOST_POINTS,
+    Curve,
+    area,
+    at,
+    cumulate,
+    gain,
+    lift,
+    precision_recall,
+    roc,
+    thin,
+)
 
 ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 5)), min_size=2, max_size=40).filter(
     lambda rows: len({label for label, _ in rows}) == 2
@@ -35,7 +46,7 @@ def test_a_row_that_counts_twice_is_two_rows(rows: list[tuple[int, int]], data: 
     times = data.draw(st.lists(st.integers(1, 3), min_size=len(rows), max_size=len(rows)))
     weighted = counts(rows, np.array([times], dtype=float))
     repeated = counts([row for row, often in zip(rows, times, strict=True) for _ in range(often)])
-    for curve in (precision_recall, roc, gain):
+    for curve in (precision_recall, roc, gain, lift):
         ours, theirs = curve(weighted), curve(repeated)
         assert ours.x == pytest.approx(theirs.x)
         assert ours.y == pytest.approx(theirs.y)
@@ -50,6 +61,9 @@ def test_precision_and_gain_of_four_rows() -> None:
     reached = gain(four)
     assert reached.x[0] == pytest.approx([0, 0.25, 0.5, 1])
     assert reached.y[0] == pytest.approx([0, 0.5, 0.5, 1])
+    # Twice as many among the first as in all, and as many where everybody is flagged.
+    assert lift(four).x[0] == pytest.approx([0, 0.25, 0.5, 1])
+    assert lift(four).y[0] == pytest.approx([2, 2, 1, 1])
 
 
 def test_a_sample_that_has_not_drawn_the_best_row_begins_with_its_own_first() -> None:

@@ -1,4 +1,4 @@
-"""Curves over all thresholds: precision-recall, ROC and gain, for many weightings of the same rows at once."""
+"""Curves over all thresholds: precision-recall, ROC, gain and lift, for many weightings of the same rows at once."""
 
 from __future__ import annotations
 
@@ -73,6 +73,15 @@ def gain(counts: Cumulated) -> Curve:
     with np.errstate(divide="ignore", invalid="ignore"):
         x, y = counts.flagged / counts.rows, counts.reached / counts.positives
     return _from(0, np.zeros_like(counts.positives), x, y)
+
+
+def lift(counts: Cumulated) -> Curve:
+    """Precision over prevalence, by the share of rows flagged, samples x points; level up to its first point."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = counts.flagged / counts.rows
+        y = counts.reached / counts.flagged / (counts.positives / counts.rows)
+    first_point = np.take_along_axis(y, np.argmax(counts.flagged > 0, axis=1)[:, None], axis=1)
+    return _from(0, first_point, x, np.where(counts.flagged > 0, y, first_point))
 
 
 def area(curve: Curve) -> np.ndarray:

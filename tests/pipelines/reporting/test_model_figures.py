@@ -94,6 +94,10 @@ def test_curves_enclose_the_areas_that_were_measured(comparison: dict[str, Any],
         assert figure.layout.meta["how_to_read"]
     chance = next(trace for trace in figures[0].data if trace.name == "chance")
     assert list(chance.y) == [scores["prevalence"]] * 2
+    lift = next(trace for trace in figures[3].data if trace.name == "simple")
+    assert lift.y[-1] == pytest.approx(1)
+    top = comparison["algorithms"]["simple"]["top"][-1]
+    assert np.interp(0.1, lift.x, lift.y) == pytest.approx(top["lift"], rel=0.1)
     reached = comparison["algorithms"]["simple"]["top"][-1]["recall"]
     assert f"the 10% at highest risk hold {reached:.0%} of the churners" in figures[2].layout.title.text
 

@@ -27,7 +27,7 @@ from sparkify_kedro.figures import (
     plain,
     words,
 )
-from sparkify_kedro.learning.curves import Cumulated, Curve, at, cumulate, gain, precision_recall, roc, thin
+from sparkify_kedro.learning.curves import Cumulated, Curve, at, cumulate, gain, lift, precision_recall, roc, thin
 from sparkify_kedro.learning.evaluation import bootstrap_weights, collect_scored
 from sparkify_kedro.learning.parameters import Evaluation
 from sparkify_kedro.learning.search import KEYS
@@ -37,15 +37,15 @@ from .parameters import Reporting
 # Places along an axis at which a band is drawn.
 _PLACES = np.linspace(0, 1, 101)
 _DOTTED = {"color": GREY, "dash": "dot"}
-_CURVES = {"precision_recall": precision_recall, "roc": roc, "gain": gain}
+_CURVES = {"precision_recall": precision_recall, "roc": roc, "gain": gain, "lift": lift}
 
 Band = tuple[np.ndarray, np.ndarray]
 
 
 def draw_ranking(
     comparison: dict[str, Any], label: str, evaluation: Evaluation, *predictions: DataFrame
-) -> tuple[go.Figure, go.Figure, go.Figure]:
-    """Precision by recall, ROC and gain on held-out users; for the champion with a 95 % band over users.
+) -> tuple[go.Figure, go.Figure, go.Figure, go.Figure]:
+    """Precision by recall, ROC, gain and lift on held-out users; for the champion with a 95 % band over users.
 
     Args:
         comparison: the label's champion and scores.
@@ -54,7 +54,7 @@ def draw_ranking(
         predictions: the scored held-out rows of each algorithm, in the comparison's order.
 
     Returns:
-        Three figures. Collects the scored rows of each algorithm, ``evaluation.max_rows`` at the most.
+        Four figures. Collects the scored rows of each algorithm, ``evaluation.max_rows`` at the most.
     """
     curves, bands = {}, {}
     for algorithm, scored in zip(comparison["algorithms"], predictions, strict=True):
@@ -86,8 +86,15 @@ def draw_ranking(
             curves, bands, "gain", ("share of users contacted", "share of churners reached"),
             title=f"{heading(label)}: {_gain_in_words(comparison)}",
             how_to_read="Contact that share of users, those at highest risk first, and you reach that share of the "
-            f"churners; divided by the dotted line, it is the lift. {read_band}",
+            f"churners; on the dotted diagonal, contacts are drawn at random. {read_band}",
             chance=Curve(np.array([0, 1]), np.array([0, 1])),
+        ),
+        _draw_curves(
+            curves, bands, "lift", ("share of users contacted", "churners found, times as many as at random"),
+            title=f"{heading(label)}: {_lift_in_words(comparison)}",
+            how_to_read="How many times more churners are among the first contacted than among as many users drawn at "
+            f"random; it falls to 1, the dotted line, when everybody is contacted. {read_band}",
+            chance=Curve(np.array([0, 1]), np.array([1, 1])),
         ),
     )  # fmt: skip
 
@@ -391,7 +398,9 @@ def _draw_curves(  # noqa: PLR0913 - curves, and everything that is written arou
         )  # fmt: skip
     figure.add_scatter(x=chance.x.tolist(), y=chance.y.tolist(), mode="lines", line=_DOTTED, name="chance")
     figure.update_xaxes(title_text=axes[0], range=[0, 1], tickformat=".0%")
-    figure.update_yaxes(title_text=axes[1], range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title_text=axes[1], rangemode="tozero")
+    if kind != "lift":
+        figure.update_yaxes(range=[0, 1.02], tickformat=".0%")
     return finish(figure, title, how_to_read)
 
 
@@ -400,6 +409,13 @@ def _gain_in_words(comparison: dict[str, Any]) -> str:
     if top["recall"] is None:
         return "no churners to reach"
     return f"the {top['share']:.0%} at highest risk hold {top['recall']:.0%} of the churners"
+
+
+def _lift_in_words(comparison: dict[str, Any]) -> str:
+    top = comparison["algorithms"][comparison["champion"]]["top"][-1]
+    if top["lift"] is None:
+        return "no churners to find"
+    return f"among the {top['share']:.0%} at highest risk, {top['lift']:.1f} times as many churn"
 
 
 def _name(algorithm: str, comparison: dict[str, Any]) -> str:

@@ -35,6 +35,7 @@ _LABEL_FIGURES = (
     "roc_figure",
     "calibration_figure",
     "gain_figure",
+    "lift_figure",
     "features_figure",
     "segments_figure",
     "search_figure",
@@ -114,7 +115,7 @@ def _report_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             Node(
                 func=draw_ranking,
                 inputs=["comparison", "params:label", "params:evaluation", *predictions],
-                outputs=["precision_recall_figure", "roc_figure", "gain_figure"],
+                outputs=["precision_recall_figure", "roc_figure", "gain_figure", "lift_figure"],
                 name="draw_ranking",
             ),
             Node(
