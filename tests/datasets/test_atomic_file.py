@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import doctest
 import inspect
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ import plotly.graph_objects as go
 import pytest
 from fsspec.implementations.local import LocalFileOpener, LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from kedro.io.core import AbstractDataset, DatasetError, Version
 from kedro_viz.models.flowchart.node_metadata import DataNodeMetadata
 from kedro_viz.models.flowchart.nodes import GraphNode
@@ -125,6 +129,7 @@ def test_one_dataset_saves_version_after_version(kind: Kind, tmp_path: Path) -> 
     for value in (kind.value, kind.other):
         dataset.save(value)
         assert same(dataset.load(), value)
+        time.sleep(0.002)  # Kedro names versions by the millisecond
     assert len(files(tmp_path)) == 2
 
 
@@ -348,3 +353,24 @@ def test_the_docstring_examples_run(kind: Kind) -> None:
     outcome = doctest.testmod(inspect.getmodule(kind.dataset))
     assert outcome.attempted > 0
     assert outcome.failed == 0
+
+
+TEXTS = st.lists(
+    st.one_of(st.none(), st.text(st.sampled_from("=+-@'\t1a\"é,"), min_size=1, max_size=5)), min_size=1, max_size=8
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(texts=TEXTS)
+def test_no_cell_is_a_formula_and_all_come_back_as_they_were(texts: list[str | None], tmp_path: Path) -> None:
+    """A user may be called =HYPERLINK(...), and the list of users at risk is opened in a spreadsheet."""
+    data = pd.DataFrame({"user_id": texts, "change": [-0.5] * len(texts)})
+    options = {"load_args": {"dtype": {"user_id": str}, "keep_default_na": False, "na_values": [""]}}
+    dataset = CSV.plain(tmp_path, save_args={"index": False}, **options)
+    dataset.save(data)
+    with (tmp_path / CSV.name).open(newline="") as file:
+        written = [row["user_id"] for row in csv.DictReader(file)]
+    assert not [cell for cell in written if cell[:1] in set("=+-@\t\r") - {""} and cell]
+    again = dataset.load()
+    assert [None if pd.isna(text) else text for text in again["user_id"]] == texts
+    assert again["change"].tolist() == data["change"].tolist()

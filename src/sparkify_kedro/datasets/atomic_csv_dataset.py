@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
+import pandas as pd
 from kedro_datasets.pandas import CSVDataset
 
 from .atomic_file import AtomicFileMixin
+
+# What a spreadsheet may take for the beginning of a formula (OWASP, "CSV injection").
+_FORMULA = r"[=+\-@\t\r]"
 
 
 class AtomicCSVDataset(AtomicFileMixin, CSVDataset):
     """``AtomicCSVDataset`` is ``pandas.CSVDataset`` that writes beside the file's place and moves it there.
 
-    A version whose write was cut off does not exist. A CSV file holds no types: say in ``load_args`` which columns only
-    look like numbers.
+    A version whose write was cut off does not exist. A text that a spreadsheet would take for a formula is written with
+    an apostrophe before it, which loading takes away again. A CSV file holds no types: say in ``load_args`` which
+    columns only look like numbers.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
@@ -40,3 +48,26 @@ class AtomicCSVDataset(AtomicFileMixin, CSVDataset):
         0     007   0.4
         1      12   0.2
     """
+
+    def load(self) -> pd.DataFrame | None:
+        """The table, its texts as they were saved; None where there is none and the entry is optional."""
+        data = super().load()
+        return None if data is None else _replace_in_texts(data, rf"^'('*{_FORMULA})", r"\1")
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Write the table.
+
+        Raises:
+            DatasetError: as every atomic file.
+        """
+        super().save(_replace_in_texts(data, rf"^('*{_FORMULA})", r"'\1"))
+
+
+def _replace_in_texts(data: pd.DataFrame, pattern: str, by: str) -> pd.DataFrame:
+    """The table with the pattern replaced in every cell that is a text."""
+
+    def replaced(cell: Any) -> Any:
+        return re.sub(pattern, by, cell) if isinstance(cell, str) else cell
+
+    texts = data.select_dtypes(include=["object", "string"])
+    return data.assign(**{name: column.map(replaced) for name, column in texts.items()})
