@@ -120,18 +120,23 @@ def test_nothing_after_the_day_is_looked_at(small_project: Project, scored: pd.D
 
 
 @pytest.mark.parametrize(
-    ("parameters", "sentence"),
+    ("node", "parameters", "sentence"),
     [
-        ("feature_engineering.time_bin_days=7", "feature_engineering.time_bin_days = 14 and is given 7"),
-        ("scoring.as_of=2031-01-01", "scoring.as_of is 2031-01-01, and the log reaches from 2018-10-01"),
-        ("scoring.users_at_risk.rank_by=will_churn_sooner", "did you mean will_churn_soon?"),
+        ("score_users", "feature_engineering.time_bin_days=7", "feature_engineering.time_bin_days = 14 and is given 7"),
+        (
+            "scoring.cut_at_as_of",
+            "scoring.as_of=2031-01-01",
+            "scoring.as_of is 2031-01-01, and the log reaches from 2018-10-01",
+        ),
+        ("score_users", "scoring.users_at_risk.rank_by=will_churn_sooner", "did you mean will_churn_soon?"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(
-    small_project: Project, scored: pd.DataFrame, parameters: str, sentence: str
+    small_project: Project, scored: pd.DataFrame, node: str, parameters: str, sentence: str
 ) -> None:
+    """By the node that looks at it, on what the nodes before it have made."""
     before = small_project.versions("07_model_output", "users_at_risk.csv")
-    done = small_project.try_kedro("run", "--pipelines=scoring", f"--params=scoring_events={OTHER_LOG},{parameters}")
+    done = small_project.try_kedro("run", "--pipelines=scoring", f"--from-nodes={node}", f"--params={parameters}")
     assert done.code == 1
     assert sentence in " ".join(done.output.split())
     assert "Traceback" not in done.output
