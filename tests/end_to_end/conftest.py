@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import os
@@ -102,8 +103,29 @@ class Project(NamedTuple):
 
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> tuple[Project, str]:
-    """A copy of the project with small grids and a simulated log of its own, run once, and what the run said."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
+    """A copy of the project with small grids and a simulated log of its own, run once, and what the run said.
+
+    Once for all of pytest's workers: the first that comes makes it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    said = shared / "first_run.txt"
+    with (shared / "first_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            said.write_text(_train(copy_project(_new_folder(shared))))
+    return Project(shared / "trained"), said.read_text()
+
+
+def _new_folder(shared: Path) -> Path:
+    """Without what an attempt that failed has left."""
+    folder = shared / "trained"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def _train(folder: Path) -> str:
     for environment in ("local", "original"):
         path = folder / "conf" / environment / "parameters_modeling.yml"
         own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
@@ -112,7 +134,7 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory, copy_project: Callabl
     project = Project(folder)
     project.kedro("run", "--pipelines=simulation", f"--params=simulation.users=250,simulated_events={LOG}")
     plant_markup(folder / LOG)
-    return project, project.kedro("run", f"--params=raw_events={LOG}")
+    return project.kedro("run", f"--params=raw_events={LOG}")
 
 
 def plant_markup(log: Path) -> None:

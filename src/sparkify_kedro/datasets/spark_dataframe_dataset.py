@@ -149,9 +149,7 @@ class SparkDataFrameDataset(SparkDatasetV2):
             DatasetError: where there is no complete version, or the files are not parquet.
         """
         if self._file_format != "parquet":
-            raise DatasetError(
-                f"Only parquet files are previewed, and {self._original_filepath} is {self._file_format}."
-            )
+            raise DatasetError(f"Only parquet is previewed, and '{self._original_filepath}' is {self._file_format}.")
         if not self.exists():
             raise DatasetError(f"There is nothing yet at '{self._original_filepath}'.")
         filesystem = get_spark_filesystem(self._protocol, self._credentials)
