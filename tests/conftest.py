@@ -29,6 +29,8 @@ def spark() -> Iterator[SparkSession]:
             "spark.app.name": "sparkify-churn-tests",
             "spark.master": "local[2]",
             "spark.driver.memory": "1g",
+            # Sessions of minutes on two cores: the second compiler would take more time than it saves.
+            "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": 4,
             "spark.ui.enabled": False,

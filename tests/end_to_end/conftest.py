@@ -28,6 +28,12 @@ SMALL_GRIDS = [
     "modeling.gradient_boosted_trees.grid.maxBins=[12]",
     "modeling.gradient_boosted_trees.settings.maxIter=2",
 ]
+# The second of Java's compilers takes more time than it saves in runs of a minute, two at a time on two cores.
+SMALL_SPARK = """
+spark.sql.shuffle.partitions: 4
+spark.driver.memory: 1g
+spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+"""
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
 LOG = "data/01_raw/log"
@@ -130,7 +136,7 @@ def _train(folder: Path) -> str:
         path = folder / "conf" / environment / "parameters_modeling.yml"
         own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
-    (folder / "conf/local/spark.yml").write_text("spark.sql.shuffle.partitions: 4\nspark.driver.memory: 1g\n")
+    (folder / "conf/local/spark.yml").write_text(SMALL_SPARK)
     project = Project(folder)
     project.kedro("run", "--pipelines=simulation", f"--params=simulation.users=250,simulated_events={LOG}")
     plant_markup(folder / LOG)
