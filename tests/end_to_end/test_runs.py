@@ -113,9 +113,9 @@ def test_a_part_reads_the_latest_versions_or_the_named_ones(small_project: Proje
 
 
 def test_tags_nodes_and_missing_outputs(small_project: Project, first_run: str) -> None:
-    small_project.kedro("run", "--tags=random_forest")
+    small_project.kedro("run", "--tags=random_forest", "--namespaces=will_churn_soon")
     steps = [f"random_forest.{step}" for step in ("search_model", "predict", "evaluate", "judge_as_original")]
-    assert small_project.nodes_of_newest_run() == {f"{label}.{step}" for label in LABELS for step in steps}
+    assert small_project.nodes_of_newest_run() == {f"will_churn_soon.{step}" for step in steps}
 
     small_project.kedro("run", "--pipelines=modeling", "--from-nodes=will_churn_soon.choose_champion")
     steps = ("choose_champion", "keep_champion", "describe_champion", "compare_algorithms", "write_model_card")
