@@ -37,7 +37,7 @@ pictures: env
 benchmark: env
 	$(BIN)/python benchmarks/run_benchmarks.py
 
-# Takes about half an hour on two cores.
+# Three logs of 4 000 users: take an hour for it on two cores.
 benchmark-quality: env
 	PYTHONPATH=src $(BIN)/python benchmarks/forecast_quality.py
 
