@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
@@ -18,6 +21,8 @@ from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 from pluggy import PluginManager
 from pyspark.sql import SparkSession
+
+from sparkify_kedro.cli import runs
 
 SMALL_LOG = {"simulation": {"users": 3, "files": 1, "start": "2018-10-01", "end": "2018-10-15"}}
 
@@ -33,10 +38,13 @@ EVENT = {
 }
 
 
-def run(project: Path, pipeline: str, **parameters: Any) -> None:
-    """A run like ``kedro run --pipelines=...``, in this process, whose Spark is running already."""
+def run(project: Path, pipeline: str, only_missing: bool = False, plugin: Any = None, **parameters: Any) -> str:
+    """A run like ``kedro run --pipelines=...``, in this process, whose Spark is running already; its id."""
     with KedroSession.create(project_path=project, runtime_params=parameters) as session:
-        session.run(pipeline_names=[pipeline])
+        if plugin is not None:
+            session._hook_manager.register(plugin)
+        session.run(pipeline_names=pipeline.split(","), only_missing_outputs=only_missing)
+        return session.session_id
 
 
 def summaries(project: Path) -> list[dict[str, Any]]:
@@ -155,3 +163,130 @@ def _ready(context: KedroContext, hooks: PluginManager) -> DataCatalog:
     catalog = context.catalog
     hooks.hook.before_pipeline_run(run_params={}, pipeline=Pipeline([]), catalog=catalog)
     return catalog
+
+
+LATER = "9999-01-01T00.00.00.000Z"
+
+
+class AnotherRun:
+    """Whose versions of what ingestion writes come to be there in the middle of a run, later than the run's own."""
+
+    def __init__(self, data: Path, version: str) -> None:
+        self._data, self._version = data, version
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        if node.name == "select_events":
+            for folder in self._data.glob(f"0[28]_*/*/{self._version}"):
+                folder.rename(folder.with_name(LATER))
+
+
+def write_log(project: Path, name: str, users: int) -> None:
+    lines = [json.dumps(EVENT | {"userId": str(user)}) for user in range(users)]
+    (project / name).write_text("\n".join(lines))
+
+
+def test_a_run_reads_what_it_wrote_itself_whatever_others_write(spark: SparkSession, project: Path) -> None:
+    write_log(project, "other.json", users=7)
+    write_log(project, "log.json", users=2)
+    other = run(project, "ingestion", raw_events="other.json")
+    own = run(
+        project,
+        "ingestion,feature_engineering",
+        plugin=AnotherRun(project / "data", other),
+        raw_events="log.json",
+    )
+
+    assert sorted(path.name for path in (project / "data/02_intermediate/events").iterdir()) == [own, LATER]
+    report = json.loads((project / f"data/08_reporting/ingestion_report.json/{own}/ingestion_report.json").read_text())
+    assert (report["events"], report["users"]) == (2, 2)
+    bins = spark.read.parquet(str(project / f"data/04_feature/user_time_bins/{own}/user_time_bins"))
+    assert bins.count() == 2
+    assert summaries(project)[-1]["versions_read"] == {}
+
+
+def test_what_would_be_made_otherwise_now_is_told_or_stops_the_run(
+    spark: SparkSession, project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_log(project, "log.json", users=2)
+    run(project, "ingestion", raw_events="log.json")
+    changed = {"ingestion": {"latest": "2030-01-01"}}
+    says = r"would be made otherwise now \(events, log_span\): parsed_lines: ingestion.latest is '2030-01-01' and was"
+    with pytest.raises(ValueError, match=says):
+        run(project, "feature_engineering", **changed, runs={"on_stale": "stop"})
+    assert not (project / "data/04_feature/user_time_bins").exists()
+
+    with caplog.at_level(logging.WARNING, logger="sparkify_kedro"):
+        run(project, "feature_engineering", runs={"on_stale": "stop"})
+        assert "otherwise now" not in caplog.text
+        run(project, "feature_engineering", **changed)
+    assert re.search(says, caplog.text)
+    assert len(list((project / "data/04_feature/user_time_bins").iterdir())) == 2
+
+
+def test_only_missing_outputs_makes_what_is_missing_or_stale_and_nothing_else(
+    spark: SparkSession, project: Path
+) -> None:
+    """After a run that was whole, after a table is gone, after a parameter, the log and a note have changed."""
+
+    def nodes_of(**parameters: Any) -> list[str]:
+        parts = "ingestion,feature_engineering"
+        run(project, parts, only_missing=True, **{"raw_events": "log.json"} | parameters)
+        return sorted(node["node"] for node in summaries(project)[-1]["nodes"])
+
+    write_log(project, "log.json", users=2)
+    write_log(project, "other.json", users=3)
+    everything = nodes_of()
+    assert "select_events" in everything
+    assert nodes_of() == []
+    shutil.rmtree(project / "data/02_intermediate/rejected_events")
+    assert nodes_of() == ["select_rejected"]
+    assert nodes_of(feature_engineering={"time_bin_days": 7}) == ["engineer_user_time_bins"]
+    assert nodes_of(raw_events="other.json", feature_engineering={"time_bin_days": 7}) == everything
+    newest = max((project / "data/04_feature/user_time_bins").iterdir())
+    (newest / "user_time_bins.made.json").unlink()
+    assert nodes_of(raw_events="other.json", feature_engineering={"time_bin_days": 7}) == ["engineer_user_time_bins"]
+
+
+def test_a_run_is_repeated_by_its_id_and_compared(
+    spark: SparkSession, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though parameters and newer versions are others meanwhile; not where what it has read has changed."""
+    monkeypatch.chdir(project)
+    write_log(project, "log.json", users=3)
+    run(project, "ingestion", raw_events="log.json")
+    week = run(project, "feature_engineering", feature_engineering={"time_bin_days": 7})
+    write_log(project, "other.json", users=5)
+    run(project, "ingestion", raw_events="other.json")
+    other = run(project, "feature_engineering")
+
+    told = invoke("repeat", week)
+    assert told.exit_code == 0, told.output
+    assert "findings: all 1 are the same" in told.output
+    *_, repeated = summaries(project)
+    assert repeated["parameters"]["feature_engineering"]["time_bin_days"] == 7
+    assert repeated["fingerprints"] == summaries(project)[1]["fingerprints"]
+
+    told = invoke("compare", week, other).output
+    assert "feature_engineering.time_bin_days: 7 | 14" in told
+    assert "rows of user_time_bins: rows: 3 | 5" in told
+    listed = invoke("list").output.splitlines()
+    assert [line.split()[0] for line in listed] == sorted((line.split()[0] for line in listed), reverse=True)
+    assert len([line for line in listed if "succeeded" in line]) == 5
+
+    first = summaries(project)[0]["run_id"]
+    write_log(project, "log.json", users=4)
+    refused = invoke("repeat", first)
+    assert refused.exit_code == 1
+    assert (
+        refused.output.splitlines()[-1]
+        == f"Error: log.json, which the run {first} read as raw_events, has changed since"
+    )
+    shutil.rmtree(project / "data/02_intermediate/log_span.json" / first)
+    assert "no longer kept: log_span" in invoke("repeat", week).output
+    assert "no run has left the summary 'banana'" in invoke("compare", week, "banana").output
+
+
+def invoke(*words: str) -> Result:
+    """A command of ``kedro runs``."""
+    return CliRunner().invoke(runs, words)

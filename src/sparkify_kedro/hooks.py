@@ -18,8 +18,12 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, DatasetError
+from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from sparkify_kedro.runs.lineage import Lineage, Made
+from sparkify_kedro.runs.parameters import Runs
+from sparkify_kedro.runs.versions import pin_newest, pin_own, versioned
 from sparkify_kedro.spark_session import configure_session, get_session
 
 logger = logging.getLogger(__name__)
@@ -42,6 +46,8 @@ _ASKED_FOR = (
     "load_versions",
     "runtime_params",
 )
+# Datasets that a sentence names.
+_NAMED = 5
 PACKAGES = ("kedro", "kedro-datasets", "pyspark", "pandas", "numpy", "pyarrow")
 
 
@@ -90,13 +96,81 @@ class ProgressHooks:
             click.echo(f"The report: {self._catalog[REPORT]._get_load_path()}")
 
 
-class RunSummaryHooks:
-    """Write the dataset ``run_summary``: what a run read, did and wrote, how long it took and with what.
+class LineageHooks:
+    """Keep a run to the versions it began with and those it writes, and write beside each version what it is made from.
 
-    A node that takes ``run_so_far`` gets what is known of it by then.
+    A run that would read what would be made otherwise now says so, and stops or goes on as ``runs.on_stale`` says; for
+    ``--only-missing-outputs``, what is stale is missing.
     """
 
     def __init__(self) -> None:
+        self._context: KedroContext | None = None
+        self.made: dict[str, Made] = {}
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep the context for its parameters."""
+        self._context = context
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Look at what the run will read, and hold it fast.
+
+        Raises:
+            ValueError: where it would be made otherwise now, and ``runs.on_stale`` is ``stop``.
+        """
+        assert self._context is not None
+        parameters = self._context.config_loader["parameters"]
+        self.made, self._catalog, self._run_id = {}, catalog, run_params.get("run_id")
+        inputs = versioned(catalog, pipeline.inputs())
+        nodes = [node for each in pipelines.values() for node in each.nodes]
+        self._lineage = Lineage(catalog, nodes, parameters, chosen_files=pipeline.inputs())
+
+        named = set(run_params.get("load_versions") or ())
+        stale = {name: why for name in sorted(inputs) if name not in named and (why := self._lineage.why_stale(name))}
+        if stale:
+            self._tell(stale, Runs.model_validate(parameters["runs"]))
+        for dataset in inputs.values():
+            pin_newest(dataset)
+        if run_params.get("only_missing_outputs"):
+            self._miss_what_is_stale(versioned(catalog, pipeline.all_outputs()))
+
+    def _tell(self, stale: dict[str, dict[str, str]], runs: Runs) -> None:
+        sentence = _staleness(stale)
+        if runs.on_stale == "stop":
+            raise ValueError(
+                f"{sentence}; make it anew (with --only-missing-outputs, a run makes what is stale), or go on with "
+                "--params=runs.on_stale=warn"
+            )
+        logger.warning(sentence)
+
+    def _miss_what_is_stale(self, outputs: dict[str, AbstractVersionedDataset]) -> None:
+        fresh = {name for name in outputs if self._lineage.made(name) and not self._lineage.why_stale(name)}
+        for name, dataset in outputs.items():
+            (pin_newest if name in fresh else pin_own)(dataset)
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str) -> None:
+        """From here on, the run reads this version, whatever others write."""
+        for dataset in versioned(self._catalog, [dataset_name]).values():
+            pin_own(dataset)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Write down what the version was made from."""
+        if versioned(self._catalog, [dataset_name]):
+            self.made[dataset_name] = self._lineage.record(dataset_name, node, self._run_id)
+
+
+class RunSummaryHooks:
+    """Write the dataset ``run_summary``: what a run read, did and wrote, how long it took and with what.
+
+    It is the run's manifest: with what is in it, the run can be repeated. A node that takes ``run_so_far`` gets what is
+    known of it by then.
+    """
+
+    def __init__(self, lineage: LineageHooks) -> None:
+        self._lineage = lineage
         self._context: KedroContext | None = None
         self._begin()
 
@@ -186,6 +260,13 @@ class RunSummaryHooks:
             "files_read": dict(self._files_read),
             "versions_read": dict(sorted(self._read.items())),
             "versions_written": dict(sorted(self._written.items())),
+            "contents_read": {
+                name: file["content"]
+                for made in self._lineage.made.values()
+                for name, file in made.files.items()
+                if name in self._files_read
+            },
+            "fingerprints": {name: made.fingerprint for name, made in sorted(self._lineage.made.items())},
             "stages": _stages(self._node_seconds),
             "nodes": [
                 {
@@ -223,8 +304,18 @@ class RunSummaryHooks:
             "asked_for": {key: run_params[key] for key in _ASKED_FOR if run_params.get(key)},
             **told,
         }
+        pin_own(self._catalog[RUN_SUMMARY])
         self._catalog.save(RUN_SUMMARY, summary)
         self._begin()
+
+
+def _staleness(stale: Mapping[str, Mapping[str, str]]) -> str:
+    """One sentence: what differs where it begins, and what of it the run would read."""
+    begins = {root: why for reasons in stale.values() for root, why in reasons.items()}
+    found = "; ".join(f"{root}: {why}" for root, why in list(begins.items())[:_NAMED])
+    more = f"; and {len(begins) - _NAMED} more" if len(begins) > _NAMED else ""
+    read = f"{', '.join(list(stale)[:_NAMED])}{f' and {len(stale) - _NAMED} more' if len(stale) > _NAMED else ''}"
+    return f"This run reads what would be made otherwise now ({read}): {found}{more}"
 
 
 def _stages(node_seconds: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -4,15 +4,18 @@ import warnings
 
 from omegaconf.resolvers import oc
 
-from sparkify_kedro.hooks import ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.hooks import LineageHooks, ProgressHooks, RunSummaryHooks, SparkHooks
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
 # Scoring and backtest read the champions out of the labels' namespaces: a dot that Kedro warns of, and that is meant.
 warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters")
 
-# Kedro calls the last first: Spark's hooks come first, so that the others find a configured session.
-HOOKS = (RunSummaryHooks(), ProgressHooks(), SparkHooks())
+_lineage = LineageHooks()
+
+# Kedro calls the last first: what a run would read is looked at before Spark starts, and Spark's hooks come before the
+# others, so that these find a configured session.
+HOOKS = (RunSummaryHooks(_lineage), ProgressHooks(), SparkHooks(), _lineage)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -1,0 +1,63 @@
+"""Two runs at once in one folder, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SMALL_SPARK = """
+spark.master: local[1]
+spark.sql.shuffle.partitions: 2
+spark.driver.memory: 512m
+spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+"""
+EVENT = {
+    "ts": 1538352117000,
+    "sessionId": 29,
+    "itemInSession": 0,
+    "page": "Home",
+    "level": "paid",
+    "registration": 1538173362000,
+}
+PARTS = "--pipelines=ingestion,feature_engineering"
+
+
+def begin(project: Path, users: int) -> subprocess.Popen[str]:
+    """A run on a log of so many users, under way."""
+    log = project / f"log_{users}.json"
+    log.write_text("".join(f"{json.dumps(EVENT | {'userId': str(user)})}\n" for user in range(users)))
+    words = [sys.executable, "-m", "kedro", "run", PARTS, f"--params=raw_events={log.name}"]
+    return subprocess.Popen(
+        words, cwd=project, env=os.environ.copy(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_two_runs_at_once_do_not_mix_versions(project: Path) -> None:
+    """Each ends with what its own log gives, made from its own versions alone."""
+    (project / "conf/local/spark.yml").write_text(SMALL_SPARK)
+    under_way = {users: begin(project, users) for users in (3, 5)}
+    for process in under_way.values():
+        told, _ = process.communicate(timeout=600)
+        assert process.returncode == 0, told[-3_000:]
+
+    summaries = [read(path) for path in (project / "data/08_reporting/run_summary.json").glob("*/run_summary.json")]
+    by_log = {run["files_read"]["raw_events"]: run for run in summaries}
+    assert set(by_log) == {"log_3.json", "log_5.json"}
+    for users in (3, 5):
+        run = by_log[f"log_{users}.json"]
+        assert run["versions_read"] == {}
+        rows = {name: count for node in run["nodes"] for name, count in node["rows_written"].items()}
+        assert (rows["events"], rows["user_time_bins"]) == (users, users)
+        version = run["run_id"]
+        note = read(project / f"data/04_feature/user_time_bins/{version}/user_time_bins.made.json")
+        assert {name: made["version"] for name, made in note["inputs"].items()} == dict.fromkeys(
+            ["events", "log_span"], version
+        )
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
