@@ -290,3 +290,23 @@ def test_a_run_is_repeated_by_its_id_and_compared(
 def invoke(*words: str) -> Result:
     """A command of ``kedro runs``."""
     return CliRunner().invoke(runs, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("simulated_events", "data/../../elsewhere"),
+        ("raw_events", "../log.json"),
+        ("own.{name}", "data/{name}/../../x"),
+    ],
+)
+def test_a_path_that_leads_out_of_its_folder_is_refused(project: Path, name: str, path: str) -> None:
+    """Before anything runs: of a parameter, or of a catalog."""
+    parameters = {} if name.startswith("own") else {name: path}
+    if not parameters:
+        entry = f"'{name}':\n  type: text.TextDataset\n  filepath: '{path}'\n"
+        (project / "conf/local/catalog_own.yml").write_text(entry)
+    told = f"the path of {name} leads out of its folder by '..' ("
+    with pytest.raises(ValueError, match=re.escape(told)):
+        run(project, "ingestion", **parameters)
+    assert not (project / "data").exists()

@@ -137,6 +137,24 @@ def test_settings_reach_the_session_and_false_is_sparks_false(spark: SparkSessio
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 
+LISTENS = "0A"  # a socket's state in /proc/net/tcp
+
+
+def listening_addresses(pid: int) -> set[str]:
+    """The addresses that a process listens on, as hexadecimal digits, least byte first."""
+    sockets = {os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()}
+    tables = [Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    lines = [line.split() for table in tables for line in table]
+    return {line[1].rpartition(":")[0] for line in lines if line[3] == LISTENS and f"socket:[{line[9]}]" in sockets}
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux lists its sockets there")
+def test_a_local_session_listens_on_the_loopback_interface_alone(spark: SparkSession) -> None:
+    addresses = listening_addresses(spark._jvm.java.lang.ProcessHandle.current().pid())
+    assert addresses
+    assert all(address.endswith("0100007F") for address in addresses), addresses
+
+
 def test_the_running_session_is_handed_out_again(spark: SparkSession) -> None:
     assert get_session() is spark
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
@@ -67,6 +67,22 @@ class SparkHooks:
     def before_pipeline_run(self) -> None:
         """Start Spark before the first node, so that a missing Java is told at once."""
         get_session()
+
+
+class PathHooks:
+    """Keep what is read and written where its path says at first sight."""
+
+    @hook_impl
+    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
+        """Look at the paths of the configuration and of ``--params``.
+
+        Raises:
+            ValueError: naming the dataset whose path has a ``..`` in it.
+        """
+        for name, entry in conf_catalog.items():
+            path = entry.get("filepath") if isinstance(entry, dict) else None
+            if path is not None and ".." in PurePosixPath(str(path)).parts:
+                raise ValueError(f"the path of {name} leads out of its folder by '..' ({path}): give it in full")
 
 
 class ProgressHooks:

@@ -4,7 +4,7 @@ import warnings
 
 from omegaconf.resolvers import oc
 
-from sparkify_kedro.hooks import LineageHooks, ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.hooks import LineageHooks, PathHooks, ProgressHooks, RunSummaryHooks, SparkHooks
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
@@ -15,7 +15,7 @@ _lineage = LineageHooks()
 
 # Kedro calls the last first: what a run would read is looked at before Spark starts, and Spark's hooks come before the
 # others, so that these find a configured session.
-HOOKS = (RunSummaryHooks(_lineage), ProgressHooks(), SparkHooks(), _lineage)
+HOOKS = (RunSummaryHooks(_lineage), ProgressHooks(), SparkHooks(), _lineage, PathHooks())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

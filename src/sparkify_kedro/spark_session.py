@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 OLDEST_JAVA = 17
 
+# A session on this machine alone need not be reached from any other one.
+_LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+
 _lock = threading.Lock()
 _settings: dict[str, str] = {}
 
@@ -43,6 +46,8 @@ def configure_session(settings: Mapping[str, Any]) -> None:
 def get_session() -> SparkSession:
     """The running session, or a new one with the configured settings.
 
+    A session with a local master listens on the loopback interface, unless the settings say otherwise.
+
     Returns:
         The session. The JVM starts with the first call, never before.
 
@@ -62,7 +67,8 @@ def get_session() -> SparkSession:
         # Workers must be the interpreter that runs the project, whatever 'python3' is on the path.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder
-        for key, value in _settings.items():
+        is_local = _settings.get("spark.master", "").startswith("local")
+        for key, value in ((_LOOPBACK if is_local else {}) | _settings).items():
             builder = builder.config(key, value)
         logger.info("Starting Spark (%s)", _settings.get("spark.master", "default settings"))
         try:

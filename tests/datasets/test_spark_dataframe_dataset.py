@@ -17,6 +17,7 @@ from kedro.io.core import DatasetError, Version
 from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType, UserDefinedType
 
 from sparkify_kedro.datasets import SparkDataFrameDataset, spark_dataframe_dataset
 
@@ -117,6 +118,29 @@ def test_a_write_that_fails_half_way_leaves_the_version_before_it_the_latest(
 
     assert versioned(two_versions).list_versions(full_path=False) == [SECOND, FIRST]
     assert names(versioned(two_versions).load()) == ["Ada", "Bob", "Cleo"]
+
+
+class BringsItsCode(UserDefinedType):
+    """A type whose class is pickled into every file that has a column of it."""
+
+    @classmethod
+    def sqlType(cls) -> LongType:
+        return LongType()
+
+    @classmethod
+    def module(cls) -> str:
+        return "a_module_of_the_file"
+
+
+def test_a_table_that_brings_code_is_not_read(spark: SparkSession, tmp_path: Path) -> None:
+    """To read its schema would unpickle the code."""
+    schema = StructType([StructField("name", StringType()), StructField("inner", ArrayType(BringsItsCode()))])
+    table = spark.createDataFrame([], schema)
+    for version in ("2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"):
+        versioned(tmp_path, save=version).save(table.select("name") if version < "2026-01-02" else table)
+    assert versioned(tmp_path, load="2026-01-01T00.00.00.000Z").load().columns == ["name"]
+    with pytest.raises(DatasetError, match="a column's type has its code in the file"):
+        versioned(tmp_path).load()
 
 
 @pytest.mark.parametrize("options", [{}, {"save_args": {"mode": "overwrite"}}], ids=["default", "mode overwrite"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,35 @@ def test_a_file_url_works_like_the_path(two_versions: Path, model: PipelineModel
 
     assert by_url.load().uid == versioned(two_versions).load().uid == model.uid
     assert versioned(two_versions).list_versions(full_path=False) == [THIRD, SECOND, FIRST]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('{"class":"os.path"}', "has a stage 'os.path', which can run any code"),
+        ('{"class":"pyspark.ml.util.DefaultParamsReader"}', "has a stage 'pyspark.ml.util.DefaultParamsReader'"),
+        ('{"class":"org.apache.spark.ml.feature.SQLTransformer"}', "has a stage 'org.apache.spark.ml.feature.SQL"),
+        ('{"class":"org.apache.spark.ml.feature.VectorAssembler"}\n{"class":"os.path"}', "has a stage 'os.path'"),
+        ("{}", "does not say what it is"),
+        ("[]", "does not say what it is"),
+        ("no JSON", "does not say what it is"),
+    ],
+)
+def test_a_model_that_names_other_code_than_sparks_is_not_loaded(
+    two_versions: Path, model: PipelineModel, written: str, told: str
+) -> None:
+    """Whichever of its stages does; a file that Spark does not read may say what it likes."""
+    folder = two_versions / "model" / FIRST / "model"
+    (file,) = (folder / "stages").glob("0_*/metadata/part-*")
+    (file.parent / f".{file.name}.crc").unlink()
+    untouched = file.read_text()
+    file.with_name("_note").write_text(written)
+    assert versioned(two_versions, load=FIRST).load().stages[0].getInputCols() == ["x", "y"]
+    file.write_text(written)
+    with pytest.raises(DatasetError, match=re.escape(told)):
+        versioned(two_versions, load=FIRST).load()
+    file.write_text(untouched)
+    versioned(two_versions, load=FIRST).load()
 
 
 def test_nothing_is_pickled(saved: Path) -> None:

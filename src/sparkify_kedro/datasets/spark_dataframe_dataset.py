@@ -108,7 +108,8 @@ class SparkDataFrameDataset(SparkDatasetV2):
         """The dataframe, lazily.
 
         Raises:
-            DatasetError: where there is nothing at the path, naming it, or the version is not complete.
+            DatasetError: where there is nothing at the path, naming it, the version is not complete, or a column's
+                type brings its own code.
         """
         path = str(self._get_load_path())
         if self._version and not self._is_complete(path):
@@ -118,7 +119,13 @@ class SparkDataFrameDataset(SparkDatasetV2):
         if not self._version and not self._find(path):
             raise DatasetError(f"There is no file or folder at '{self._original_filepath}'.")
         get_session()
-        return super()._load()
+        data = super()._load()
+        # Asked on Java's side: PySpark would unpickle the type's class, which the file itself holds.
+        if '"serializedClass"' in data._jdf.schema().json():
+            raise DatasetError(
+                f"The table at '{self._original_filepath}' is not read: a column's type has its code in the file."
+            )
+        return data
 
     def _save(self, data: DataFrame | pd.DataFrame) -> None:
         """Write the dataframe; afterwards ``rows_written`` says how many rows Spark wrote.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,13 +17,19 @@ from sparkify_kedro.spark_session import get_session
 
 from .spark_dataframe_dataset import SUCCESS_MARKER
 
+# What a fitted pipeline may be made of. Spark loads whatever class a stage's file names, a Python module's too.
+_STAGES = ("org.apache.spark.ml.PipelineModel", "org.apache.spark.ml.classification.", "org.apache.spark.ml.feature.")
+# Its statement is SQL, and SQL can call any static method of Java.
+_RUNS_STATEMENTS = "org.apache.spark.ml.feature.SQLTransformer"
+
 
 class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
     """``SparkMLDataset`` loads and saves fitted Spark ML pipelines in Spark's own format: nothing is pickled.
 
     A model is many files. The marker ``_SUCCESS`` is written after all of them, and only a model with the marker
     exists: "latest" never names a version that was cut off. An existing model is never overwritten. Looking up
-    versions starts no JVM.
+    versions starts no JVM. A model of stages that are not Spark's own classifiers and feature transformers, or one that
+    runs SQL, is not loaded: its files could name any code there is.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
@@ -93,11 +101,16 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         """The fitted pipeline.
 
         Raises:
-            DatasetError: where there is no complete model, naming the path.
+            DatasetError: where there is no complete model, naming the path, or it names code that is not Spark's.
         """
         path = str(self._get_load_path())
         if not self._is_complete(path):
             raise DatasetError(f"There is no complete model at {path}.")
+        for stage in self._stages(path):
+            if not stage.startswith(_STAGES) or stage == _RUNS_STATEMENTS:
+                raise DatasetError(
+                    f"The model at {path} is not loaded: it has a stage '{stage}', which can run any code."
+                )
         get_session()
         return PipelineModel.load(to_spark_path(self._protocol, path))
 
@@ -113,6 +126,18 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         get_session()
         data.write().save(to_spark_path(self._protocol, path))
         self._fs.touch(f"{path}/{SUCCESS_MARKER}")
+
+    def _stages(self, path: str) -> Iterator[str]:
+        """The classes that the model's files name, as Spark would read them."""
+        for file in self._fs.find(path):
+            place = PurePosixPath(file)
+            if place.parent.name != "metadata" or place.name.startswith((".", "_")):
+                continue
+            try:
+                lines = self._fs.read_text(file, encoding="utf-8").splitlines()
+                yield from [str(json.loads(line)["class"]) for line in lines]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DatasetError(f"The model at {path} is not loaded: {file} does not say what it is.") from error
 
     def _is_complete(self, path: str) -> bool:
         return self._fs.exists(f"{path}/{SUCCESS_MARKER}")
