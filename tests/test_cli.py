@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kedro_viz.launchers.cli.run import run as viz_run
 
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src" / "sparkify_kedro"
@@ -140,6 +141,12 @@ def test_what_a_run_does_not_know_is_named(project: Path, option: str, named: st
     """A pipeline, a node, and a parameter of a block, which knows its keys."""
     failed = run_module(project, "kedro", "run", option)
     assert named in sentence(failed)
+
+
+def test_kedro_viz_serves_this_machine_alone() -> None:
+    """Unless it is told otherwise, as docs/threats.md says."""
+    hosts = [option.default for option in viz_run.params if option.name == "host"]
+    assert hosts == ["127.0.0.1"]
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sparkify_kedro.runs.code import code_of
+
 CODES = """
 import json
 from sparkify_kedro.pipeline_registry import register_pipelines
@@ -21,6 +23,19 @@ def codes(project: Path) -> dict[str, str]:
         [sys.executable, "-W", "ignore", "-c", CODES], cwd=project / "src", capture_output=True, text=True, check=True
     )
     return json.loads(told.stdout)
+
+
+def one(value: int) -> int:
+    return value + 1
+
+
+def other(value: int) -> int:
+    return value + 2
+
+
+def test_of_a_function_from_elsewhere_its_own_code_counts() -> None:
+    assert code_of(one) == code_of(one)
+    assert len({code_of(function) for function in (one, other, len, max)}) == 4
 
 
 def append(project: Path, file: str, text: str) -> None:

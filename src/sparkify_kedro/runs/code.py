@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import marshal
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec, resolve_name
@@ -17,9 +18,14 @@ PACKAGE = __name__.split(".", maxsplit=1)[0]
 def code_of(function: Callable[..., Any]) -> str:
     """A hash of the code that a node's function may run, as far as it is the project's own.
 
-    Comments and layout do not count. Templates beside the module do.
+    Comments and layout do not count. Templates beside the module do. Of a function from elsewhere, of a notebook for
+    example, its own bytecode counts.
     """
-    return _hash_of(inspect.unwrap(function).__module__)
+    function = inspect.unwrap(function)
+    if function.__module__.split(".")[0] == PACKAGE:
+        return _hash_of(function.__module__)
+    code = getattr(function, "__code__", None)
+    return hashlib.sha256(marshal.dumps(code) if code else function.__qualname__.encode()).hexdigest()[:16]
 
 
 @lru_cache
