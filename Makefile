@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env run test lint notebook sample pictures benchmark benchmark-quality lock
+.PHONY: env run test lint notebook sample pictures benchmark benchmark-contract benchmark-quality lock
 
 env: .venv/.complete
 
@@ -36,6 +36,10 @@ pictures: env
 
 benchmark: env
 	$(BIN)/python benchmarks/run_benchmarks.py
+
+# What ingestion's contract costs, beside columns and types alone.
+benchmark-contract: env
+	PYTHONPATH=src $(BIN)/python benchmarks/ingestion_contract.py
 
 # Three logs of 4 000 users: take an hour for it on two cores.
 benchmark-quality: env

@@ -5,12 +5,10 @@ Run from the project's root with the log: ``python benchmarks/session_floor.py L
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import yaml
-from pyspark.sql.types import StructType
 
 from sparkify_kedro.spark_session import configure_session, get_session
 
@@ -18,7 +16,8 @@ from sparkify_kedro.spark_session import configure_session, get_session
 def main(log: str) -> None:
     """Read with the declared schema, count pages per user."""
     configure_session(yaml.safe_load(Path("conf/base/spark.yml").read_text()))
-    schema = StructType.fromJson(json.loads(Path("conf/base/schemas/raw_events.json").read_text()))
+    contract = yaml.safe_load(Path("conf/base/parameters_ingestion.yml").read_text())["ingestion"]
+    schema = ", ".join(f"{name} {column['type']}" for name, column in contract["columns"].items())
     get_session().read.schema(schema).json(log).groupBy("userId", "page").count().collect()
 
 

@@ -128,7 +128,9 @@ def test_the_original_differs_where_it_says_so() -> None:
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({"ingestion": {"latest": "1999-01-01"}}, r"latest \(1999-01-01\) must come after earliest \(2005-01-01\)"),
+        ({"ingestion": {"columns": {"ts": {"between_days": ["2019-01-01", "2018-01-01"]}}}}, r"ts between_days must"),
+        ({"ingestion": {"columns": {"page": {"if_unknown": "ignore"}}}}, r"columns.page.if_unknown should be 'warn', "),
+        ({"ingestion": {"max_rejected_share": 5}}, r"max_rejected_share should be less .* \(it is 5\)"),
         ({"feature_engineering": {"time_bin_days": 0}}, r"time_bin_days should be greater .* \(it is 0\)"),
         ({"feature_engineering": {"time_bin_days": 13.5}}, r"time_bin_days should be a valid integer"),
         ({"sampling": {"split": {"folds": {"number": 1}}}}, r"folds.number should be greater .* \(it is 1\)"),

@@ -51,7 +51,7 @@ def test_features_that_see_activity_stop_serve_only_the_forecast(small_project: 
 
 def test_a_run_tells_its_progress(first_run: str) -> None:
     assert "Running will_churn_soon.random_forest.search_model" in first_run
-    assert "Completed 104 out of 104 tasks" in first_run
+    assert "Completed 105 out of 105 tasks" in first_run
     assert "logistic_regression: 2 of 2 fits" in first_run
     assert "is the champion and has AUC-PR" in first_run
 
@@ -70,7 +70,7 @@ def test_a_run_writes_down_what_it_did(small_project: Project, first_run: str) -
     assert summary["parameters"]["feature_engineering"]["time_bin_days"] == 14
     assert summary["packages"]["pyspark"].startswith("4.")
     nodes = {node["node"]: node for node in summary["nodes"]}
-    assert len(nodes) == 104
+    assert len(nodes) == 105
     assert all(node["seconds"] >= 0 for node in nodes.values())
     report = small_project.report("ingestion_report.json")
     assert nodes["parse_lines"]["rows_written"] == {"parsed_lines": report["lines_read"]}

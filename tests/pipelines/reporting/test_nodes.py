@@ -25,6 +25,9 @@ REPORTING = Reporting.model_validate(
 )  # fmt: skip
 LOG = {
     "lines_read": 1_010, "events": 1_000, "logged_out": 6, "duplicates": 1, "rejected": {f"why {EVIL}": 3}, "users": 12,
+    "warnings": {"page is unknown": 5}, "unknown_values": {"page": {f"Page {EVIL}": 5}},
+    "unknown_columns": {f"column {EVIL}": 4321},
+    "users_whose_registration_changes": 2, "users_registered_after_the_log": 0,
     "first_ts": 1_538_352_000_000, "last_ts": 1_543_622_399_000,
 }  # fmt: skip
 SONGS = [{"song": EVIL, "artist": "A & B", "plays": 7}]
@@ -145,8 +148,11 @@ def test_the_page_comes_in_the_order_of_what_people_ask(whole: Text) -> None:
 
 
 def test_what_a_log_says_shows_as_text(whole: Text) -> None:
-    """A song, a user, a reason, a reason of rejection and a device; in figures, plotly is handed escaped labels."""
-    assert whole.words.count(EVIL) == 5
+    """A song, a user, a reason, a reason of rejection, an unknown page and column, and a device.
+
+    In figures, plotly is handed escaped labels.
+    """
+    assert whole.words.count(EVIL) == 7
     scripts = [attributes for tag, attributes in whole.tags if tag == "script"]
     plots = [tag for tag, attributes in whole.tags if attributes.get("class") == "plot"]
     # The figures' data, the library and the code that draws.
@@ -204,9 +210,20 @@ def test_what_has_not_been_run_is_named_with_its_command() -> None:
 
 
 def test_a_log_without_an_event_has_a_page() -> None:
-    nothing = dict.fromkeys(LOG, 0) | {"rejected": {}, "first_ts": None, "last_ts": None}
+    empty = {name: {} for name in ("rejected", "warnings", "unknown_values", "unknown_columns")}
+    nothing = dict.fromkeys(LOG, 0) | empty | {"first_ts": None, "last_ts": None}
     words = Text(page(ingestion_report=nothing, log_section=render_log_section(nothing, []))).words
     assert "unknown to unknown" in words
+    assert "used all the same" not in words
+    assert "does not know" not in words
+    assert "comes after" not in words
+
+
+def test_what_is_odd_in_a_log_and_used_is_shown(whole: Text) -> None:
+    words = " ".join(whole.words.split())
+    assert "Lines that were used all the same although lines page is unknown 5" in words
+    assert f"What the contract does not know column value lines page Page {EVIL} 5 column {EVIL} ignored 4,321" in words
+    assert "The registration of 2 users changes, and that of 0 comes after the log's last event." in words
 
 
 def test_seconds_are_told_of_the_run_that_spent_them() -> None:

@@ -9,7 +9,7 @@ from sparkify_kedro.pipeline_registry import register_pipelines
 from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
 
 # What scoring may share with training: what neither makes.
-GIVEN = {"raw_events_schema", "feature_catalogue"}
+GIVEN = {"feature_catalogue"}
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import logging
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructType
 
-from .parameters import Ingestion
-from .schemas import EVENT_KEYS, events
+from .contract import (
+    failures,
+    is_logged_out,
+    is_rejected,
+    raw_value,
+    read_object,
+    unknown_columns,
+    without_personal_values,
+)
+from .parameters import Ingestion, Rule
+from .schemas import EVENT_COLUMNS, EVENT_KEYS, event_column, events
+
+logger = logging.getLogger(__name__)
 
 EVENT = "event"
 LOGGED_OUT = "logged out"
@@ -18,87 +30,163 @@ REJECTED = "rejected"
 
 MILLISECONDS_PER_DAY = 86_400_000
 
-_MALFORMED = "_malformed"
+# Unknown values and columns that are counted by name: the most frequent ones.
+_NAMED = 20
+_CHARACTERS = 100
+_BYTE_ORDER_MARK = "\ufeff"
 
 
-def parse_lines(raw_events: DataFrame, raw_events_schema: dict[str, Any], parameters: Ingestion) -> DataFrame:
-    """Read each line once: type it, and decide whether it is an event, a logged-out row or rejected.
+def parse_lines(raw_events: DataFrame, parameters: Ingestion) -> DataFrame:
+    """Read each line once: type it, and hold it against the contract.
 
     Args:
         raw_events: one row per line of the log, column ``value``.
-        raw_events_schema: the raw columns, as Spark's JSON notation of a schema.
-        parameters: what a line must satisfy.
+        parameters: the contract.
 
     Returns:
-        One row per line: ``outcome``, the ``reason`` and the ``line`` itself where it is rejected, and the event's
-        columns without the names of people.
+        One row per line: ``outcome`` (event, logged out or rejected); ``failures``, the rules that it breaks, and
+        ``unknown_columns``, of lines that can be used, each null where there is none; the ``line`` itself, without
+        personal values, where it is rejected; and the event's columns.
     """
-    # Spark keeps a line it cannot read whole in this extra column, if the schema has it.
-    schema = StructType.fromJson(raw_events_schema).add(_MALFORMED, StringType())
-    parsed = F.from_json("value", schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _MALFORMED})
-    lines = raw_events.select(F.col("value").alias("line"), parsed.alias("raw"), is_one_value("value").alias("alone"))
-
-    is_logged_out = F.trim("raw.userId") == ""
-    reason = rejection_reason(parameters)
-    outcome = F.when(reason.isNotNull(), REJECTED).when(is_logged_out, LOGGED_OUT).otherwise(EVENT)
-    judged = lines.select(outcome.alias("outcome"), reason.alias("reason"), "line", "raw.*")
-    rejected = F.col("outcome") == REJECTED
-    return judged.select(
+    # A file may begin with a mark that is no part of its first line.
+    marked = F.startswith("value", F.lit(_BYTE_ORDER_MARK))
+    line = F.when(marked, F.substring("value", 2, 2**31 - 1)).otherwise(F.col("value"))
+    lines = raw_events.select(line.alias("line"))
+    read = lines.select("line", read_object("line", parameters).alias("raw"))
+    judged = read.select("line", "raw", failures(parameters).alias("failures"))
+    outcome = F.when(is_rejected(parameters), REJECTED).when(is_logged_out(), LOGGED_OUT).otherwise(EVENT)
+    told = judged.select("line", "raw", "failures", outcome.alias("outcome"))
+    kept_line = F.when(F.col("outcome") == REJECTED, without_personal_values("line", parameters.personal_columns))
+    raw_names = {event_column(name): name for name in parameters.columns}
+    return told.select(
         "outcome",
-        "reason",
-        F.when(rejected, F.col("line")).alias("line"),
-        F.trim("userId").alias("user_id"),
-        F.col("sessionId").alias("session_id"),
-        F.col("itemInSession").alias("item_in_session"),
-        "ts",
-        "page",
-        "auth",
-        "method",
-        "status",
-        "level",
-        "registration",
-        "gender",
-        "location",
-        F.col("userAgent").alias("user_agent"),
-        "artist",
-        "song",
-        "length",
+        F.col("failures").cast("array<string>").alias("failures"),
+        F.when(F.col("outcome") != REJECTED, unknown_columns(parameters)).alias("unknown_columns"),
+        kept_line.alias("line"),
+        *(raw_value(raw_names[name]).alias(name) for name in EVENT_COLUMNS),
     )
 
 
-def rejection_reason(parameters: Ingestion) -> Column:
-    """The first reason why the line in ``raw`` is neither an event nor a logged-out row; null where there is none."""
-    raw = {name: F.col(f"raw.{name}") for name in ("ts", "userId", "sessionId", "itemInSession", "page", "level")}
-    is_malformed = F.col("raw").isNull() | F.col(f"raw.{_MALFORMED}").isNotNull() | ~F.col("alone")
-    is_logged_in = F.trim("raw.userId") != ""
-    reason = F.when(is_malformed, "not a JSON object with the columns' types")
-    for name, column in raw.items():
-        reason = reason.when(column.isNull(), f"{name} is missing")
-    return (
-        reason.when(~is_plausible("raw.ts", parameters), "ts is implausible")
-        .when(is_logged_in & F.col("raw.registration").isNull(), "registration is missing")
-        .when(is_logged_in & ~is_plausible("raw.registration", parameters), "registration is implausible")
+def select_rejected(parsed: DataFrame) -> DataFrame:
+    """The lines that could not be used.
+
+    Args:
+        parsed: one row per line, as made by ``parse_lines``.
+
+    Returns:
+        One row per rejected line: the line and all its failures.
+    """
+    return parsed.where(F.col("outcome") == REJECTED).select("line", "failures")
+
+
+def check_lines(parsed: DataFrame, rejected_events: DataFrame, parameters: Ingestion) -> dict[str, Any]:
+    """Count the lines, and stop where the log as a whole is not what the contract asks for.
+
+    Args:
+        parsed: one row per line, as made by ``parse_lines``.
+        rejected_events: the rejected ones among them.
+        parameters: the contract.
+
+    Returns:
+        ``lines_read`` = ``event_lines`` (repeats among them) + ``logged_out`` + the sum of ``rejected``, in which each
+        line counts once, by its first failure that rejects; and of the lines that are used, those that break a rule all
+        the same (``warnings``), and the ``unknown_values`` by column and ``unknown_columns`` in them, the 20 most
+        frequent each. Collects a row per outcome and set of failures, and what is counted by name.
+
+    Raises:
+        ValueError: where the log has no line or no event, where more lines are rejected than the contract allows, or
+            where a rule is broken that must not be.
+    """
+    used = parsed.where(F.col("outcome") != REJECTED)
+    kept = used.groupBy("outcome", "failures").agg(F.count(F.lit(1)).alias("lines"), F.count("unknown_columns"))
+    lines, warnings, with_unknown_columns = Counter[str](), Counter[str](), 0
+    for outcome, broken, number, strange in kept.collect():
+        lines[outcome] += number
+        warnings.update(dict.fromkeys(broken or (), number))
+        with_unknown_columns += strange
+    actions = parameters.actions
+    rejected, fatal = Counter[str](), Counter[str]()
+    for broken, number in rejected_events.groupBy("failures").count().collect():
+        rejected[next(name for name in broken if actions[name] != "warn")] += number
+        fatal.update({name: number for name in broken if actions[name] == "fail"})
+    counts = {
+        "lines_read": lines.total() + rejected.total(),
+        "event_lines": lines[EVENT],
+        "logged_out": lines[LOGGED_OUT],
+        "rejected": _in_order(rejected),
+        "warnings": _in_order(warnings),
+    }
+    _refuse_what_no_run_can_use(counts, _in_order(fatal), parameters)
+    for name, number in counts["warnings"].items():
+        logger.warning("Lines that are used although %s: %s", name, f"{number:,}")
+    unknown = [rule for rule in parameters.rules if rule.kind == "is unknown" and rule.name in warnings]
+    columns = used.select(F.explode("unknown_columns").alias("name"))
+    return counts | {
+        "unknown_values": _unknown_values(used, unknown),
+        "unknown_columns": _named(columns) if with_unknown_columns else {},
+    }
+
+
+def _refuse_what_no_run_can_use(counts: dict[str, Any], fatal: dict[str, int], parameters: Ingestion) -> None:
+    read, rejected = counts["lines_read"], sum(counts["rejected"].values())
+    if read == 0:
+        raise ValueError("the log has no line: name another one")
+    where = "look at the dataset rejected_events, which has these lines"
+    if fatal:
+        raise ValueError(
+            f"the log breaks a rule of the contract that must hold: {_most_frequent(fatal)}; {where}, or let the rule "
+            "only reject (ingestion.columns, ingestion.if_broken, ingestion.if_malformed)"
+        )
+    if rejected > parameters.max_rejected_share * read:
+        raise ValueError(
+            f"{rejected:,} of the log's {read:,} lines ({rejected / read:.1%}) are rejected, and "
+            f"ingestion.max_rejected_share allows {parameters.max_rejected_share:.1%}: "
+            f"{_most_frequent(counts['rejected'])}; {where}, and raise the share to go on without them"
+        )
+    if counts["event_lines"] == 0:
+        raise ValueError(
+            f"the log has no event: of its {read:,} lines {counts['logged_out']:,} are of nobody (logged out) and "
+            f"{rejected:,} are rejected"
+        )
+
+
+def _most_frequent(lines: dict[str, int]) -> str:
+    return ", ".join(f"{name} ({number:,})" for name, number in list(lines.items())[:3])
+
+
+def _in_order(lines: Counter[str]) -> dict[str, int]:
+    """The most frequent first; in the alphabet's order where the numbers are equal."""
+    return dict(sorted(lines.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _unknown_values(used: DataFrame, rules: Sequence[Rule]) -> dict[str, dict[str, int]]:
+    """By column, the values that the contract does not know, with their lines."""
+    return {
+        rule.column: _named(
+            used.where(F.array_contains("failures", rule.name)).select(F.col(event_column(rule.column)).alias("name"))
+        )
+        for rule in rules
+    }
+
+
+def _named(names: DataFrame) -> dict[str, int]:
+    """The most frequent names, cut where they are too long to be read, with their lines."""
+    most = (
+        names.select(F.substring("name", 1, _CHARACTERS).alias("name"))
+        .groupBy("name")
+        .count()
+        .orderBy(F.desc("count"), "name")
+        .limit(_NAMED)
     )
+    return {row.name: row["count"] for row in most.collect()}
 
 
-def is_plausible(moment: str, parameters: Ingestion) -> Column:
-    """Whether a moment (ms since the epoch) lies in the years in which there can be a log."""
-    return F.col(moment).between(_milliseconds(parameters.earliest), _milliseconds(parameters.latest) - 1)
-
-
-def is_one_value(line: str) -> Column:
-    """Whether a line holds one JSON value and nothing after it, which ``from_json`` does not look at."""
-    # Nearly every line ends with its only brace; the others are read a second time.
-    ends_with_first_brace = F.instr(line, "}") == F.length(line)
-    elements = F.json_array_length(F.concat(F.lit("["), F.col(line), F.lit("]")))
-    return ends_with_first_brace | (F.coalesce(elements, F.lit(0)) == 1)
-
-
-def select_events(parsed: DataFrame) -> DataFrame:
+def select_events(parsed: DataFrame, line_counts: dict[str, Any]) -> DataFrame:
     """The valid events, exact repeats counted once.
 
     Args:
         parsed: one row per line, as made by ``parse_lines``.
+        line_counts: the word that the log is what the contract asks for; without it no event is written.
 
     Returns:
         One row per event, with its day (UTC), by which the table is partitioned.
@@ -119,51 +207,49 @@ def select_events(parsed: DataFrame) -> DataFrame:
     )
 
 
-def select_rejected(parsed: DataFrame) -> DataFrame:
-    """The lines that could not be used.
-
-    Args:
-        parsed: one row per line, as made by ``parse_lines``.
-
-    Returns:
-        One row per rejected line: the line and the reason.
-    """
-    return parsed.where(F.col("outcome") == REJECTED).select("line", "reason")
-
-
-def report_ingestion(parsed: DataFrame, valid_events: DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+def report_ingestion(line_counts: dict[str, Any], valid_events: DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
     """Account for every line.
 
     Args:
-        parsed: one row per line, as made by ``parse_lines``.
+        line_counts: the lines, as counted by ``check_lines``.
         valid_events: the events, as made by ``select_events``.
 
     Returns:
         ``lines_read`` = ``events`` + ``logged_out`` + ``duplicates`` + the sum of ``rejected``, exactly; the first and
-        last time stamp (ms since the epoch) and the users of the events; and the time that the log covers, ``first_ts``
-        and ``last_ts``, with the ``events`` and ``users`` in it. Collects one row per outcome and reason.
+        last time stamp (ms since the epoch) and the users of the events; what is odd and was used all the same: lines
+        by rule (``warnings``), ``unknown_values`` by column and ``unknown_columns`` with their lines, and the users
+        whose registration changes, or comes after the log's last event; and the time that the log covers, ``first_ts``
+        and ``last_ts``, with the ``events`` and ``users`` in it. Collects two rows.
     """
-    rows = parsed.groupBy("outcome", "reason").count().collect()
-    lines = {outcome: sum(row["count"] for row in rows if row.outcome == outcome) for outcome in (EVENT, LOGGED_OUT)}
-    rejected = {row.reason: row["count"] for row in sorted(rows, key=lambda row: row.reason or "") if row.reason}
-    span = valid_events.select(
+    users = valid_events.groupBy("user_id").agg(
         F.count(F.lit(1)).alias("events"),
-        F.count_distinct("user_id").alias("users"),
         F.min("ts").alias("first_ts"),
         F.max("ts").alias("last_ts"),
+        (F.min("registration") != F.max("registration")).alias("registration_changes"),
+    )
+    found = users.agg(
+        F.sum("events").alias("events"),
+        F.count(F.lit(1)).alias("users"),
+        F.min("first_ts").alias("first_ts"),
+        F.max("last_ts").alias("last_ts"),
+        F.count_if("registration_changes").alias("registration_changes"),
     ).collect()[0]
+    # Files say what their greatest registration is, so this opens none where there is no such user.
+    late = valid_events.where(F.col("registration") > found.last_ts).agg(F.count_distinct("user_id").alias("users"))
+    span = {name: found[name] for name in ("events", "users", "first_ts", "last_ts")}
     account = {
-        "lines_read": sum(row["count"] for row in rows),
-        "events": span.events,
-        "logged_out": lines[LOGGED_OUT],
-        "duplicates": lines[EVENT] - span.events,
-        "rejected": rejected,
-        "users": span.users,
-        "first_ts": span.first_ts,
-        "last_ts": span.last_ts,
+        "lines_read": line_counts["lines_read"],
+        "events": found.events,
+        "logged_out": line_counts["logged_out"],
+        "duplicates": line_counts["event_lines"] - found.events,
+        "rejected": line_counts["rejected"],
+        "warnings": line_counts["warnings"],
+        "unknown_values": line_counts["unknown_values"],
+        "unknown_columns": line_counts["unknown_columns"],
+        "users": found.users,
+        "users_whose_registration_changes": found.registration_changes,
+        "users_registered_after_the_log": late.collect()[0].users,
+        "first_ts": found.first_ts,
+        "last_ts": found.last_ts,
     }
-    return account, span.asDict()
-
-
-def _milliseconds(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000
+    return account, span

@@ -1,22 +1,147 @@
-"""Typed, bounded parameters of ingestion."""
+"""The contract of the raw log, as typed, bounded parameters."""
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from typing import Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sparkify_kedro.parameters import ParameterBlock
 
+from .schemas import EVENT_COLUMNS, LOGGED_IN_COLUMNS, MOMENTS, NEEDED_COLUMNS, event_column
 
-class Ingestion(ParameterBlock):
-    """What a line must satisfy to be an event."""
+Action = Literal["warn", "reject", "fail"]
+Kind = Literal["is missing", "is unknown", "is out of range", "has another form"]
 
-    earliest: date = Field(description="an event before this day (UTC) has an implausible time stamp")
-    latest: date = Field(description="an event on or after this day (UTC) has an implausible time stamp")
+MALFORMED = "not a JSON object with the columns' types"
+# The contract's types by Spark's names.
+SPARK_TYPES = {"string": "string", "long": "bigint", "double": "double"}
+
+
+class Rule(NamedTuple):
+    """What a line must satisfy in one column, and what it means if it does not."""
+
+    column: str
+    kind: Kind
+    action: Action
+
+    @property
+    def name(self) -> str:
+        """What a line that breaks the rule is told."""
+        return f"{self.column} {self.kind}"
+
+
+class RawColumn(ParameterBlock):
+    """What is declared of one column; a rule that names no action has the contract's ``if_broken``."""
+
+    type: Literal["string", "long", "double"]
+    required: Literal["always", "logged_in", "never"] = Field(
+        default="never", description="logged_in: this and the column's other rules hold only where somebody is"
+    )
+    one_of: list[str] | None = Field(default=None, min_length=1, description="the values that are known")
+    matches: str | None = Field(default=None, description="a regular expression; values in one_of need not match")
+    between: tuple[float, float] | None = Field(default=None, description="the least and the greatest number")
+    between_days: tuple[date, date] | None = Field(
+        default=None, description="of a moment in ms since the epoch: from the first day (UTC) until the second begins"
+    )
+    personal: bool = Field(default=False, description="the column never leaves ingestion, not in rejected lines either")
+    if_missing: Action | None = None
+    if_unknown: Action | None = None
+    if_of_another_form: Action | None = None
+    if_out_of_range: Action | None = None
+
+    @field_validator("matches")
+    @classmethod
+    def _is_an_expression(cls, matches: str | None) -> str | None:
+        try:
+            re.compile(matches or "")
+        except re.error as error:
+            raise ValueError(f"should be a regular expression: {error}") from error
+        return matches
 
     @model_validator(mode="after")
-    def _dates_in_order(self) -> Ingestion:
-        if self.latest <= self.earliest:
-            raise ValueError(f"latest ({self.latest}) must come after earliest ({self.earliest})")
+    def _rules_fit_the_type(self) -> RawColumn:
+        of_text = [name for name in ("one_of", "matches") if getattr(self, name) is not None]
+        of_numbers = [name for name in ("between", "between_days") if getattr(self, name) is not None]
+        misplaced = of_numbers if self.type == "string" else of_text
+        if misplaced or (self.type == "double" and self.between_days):
+            raise ValueError(f"{(misplaced or of_numbers)[0]} is no rule for a {self.type}")
+        if len(of_numbers) == 2:
+            raise ValueError("takes either between or between_days")
+        for name in of_numbers:
+            least, greatest = getattr(self, name)
+            if not least < greatest:
+                raise ValueError(f"{name} must begin before it ends (it is {least} to {greatest})")
+        declared = {
+            "if_missing": self.required != "never",
+            "if_unknown": self.one_of is not None,
+            "if_of_another_form": self.matches is not None,
+            "if_out_of_range": bool(of_numbers),
+        }
+        idle = [name for name, is_declared in declared.items() if getattr(self, name) and not is_declared]
+        if idle:
+            raise ValueError(f"{idle[0]} has no rule to stand beside")
         return self
+
+    def actions(self, otherwise: Action) -> dict[Kind, Action]:
+        """The column's rules, and what a break of each means."""
+        declared: list[tuple[Kind, bool, Action | None]] = [
+            ("is missing", self.required != "never", self.if_missing),
+            ("is out of range", bool(self.between or self.between_days), self.if_out_of_range),
+            ("has another form", self.matches is not None, self.if_of_another_form),
+            ("is unknown", self.one_of is not None, self.if_unknown),
+        ]
+        return {kind: action or otherwise for kind, is_declared, action in declared if is_declared}
+
+
+class Ingestion(ParameterBlock):
+    """What a line of the log must be, what a broken rule means, and when there are too many."""
+
+    max_rejected_share: float = Field(ge=0, le=1, description="of the lines; with more, the run stops")
+    if_broken: Action = Field(description="what a broken rule means that does not say so itself")
+    if_malformed: Literal["reject", "fail"] = Field(description="a line that is no object of the columns' types")
+    columns: dict[str, RawColumn]
+
+    @model_validator(mode="after")
+    def _events_can_be_made(self) -> Ingestion:
+        """Later nodes count on what an event is; the contract may ask for more, not for less."""
+        declared = {event_column(name): column for name, column in self.columns.items() if not column.personal}
+        raw_names = {event_column(name): name for name in self.columns}
+        for name, kind in EVENT_COLUMNS.items():
+            if name not in declared:
+                raise ValueError(f"columns lacks the event's column {raw_names.get(name, name)}, or it is personal")
+            if SPARK_TYPES[declared[name].type] != kind:
+                raise ValueError(f"columns.{raw_names[name]}.type must be that of an event, {kind}")
+        needed = {**dict.fromkeys(NEEDED_COLUMNS, "always"), **dict.fromkeys(LOGGED_IN_COLUMNS, "logged_in")}
+        for name, least in needed.items():
+            raw_name, required = raw_names[name], declared[name].required
+            if required not in {"always", least} or self._action(raw_name, "is missing") == "warn":
+                raise ValueError(f"columns.{raw_name} must be required ({least}): no event is without it")
+        for name in MOMENTS:
+            if declared[name].between_days is None or self._action(raw_names[name], "is out of range") == "warn":
+                raise ValueError(f"columns.{raw_names[name]} must lie between_days: a moment out of time is no event's")
+        return self
+
+    def _action(self, column: str, kind: Kind) -> Action:
+        return self.columns[column].actions(self.if_broken)[kind]
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in the columns' order: a line's failures come in it."""
+        return tuple(
+            Rule(name, kind, action)
+            for name, column in self.columns.items()
+            for kind, action in column.actions(self.if_broken).items()
+        )
+
+    @property
+    def actions(self) -> dict[str, Action]:
+        """What each failure means, by its name."""
+        return {MALFORMED: self.if_malformed, **{rule.name: rule.action for rule in self.rules}}
+
+    @property
+    def personal_columns(self) -> tuple[str, ...]:
+        """The columns that never leave ingestion."""
+        return tuple(name for name, column in self.columns.items() if column.personal)

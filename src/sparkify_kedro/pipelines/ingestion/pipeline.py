@@ -2,24 +2,18 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import parse_lines, report_ingestion, select_events, select_rejected
+from .nodes import check_lines, parse_lines, report_ingestion, select_events, select_rejected
 
 
 def create_pipeline() -> Pipeline:
-    """The raw log is read once, into ``parsed_lines``; everything else follows from that."""
+    """The raw log is read once, into ``parsed_lines``; no event follows from them before they are checked."""
     return Pipeline(
         [
             Node(
                 func=parse_lines,
-                inputs=["raw_events", "raw_events_schema", "params:ingestion"],
+                inputs=["raw_events", "params:ingestion"],
                 outputs="parsed_lines",
                 name="parse_lines",
-            ),
-            Node(
-                func=select_events,
-                inputs="parsed_lines",
-                outputs="events",
-                name="select_events",
             ),
             Node(
                 func=select_rejected,
@@ -27,9 +21,22 @@ def create_pipeline() -> Pipeline:
                 outputs="rejected_events",
                 name="select_rejected",
             ),
+            # After the rejected lines, so that they are there to look at where this stops the run.
+            Node(
+                func=check_lines,
+                inputs=["parsed_lines", "rejected_events", "params:ingestion"],
+                outputs="line_counts",
+                name="check_lines",
+            ),
+            Node(
+                func=select_events,
+                inputs=["parsed_lines", "line_counts"],
+                outputs="events",
+                name="select_events",
+            ),
             Node(
                 func=report_ingestion,
-                inputs=["parsed_lines", "events"],
+                inputs=["line_counts", "events"],
                 outputs=["ingestion_report", "log_span"],
                 name="report_ingestion",
             ),

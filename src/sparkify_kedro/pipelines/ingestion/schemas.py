@@ -1,16 +1,46 @@
 """The tables that ingestion makes."""
 
+import re
+
 from sparkify_kedro.tables import TableSchema
 
-_EVENT_COLUMNS = """
-    user_id string, session_id bigint, item_in_session bigint, ts bigint, page string, auth string, method string,
-    status bigint, level string, registration bigint, gender string, location string, user_agent string,
-    artist string, song string, length double
-"""
+# The columns of an event, which are those of the raw log in snake_case, without personal ones.
+EVENT_COLUMNS = {
+    "user_id": "string",
+    "session_id": "bigint",
+    "item_in_session": "bigint",
+    "ts": "bigint",
+    "page": "string",
+    "auth": "string",
+    "method": "string",
+    "status": "bigint",
+    "level": "string",
+    "registration": "bigint",
+    "gender": "string",
+    "location": "string",
+    "user_agent": "string",
+    "artist": "string",
+    "song": "string",
+    "length": "double",
+}
+_EVENT_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in EVENT_COLUMNS.items())
 
 # An event is its user, session, place in the session, moment and page: exact repeats of these count once.
 EVENT_KEYS = ("user_id", "session_id", "item_in_session", "ts", "page")
+# What no line can be without, and what no line of somebody who is logged in can.
+NEEDED_COLUMNS = (*EVENT_KEYS, "level")
+LOGGED_IN_COLUMNS = ("registration",)
+# Moments that later nodes reckon with.
+MOMENTS = ("ts", "registration")
 
 events = TableSchema(name="events", columns=f"{_EVENT_COLUMNS}, event_date date", keys=EVENT_KEYS)
-parsed_lines = TableSchema(name="parsed_lines", columns=f"outcome string, reason string, line string, {_EVENT_COLUMNS}")
-rejected_events = TableSchema(name="rejected_events", columns="line string, reason string")
+parsed_lines = TableSchema(
+    name="parsed_lines",
+    columns=f"outcome string, failures array<string>, unknown_columns array<string>, line string, {_EVENT_COLUMNS}",
+)
+rejected_events = TableSchema(name="rejected_events", columns="line string, failures array<string>")
+
+
+def event_column(raw_name: str) -> str:
+    """A raw column's name in snake_case."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", raw_name).lower()

@@ -43,7 +43,7 @@ def _know_users(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
     return Pipeline(
         whole,
         namespace="scoring",
-        inputs={"scoring_events", "raw_events_schema"},
+        inputs={"scoring_events"},
         parameters={f"params:{name}" for name in ("ingestion", "feature_engineering", "scoring")},
     )
 
