@@ -41,7 +41,7 @@ benchmark: env
 benchmark-contract: env
 	PYTHONPATH=src $(BIN)/python benchmarks/ingestion_contract.py
 
-# Three logs of 4 000 users: take an hour for it on two cores.
+# Three logs of 4 000 users: half an hour and more on two cores that have nothing else to do.
 benchmark-quality: env
 	PYTHONPATH=src $(BIN)/python benchmarks/forecast_quality.py
 

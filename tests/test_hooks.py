@@ -209,8 +209,9 @@ def test_what_would_be_made_otherwise_now_is_told_or_stops_the_run(
 ) -> None:
     write_log(project, "log.json", users=2)
     run(project, "ingestion", raw_events="log.json")
-    changed = {"ingestion": {"latest": "2030-01-01"}}
-    says = r"would be made otherwise now \(events, log_span\): parsed_lines: ingestion.latest is '2030-01-01' and was"
+    changed = {"ingestion": {"max_rejected_share": 0.5}}
+    why = "line_counts: ingestion.max_rejected_share is 0.5 and was 0.05"
+    says = re.escape(f"would be made otherwise now (events, log_span): {why}")
     with pytest.raises(ValueError, match=says):
         run(project, "feature_engineering", **changed, runs={"on_stale": "stop"})
     assert not (project / "data/04_feature/user_time_bins").exists()
