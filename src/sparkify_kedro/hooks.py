@@ -20,6 +20,7 @@ from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, DatasetError
 from kedro.pipeline.node import Node
 
+from sparkify_kedro.skipping import Skipped
 from sparkify_kedro.spark_session import configure_session, get_session
 
 logger = logging.getLogger(__name__)
@@ -64,12 +65,16 @@ class SparkHooks:
 
 
 class ProgressHooks:
-    """Say which node begins, and what came out; Kedro's runner says how many of how many are done."""
+    """Say which node begins, what came out, and which label is skipped.
+
+    Kedro's runner says how many of how many nodes are done.
+    """
 
     @hook_impl
     def before_pipeline_run(self, catalog: DataCatalog) -> None:
         """Start afresh; the catalog knows where the report goes."""
         self._catalog, self._has_report = catalog, False
+        self._skipped: set[str] = set()
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -78,8 +83,13 @@ class ProgressHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """A sentence per champion."""
-        if dataset_name.endswith(".comparison"):
+        """A sentence per champion, and one per label without."""
+        if isinstance(data, Skipped):
+            label = _label(dataset_name)
+            if label not in self._skipped:
+                self._skipped.add(label)
+                logger.warning("%s is skipped: %s", label, data.reason)
+        elif dataset_name.endswith(".comparison"):
             logger.info(_result(dataset_name.removesuffix(".comparison"), data))
         self._has_report |= dataset_name == REPORT
 
@@ -105,6 +115,7 @@ class RunSummaryHooks:
         self._read: dict[str, str] = {}
         self._files_read: dict[str, str] = {}
         self._written: dict[str, str | None] = {}
+        self._skipped: dict[str, str] = {}
         self._rows: dict[str, int] = {}
         self._node_started: dict[str, float] = {}
         self._node_seconds: dict[str, float] = {}
@@ -127,10 +138,12 @@ class RunSummaryHooks:
         self._node_started.setdefault(node.name, time.perf_counter())
 
     @hook_impl
-    def after_dataset_loaded(self, dataset_name: str) -> None:
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         """Note the version that was read, or the file where there are no versions."""
+        if isinstance(data, Skipped) or dataset_name in self._written:
+            return
         dataset = self._catalog[dataset_name]
-        if not isinstance(dataset, AbstractVersionedDataset) or dataset_name in self._written or not dataset.exists():
+        if not isinstance(dataset, AbstractVersionedDataset) or not dataset.exists():
             return
         version_read = dataset.resolve_load_version()
         if version_read is None:
@@ -147,16 +160,22 @@ class RunSummaryHooks:
         return {RUN_SO_FAR: self._told(run_id) | {"earlier": self._earlier_runs()}}
 
     @hook_impl
-    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Note version and rows; a node's time ends with the last dataset it saves, where Spark does the work."""
+        if isinstance(data, Skipped):
+            self._skipped.setdefault(_label(dataset_name), data.reason)
+        else:
+            self._note_written(dataset_name)
+        self._outputs.setdefault(node.name, []).append(dataset_name)
+        self._node_seconds[node.name] = time.perf_counter() - self._node_started[node.name]
+
+    def _note_written(self, dataset_name: str) -> None:
         dataset = self._catalog[dataset_name]
         if isinstance(dataset, AbstractVersionedDataset):
             self._written[dataset_name] = dataset.resolve_save_version()
         rows = getattr(dataset, "rows_written", None)
         if rows is not None:
             self._rows[dataset_name] = rows
-        self._outputs.setdefault(node.name, []).append(dataset_name)
-        self._node_seconds[node.name] = time.perf_counter() - self._node_started[node.name]
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -186,6 +205,7 @@ class RunSummaryHooks:
             "files_read": dict(self._files_read),
             "versions_read": dict(sorted(self._read.items())),
             "versions_written": dict(sorted(self._written.items())),
+            "skipped": dict(sorted(self._skipped.items())),
             "stages": _stages(self._node_seconds),
             "nodes": [
                 {
@@ -225,6 +245,11 @@ class RunSummaryHooks:
         }
         self._catalog.save(RUN_SUMMARY, summary)
         self._begin()
+
+
+def _label(dataset_name: str) -> str:
+    """The label in whose namespace a dataset lies."""
+    return dataset_name.partition(".")[0]
 
 
 def _stages(node_seconds: Mapping[str, float]) -> dict[str, dict[str, float]]:

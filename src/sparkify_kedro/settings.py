@@ -5,6 +5,7 @@ import warnings
 from omegaconf.resolvers import oc
 
 from sparkify_kedro.hooks import ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.skipping import SkippingCatalog
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
@@ -13,6 +14,9 @@ warnings.filterwarnings("ignore", message="One or more dataset names contain '.'
 
 # Kedro calls the last first: Spark's hooks come first, so that the others find a configured session.
 HOOKS = (RunSummaryHooks(), ProgressHooks(), SparkHooks())
+
+# A label that cannot be learned leaves no version.
+DATA_CATALOG_CLASS = SkippingCatalog
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
