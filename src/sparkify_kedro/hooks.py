@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +19,14 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
-from kedro.io.core import AbstractVersionedDataset, DatasetError
+from kedro.io.core import AbstractVersionedDataset, DatasetError, is_parameter
+from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from kedro.validation.exceptions import ParameterValidationError
+from omegaconf import OmegaConf
 
+from sparkify_kedro.failures import MissingVersions, sentence_of
+from sparkify_kedro.parameters import unknown_parameters
 from sparkify_kedro.skipping import Skipped
 from sparkify_kedro.spark_session import configure_session, get_session
 
@@ -43,7 +50,37 @@ _ASKED_FOR = (
     "load_versions",
     "runtime_params",
 )
+# Whose nodes know what is wrong with a log, but not where it lies.
+_INGESTION = "sparkify_kedro.pipelines.ingestion."
 PACKAGES = ("kedro", "kedro-datasets", "pyspark", "pandas", "numpy", "pyarrow")
+
+
+class InputHooks:
+    """Refuse what a run could only fail with later: parameters that nobody knows, and versions that are not there."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Compare the parameters given with those configured.
+
+        Raises:
+            ParameterValidationError: naming each parameter that is not known, and what is like it.
+        """
+        wrong = list(_unknown(context)) if context.config_loader.runtime_params else []
+        if wrong:
+            raise ParameterValidationError(" ".join(wrong))
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Make sure that the versions which the run begins with are there, before it takes minutes to find out.
+
+        Raises:
+            MissingVersions: naming the datasets, and what makes them.
+        """
+        if run_params.get("only_missing_outputs"):
+            return  # Kedro has yet to say which nodes run.
+        missing = [name for name in sorted(pipeline.inputs()) if not is_parameter(name) and _lacks(catalog, name)]
+        if missing:
+            raise MissingVersions(missing, run_params.get("load_versions") or {})
 
 
 class SparkHooks:
@@ -178,6 +215,13 @@ class RunSummaryHooks:
             self._rows[dataset_name] = rows
 
     @hook_impl
+    def on_node_error(self, error: Exception, node: Node) -> None:
+        """To what is wrong with a log, add which log it is."""
+        read = [self._files_read[name] for name in ("scoring_events", "raw_events") if name in self._files_read]
+        if read and isinstance(error, ValueError) and node.func.__module__.startswith(_INGESTION):
+            error.add_note(f"The log is {read[0]}.")
+
+    @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Write the summary of a run that succeeded."""
         self._save(run_params, error=None)
@@ -186,9 +230,9 @@ class RunSummaryHooks:
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
         """Write the summary of a run that failed."""
         try:
-            self._save(run_params, error=str(error))
+            self._save(run_params, error=sentence_of(error))
         except Exception as second:  # the run's own error is the one to be told
-            logger.warning("The summary of the failed run could not be written: %s", second)
+            logger.warning("The summary of the failed run could not be written: %s", sentence_of(second))
 
     def _within_project(self, path: str) -> str:
         """The path as seen from the project's folder, if it lies in there."""
@@ -245,6 +289,33 @@ class RunSummaryHooks:
         }
         self._catalog.save(RUN_SUMMARY, summary)
         self._begin()
+
+
+def _unknown(context: KedroContext) -> Iterator[str]:
+    """What is wrong with the parameters of the command line."""
+    # A loader that has been given none; it knows, like the one it is a copy of, where the configuration lies.
+    plain = copy(context.config_loader)
+    given, plain.runtime_params = plain.runtime_params or {}, {}
+    in_base, in_environment, *_ = plain._read_raw_config("catalog")
+    entries = "".join(OmegaConf.to_yaml(part) for part in (*in_base.values(), *in_environment.values()))
+    of_catalog = set(re.findall(r"\$\{runtime_params:\s*(\w+)", entries))
+    own = {key: value for key, value in given.items() if key not in of_catalog}
+    if own:
+        yield from unknown_parameters(own, plain["parameters"], _blocks())
+
+
+def _blocks() -> set[str]:
+    """The paths of all parameters that a node takes."""
+    pipelines.set_requested(None)
+    names = set().union(*(pipeline.inputs() for pipeline in pipelines.values()))
+    return {name.removeprefix("params:") for name in names if is_parameter(name)}
+
+
+def _lacks(catalog: DataCatalog, name: str) -> bool:
+    """Whether a dataset has versions, should have one, and has none that is complete."""
+    dataset = catalog.get(name)
+    is_versioned = isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+    return is_versioned and not (dataset.metadata or {}).get("optional") and not dataset.exists()
 
 
 def _label(dataset_name: str) -> str:

@@ -4,7 +4,7 @@ import warnings
 
 from omegaconf.resolvers import oc
 
-from sparkify_kedro.hooks import ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.hooks import InputHooks, ProgressHooks, RunSummaryHooks, SparkHooks
 from sparkify_kedro.skipping import SkippingCatalog
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
@@ -12,8 +12,9 @@ warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
 # Scoring and backtest read the champions out of the labels' namespaces: a dot that Kedro warns of, and that is meant.
 warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters")
 
-# Kedro calls the last first: Spark's hooks come first, so that the others find a configured session.
-HOOKS = (RunSummaryHooks(), ProgressHooks(), SparkHooks())
+# Kedro calls the last first: what cannot succeed is refused before Spark starts, and Spark's hooks come before those
+# that need a configured session.
+HOOKS = (RunSummaryHooks(), ProgressHooks(), SparkHooks(), InputHooks())
 
 # A label that cannot be learned leaves no version.
 DATA_CATALOG_CLASS = SkippingCatalog
