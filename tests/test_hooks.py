@@ -19,10 +19,13 @@ from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
+from kedro.validation.exceptions import ParameterValidationError
 from pluggy import PluginManager
 from pyspark.sql import SparkSession
 
 from sparkify_kedro.cli import runs
+from sparkify_kedro.failures import MissingVersions
+from sparkify_kedro.pipelines.ingestion.nodes import parse_lines
 
 SMALL_LOG = {"simulation": {"users": 3, "files": 1, "start": "2018-10-01", "end": "2018-10-15"}}
 
@@ -309,4 +312,37 @@ def test_a_path_that_leads_out_of_its_folder_is_refused(project: Path, name: str
     told = f"the path of {name} leads out of its folder by '..' ("
     with pytest.raises(ValueError, match=re.escape(told)):
         run(project, "ingestion", **parameters)
+
+
+@pytest.mark.parametrize(
+    ("error", "func", "notes"),
+    [
+        (ValueError("no event"), parse_lines, ["The log is log.json."]),
+        (KeyError("events"), parse_lines, None),
+        (ValueError("a leak"), len, None),
+    ],
+)
+def test_what_is_wrong_with_a_log_comes_with_the_log(
+    spark: SparkSession, project: Path, error: Exception, func: Any, notes: list[str] | None
+) -> None:
+    """Where a node of ingestion says so."""
+    (project / "log.json").write_text(json.dumps(EVENT))
+    inputs = ["raw_events", "raw_events_schema", "params:ingestion"] if func is parse_lines else "raw_events"
+    failing = Node(func=func, inputs=inputs, outputs="parsed_lines", name="fail")
+    with KedroSession.create(project_path=project, runtime_params={"raw_events": "log.json"}) as session:
+        context = session.load_context()
+        hooks = session._hook_manager
+        catalog = _ready(context, hooks)
+        hooks.hook.after_dataset_loaded(dataset_name="raw_events", data=catalog.load("raw_events"), node=failing)
+        hooks.hook.on_node_error(error=error, node=failing, catalog=catalog, inputs={}, is_async=False, run_id="now")
+    assert getattr(error, "__notes__", None) == notes
+
+
+def test_a_parameter_that_does_not_exist_and_a_version_that_is_not_there_are_refused_before_anything_runs(
+    project: Path,
+) -> None:
+    with pytest.raises(ParameterValidationError, match="ingestio is not a known parameter: did you mean 'ingestion'"):
+        run(project, "ingestion", ingestio={"latest": "2030-01-01"})
+    with pytest.raises(MissingVersions, match="no complete version of user_time_bins yet"):
+        run(project, "sampling")
     assert not (project / "data").exists()

@@ -13,7 +13,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.validation.exceptions import ModelInstantiationError, ParameterValidationError
 from pydantic import Field, ValidationError, model_validator
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.parameters import ParameterBlock, did_you_mean, unknown_parameters
 from sparkify_kedro.pipeline_registry import register_pipelines
 
 PROJECT = Path(__file__).parents[1]
@@ -55,8 +55,10 @@ def test_a_right_block_is_built() -> None:
         ({**GOOD, "days": "14"}, "days should be a valid integer (it is '14')"),
         ({**GOOD, "fold": {"number": 21}}, "fold.number should be less than or equal to 20 (it is 21)"),
         ({**GOOD, "fold": {"number": 2, "unit": "day"}}, "fold.unit should be 'user' or 'row' (it is 'day')"),
-        ({**GOOD, "dayz": 7}, "dayz is not a known parameter"),
-        ({**GOOD, "fold": {"number": 2, "units": "row"}}, "fold.units is not a known parameter"),
+        ({**GOOD, "dayz": 7}, "dayz is not a known parameter (did you mean 'days'?)"),
+        ({**GOOD, "banana": 7}, "banana is not a known parameter"),
+        ({**GOOD, "fold": {"number": 2, "units": "row"}}, "fold.units is not a known parameter (did you mean 'unit'?)"),
+        ({**GOOD, "fold": 3}, "fold should be a block of parameters (it is 3)"),
         ({"fold": {"number": 2}}, "days is missing"),
         ({"days": 14, "fold": {}}, "fold.number is missing"),
         ({**GOOD, "longest": 7}, "days (14) must not exceed longest (7)"),
@@ -68,6 +70,39 @@ def test_wrong_values_are_one_sentence_that_names_the_key(values: dict[str, Any]
         Example.model_validate(values)
     assert str(caught.value).startswith(expected)
     assert "\n" not in str(caught.value)
+
+
+CONFIGURED = {"seed": 1, "sampling": {"split": {"folds": 2}, "labels": {"soon": {"keep": 0.5}}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"seed": 2, "sampling": {"split": {"folds": 3}}}, []),
+        ({"sed": 2}, ["sed is not a known parameter: did you mean 'seed'?"]),
+        ({"banana": 2}, ["banana is not a known parameter: there are sampling, seed."]),
+        ({"sampling": {"lables": {}}}, ["sampling.lables is not a known parameter: did you mean 'labels'?"]),
+        ({"sampling": {"labels": {"son": {}}}}, ["sampling.labels.son is not a known parameter: did you mean 'soon'?"]),
+        # What a block has within, it knows itself.
+        ({"sampling": {"split": {"banana": 3}, "labels": {"soon": {"banana": 1}}}}, []),
+        (
+            {"sampling": {"split": {"folds": {}}}},
+            ["sampling.split.folds is an empty block, which changes nothing: name"],
+        ),
+        ({"sampling": {"split": {}}}, ["sampling.split is an empty block, which changes nothing: name"]),
+        ({"sampling": 3}, ["sampling is a block, not a value."]),
+        ({"seed": {"a": 1}}, ["seed is a value, not a block."]),
+    ],
+)
+def test_parameters_that_no_block_knows_are_told(given: dict[str, Any], expected: list[str]) -> None:
+    told = list(unknown_parameters(given, CONFIGURED, {"sampling.split", "sampling.labels.soon"}))
+    assert [sentence.startswith(begin) for sentence, begin in zip(told, expected, strict=True)] == [True] * len(
+        expected
+    )
+
+
+def test_of_many_names_a_sentence_tells_how_many_there_are() -> None:
+    assert did_you_mean("x", map(str, range(100))) == "it is none of 100 known names."
 
 
 def test_a_block_is_frozen() -> None:
@@ -137,6 +172,12 @@ def test_the_original_differs_where_it_says_so() -> None:
         ({"sampling": {"split": {"hold_out": {"share": 1}}}}, r"hold_out.share should be less .* \(it is 1\)"),
         ({"sampling": {"labels": {"will_churn_soon": {"requires": ["alive"]}}}}, r"requires.0 should be .*'alive'"),
         ({"modeling": {"training": {"parallel": 4}}}, r"parallel is not a known parameter"),
+        ({"modeling": {"random_forest": {"algorithm": "forest"}}}, r"algorithm 'forest' is not known"),
+        (
+            {"modeling": {"random_forest": {"settings": {"numTree": 3}}}},
+            r"no setting 'numTree': did you mean 'numTrees'",
+        ),
+        ({"modeling": {"random_forest": {"grid": {"maxDepth": []}}}}, r"grid.maxDepth should have at least 1 item"),
         ({"modeling": {"evaluation": {"replicates": 5}}}, r"replicates should be greater .* \(it is 5\)"),
         ({"modeling": {"leak_audit": {"suspicious_auc_roc": 0.4}}}, r"suspicious_auc_roc should be greater"),
         ({"scoring": {"users_at_risk": {"probability": 0.2}}}, r"takes either top or probability"),

@@ -13,6 +13,7 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 
+from sparkify_kedro.failures import sentence_of, unknown_tags
 from sparkify_kedro.runs.compare import compare, tell
 from sparkify_kedro.runs.repeat import RUN_SUMMARY, repeat, summary_of
 
@@ -30,20 +31,27 @@ class OneSentenceCommand(click.Command):
         Raises:
             click.ClickException: with the error's own words, so that the exit code is 1 and no stack is printed.
         """
+        wants_stack = bool(os.environ.get(TRACEBACK_VARIABLE))
+        # Where the log file cannot be written, the run's own error says more than a stack for every line.
+        logging.raiseExceptions = wants_stack
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if os.environ.get(TRACEBACK_VARIABLE):
+            if wants_stack:
                 raise
-            logger.debug("The run failed.", exc_info=error)
-            raise click.ClickException(_sentence(error)) from error
+            _write_stack(error)
+            raise click.ClickException(unknown_tags(ctx.params["tags"]) or sentence_of(error)) from error
 
 
-def _sentence(error: Exception) -> str:
-    words = str(error).removeprefix("Parameter validation failed:\n- ").strip()
-    return words or type(error).__name__
+def _write_stack(error: Exception) -> None:
+    """Write the whole stack to the log file, and there alone."""
+    about = (type(error), error, error.__traceback__)
+    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, "The run failed.", (), about)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)
 
 
 # Kedro's entry points, and the packaged command, find the command under this name.

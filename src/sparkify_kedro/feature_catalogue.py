@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
 from kedro.validation.exceptions import ModelInstantiationError
 from pydantic import Field, model_validator
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.parameters import ParameterBlock, did_you_mean
 
 
 class Feature(ParameterBlock):
@@ -69,8 +68,7 @@ class FeatureCatalogue(NamedTuple):
         """
         sets = sorted({name for feature in self.features.values() for name in feature.sets})
         if feature_set not in sets:
-            near = get_close_matches(feature_set, sets, n=1)
-            advice = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(sets)}."
+            advice = did_you_mean(feature_set, sets)
             raise ValueError(f"modeling.training.feature_set is '{feature_set}', which is no feature set: {advice}")
         return [
             name for name, feature in self.features.items() if feature_set in feature.sets and feature.may_serve(label)

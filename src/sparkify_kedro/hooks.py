@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from copy import copy
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -17,13 +19,18 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
-from kedro.io.core import AbstractVersionedDataset, DatasetError
+from kedro.io.core import AbstractVersionedDataset, DatasetError, is_parameter
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from kedro.validation.exceptions import ParameterValidationError
+from omegaconf import OmegaConf
 
+from sparkify_kedro.failures import MissingVersions, sentence_of
+from sparkify_kedro.parameters import unknown_parameters
 from sparkify_kedro.runs.lineage import Lineage, Made
 from sparkify_kedro.runs.parameters import Runs
 from sparkify_kedro.runs.versions import pin_newest, pin_own, versioned
+from sparkify_kedro.skipping import Skipped
 from sparkify_kedro.spark_session import configure_session, get_session
 
 logger = logging.getLogger(__name__)
@@ -48,7 +55,37 @@ _ASKED_FOR = (
 )
 # Datasets that a sentence names.
 _NAMED = 5
+# Whose nodes know what is wrong with a log, but not where it lies.
+_INGESTION = "sparkify_kedro.pipelines.ingestion."
 PACKAGES = ("kedro", "kedro-datasets", "pyspark", "pandas", "numpy", "pyarrow")
+
+
+class InputHooks:
+    """Refuse what a run could only fail with later: parameters that nobody knows, and versions that are not there."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Compare the parameters given with those configured.
+
+        Raises:
+            ParameterValidationError: naming each parameter that is not known, and what is like it.
+        """
+        wrong = list(_unknown(context)) if context.config_loader.runtime_params else []
+        if wrong:
+            raise ParameterValidationError(" ".join(wrong))
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Make sure that the versions which the run begins with are there, before it takes minutes to find out.
+
+        Raises:
+            MissingVersions: naming the datasets, and what makes them.
+        """
+        if run_params.get("only_missing_outputs"):
+            return  # Kedro has yet to say which nodes run.
+        missing = [name for name in sorted(pipeline.inputs()) if not is_parameter(name) and _lacks(catalog, name)]
+        if missing:
+            raise MissingVersions(missing, run_params.get("load_versions") or {})
 
 
 class SparkHooks:
@@ -86,12 +123,16 @@ class PathHooks:
 
 
 class ProgressHooks:
-    """Say which node begins, and what came out; Kedro's runner says how many of how many are done."""
+    """Say which node begins, what came out, and which label is skipped.
+
+    Kedro's runner says how many of how many nodes are done.
+    """
 
     @hook_impl
     def before_pipeline_run(self, catalog: DataCatalog) -> None:
         """Start afresh; the catalog knows where the report goes."""
         self._catalog, self._has_report = catalog, False
+        self._skipped: set[str] = set()
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -100,8 +141,13 @@ class ProgressHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """A sentence per champion."""
-        if dataset_name.endswith(".comparison"):
+        """A sentence per champion, and one per label without."""
+        if isinstance(data, Skipped):
+            label = _label(dataset_name)
+            if label not in self._skipped:
+                self._skipped.add(label)
+                logger.warning("%s is skipped: %s", label, data.reason)
+        elif dataset_name.endswith(".comparison"):
             logger.info(_result(dataset_name.removesuffix(".comparison"), data))
         self._has_report |= dataset_name == REPORT
 
@@ -166,15 +212,17 @@ class LineageHooks:
             (pin_newest if name in fresh else pin_own)(dataset)
 
     @hook_impl
-    def before_dataset_saved(self, dataset_name: str) -> None:
+    def before_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """From here on, the run reads this version, whatever others write."""
+        if isinstance(data, Skipped):
+            return
         for dataset in versioned(self._catalog, [dataset_name]).values():
             pin_own(dataset)
 
     @hook_impl
-    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Write down what the version was made from."""
-        if versioned(self._catalog, [dataset_name]):
+        if not isinstance(data, Skipped) and versioned(self._catalog, [dataset_name]):
             self.made[dataset_name] = self._lineage.record(dataset_name, node, self._run_id)
 
 
@@ -195,6 +243,7 @@ class RunSummaryHooks:
         self._read: dict[str, str] = {}
         self._files_read: dict[str, str] = {}
         self._written: dict[str, str | None] = {}
+        self._skipped: dict[str, str] = {}
         self._rows: dict[str, int] = {}
         self._node_started: dict[str, float] = {}
         self._node_seconds: dict[str, float] = {}
@@ -217,10 +266,12 @@ class RunSummaryHooks:
         self._node_started.setdefault(node.name, time.perf_counter())
 
     @hook_impl
-    def after_dataset_loaded(self, dataset_name: str) -> None:
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         """Note the version that was read, or the file where there are no versions."""
+        if isinstance(data, Skipped) or dataset_name in self._written:
+            return
         dataset = self._catalog[dataset_name]
-        if not isinstance(dataset, AbstractVersionedDataset) or dataset_name in self._written or not dataset.exists():
+        if not isinstance(dataset, AbstractVersionedDataset) or not dataset.exists():
             return
         version_read = dataset.resolve_load_version()
         if version_read is None:
@@ -237,16 +288,29 @@ class RunSummaryHooks:
         return {RUN_SO_FAR: self._told(run_id) | {"earlier": self._earlier_runs()}}
 
     @hook_impl
-    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
         """Note version and rows; a node's time ends with the last dataset it saves, where Spark does the work."""
+        if isinstance(data, Skipped):
+            self._skipped.setdefault(_label(dataset_name), data.reason)
+        else:
+            self._note_written(dataset_name)
+        self._outputs.setdefault(node.name, []).append(dataset_name)
+        self._node_seconds[node.name] = time.perf_counter() - self._node_started[node.name]
+
+    def _note_written(self, dataset_name: str) -> None:
         dataset = self._catalog[dataset_name]
         if isinstance(dataset, AbstractVersionedDataset):
             self._written[dataset_name] = dataset.resolve_save_version()
         rows = getattr(dataset, "rows_written", None)
         if rows is not None:
             self._rows[dataset_name] = rows
-        self._outputs.setdefault(node.name, []).append(dataset_name)
-        self._node_seconds[node.name] = time.perf_counter() - self._node_started[node.name]
+
+    @hook_impl
+    def on_node_error(self, error: Exception, node: Node) -> None:
+        """To what is wrong with a log, add which log it is."""
+        read = [self._files_read[name] for name in ("scoring_events", "raw_events") if name in self._files_read]
+        if read and isinstance(error, ValueError) and node.func.__module__.startswith(_INGESTION):
+            error.add_note(f"The log is {read[0]}.")
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -257,9 +321,9 @@ class RunSummaryHooks:
     def on_pipeline_error(self, error: Exception, run_params: dict[str, Any]) -> None:
         """Write the summary of a run that failed."""
         try:
-            self._save(run_params, error=str(error))
+            self._save(run_params, error=sentence_of(error))
         except Exception as second:  # the run's own error is the one to be told
-            logger.warning("The summary of the failed run could not be written: %s", second)
+            logger.warning("The summary of the failed run could not be written: %s", sentence_of(second))
 
     def _within_project(self, path: str) -> str:
         """The path as seen from the project's folder, if it lies in there."""
@@ -283,6 +347,7 @@ class RunSummaryHooks:
                 if name in self._files_read
             },
             "fingerprints": {name: made.fingerprint for name, made in sorted(self._lineage.made.items())},
+            "skipped": dict(sorted(self._skipped.items())),
             "stages": _stages(self._node_seconds),
             "nodes": [
                 {
@@ -332,6 +397,38 @@ def _staleness(stale: Mapping[str, Mapping[str, str]]) -> str:
     more = f"; and {len(begins) - _NAMED} more" if len(begins) > _NAMED else ""
     read = f"{', '.join(list(stale)[:_NAMED])}{f' and {len(stale) - _NAMED} more' if len(stale) > _NAMED else ''}"
     return f"This run reads what would be made otherwise now ({read}): {found}{more}"
+
+
+def _unknown(context: KedroContext) -> Iterator[str]:
+    """What is wrong with the parameters of the command line."""
+    # A loader that has been given none; it knows, like the one it is a copy of, where the configuration lies.
+    plain = copy(context.config_loader)
+    given, plain.runtime_params = plain.runtime_params or {}, {}
+    in_base, in_environment, *_ = plain._read_raw_config("catalog")
+    entries = "".join(OmegaConf.to_yaml(part) for part in (*in_base.values(), *in_environment.values()))
+    of_catalog = set(re.findall(r"\$\{runtime_params:\s*(\w+)", entries))
+    own = {key: value for key, value in given.items() if key not in of_catalog}
+    if own:
+        yield from unknown_parameters(own, plain["parameters"], _blocks())
+
+
+def _blocks() -> set[str]:
+    """The paths of all parameters that a node takes."""
+    pipelines.set_requested(None)
+    names = set().union(*(pipeline.inputs() for pipeline in pipelines.values()))
+    return {name.removeprefix("params:") for name in names if is_parameter(name)}
+
+
+def _lacks(catalog: DataCatalog, name: str) -> bool:
+    """Whether a dataset has versions, should have one, and has none that is complete."""
+    dataset = catalog.get(name)
+    is_versioned = isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+    return is_versioned and not (dataset.metadata or {}).get("optional") and not dataset.exists()
+
+
+def _label(dataset_name: str) -> str:
+    """The label in whose namespace a dataset lies."""
+    return dataset_name.partition(".")[0]
 
 
 def _stages(node_seconds: Mapping[str, float]) -> dict[str, dict[str, float]]:

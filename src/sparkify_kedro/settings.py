@@ -4,7 +4,8 @@ import warnings
 
 from omegaconf.resolvers import oc
 
-from sparkify_kedro.hooks import LineageHooks, PathHooks, ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.hooks import InputHooks, LineageHooks, PathHooks, ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.skipping import SkippingCatalog
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
@@ -13,9 +14,12 @@ warnings.filterwarnings("ignore", message="One or more dataset names contain '.'
 
 _lineage = LineageHooks()
 
-# Kedro calls the last first: what a run would read is looked at before Spark starts, and Spark's hooks come before the
-# others, so that these find a configured session.
-HOOKS = (RunSummaryHooks(_lineage), ProgressHooks(), SparkHooks(), _lineage, PathHooks())
+# Kedro calls the last first: what cannot succeed is refused, and what would be read is looked at, before Spark starts;
+# Spark's hooks come before those that need a configured session.
+HOOKS = (RunSummaryHooks(_lineage), ProgressHooks(), SparkHooks(), _lineage, PathHooks(), InputHooks())
+
+# A label that cannot be learned leaves no version.
+DATA_CATALOG_CLASS = SkippingCatalog
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

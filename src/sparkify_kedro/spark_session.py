@@ -74,6 +74,11 @@ def get_session() -> SparkSession:
         try:
             return builder.getOrCreate()
         except Exception as error:
+            if "BindException" in str(error):
+                raise SparkStartError(
+                    "Spark did not start: a port that spark.yml names (spark.driver.port or spark.ui.port) is taken; "
+                    "name a free one in conf/local/spark.yml, or end the program that has it."
+                ) from error
             first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SparkStartError(
                 f"Spark did not start at {_settings.get('spark.master', 'its default master')}: {first_line} "

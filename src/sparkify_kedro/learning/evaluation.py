@@ -66,10 +66,8 @@ def rank(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "user_id") ->
         null.
     """
     rows, positives = len(scored), int(scored["label"].sum())
-    told: dict[str, Any] = {"rows": rows, "positives": positives, "prevalence": positives / rows if rows else None}
-    if positives in (0, rows):
-        told |= dict.fromkeys(("auc_pr", "auc_pr_interval", "auc_roc", "auc_roc_interval"))
-    else:
+    told = unranked(rows, positives)
+    if positives not in (0, rows):
         label, score = scored["label"].to_numpy(), scored["score"].to_numpy()
         whole = areas(label, score, np.ones((1, rows)))
         samples = Areas(
@@ -79,6 +77,12 @@ def rank(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "user_id") ->
             told[name] = float(getattr(whole, name)[0])
             told[f"{name}_interval"] = [float(edge) for edge in np.nanpercentile(getattr(samples, name), [2.5, 97.5])]
     return told | {"warning": warning(told, evaluation.few_positives)}
+
+
+def unranked(rows: int, positives: int) -> dict[str, Any]:
+    """What ``rank`` tells of rows that have no scores, or lack one of the two classes: areas are null."""
+    counts = {"rows": rows, "positives": positives, "prevalence": positives / rows if rows else None}
+    return counts | dict.fromkeys(("auc_pr", "auc_pr_interval", "auc_roc", "auc_roc_interval"))
 
 
 def areas(label: np.ndarray, score: np.ndarray, weights: np.ndarray) -> Areas:

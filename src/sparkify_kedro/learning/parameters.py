@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import inspect
+from typing import Annotated
 
-from sparkify_kedro.parameters import ParameterBlock
+from pydantic import Field, model_validator
+
+from sparkify_kedro.parameters import ParameterBlock, did_you_mean
+
+from .algorithms import ALGORITHMS
 
 Setting = bool | int | float | str
 
@@ -23,7 +28,17 @@ class AlgorithmSearch(ParameterBlock):
 
     algorithm: str
     settings: dict[str, Setting]
-    grid: dict[str, list[Setting]] = Field(min_length=1)
+    grid: dict[str, Annotated[list[Setting], Field(min_length=1)]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _algorithm_and_settings_are_known(self) -> AlgorithmSearch:
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm '{self.algorithm}' is not known: {did_you_mean(self.algorithm, ALGORITHMS)}")
+        known = set(inspect.signature(ALGORITHMS[self.algorithm].estimator.__init__).parameters) - {"self"}
+        for name in (*self.settings, *self.grid):
+            if name not in known:
+                raise ValueError(f"{self.algorithm} has no setting '{name}': {did_you_mean(name, known)}")
+        return self
 
 
 class Segments(ParameterBlock):

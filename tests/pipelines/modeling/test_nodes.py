@@ -32,6 +32,7 @@ from sparkify_kedro.pipelines.modeling.nodes import (
     search_model,
 )
 from sparkify_kedro.pipelines.modeling.parameters import Comparison, LeakAudit
+from sparkify_kedro.skipping import CannotLearn
 
 LABEL = "will_churn_soon"
 TRAINING = Training(seed=1, feature_set="extended", parallel_fits=2, rows_per_partition=100_000)
@@ -188,15 +189,14 @@ def test_the_originals_features_are_needed_for_the_baseline_whatever_the_set(row
 
 
 def test_without_rows_the_audit_says_so(rows: DataFrame) -> None:
-    with pytest.raises(ValueError, match="no rows to learn will_churn_soon from"):
+    with pytest.raises(CannotLearn, match="no rows to learn from"):
         audit_features(rows.limit(0), LINES, TRAINING, AUDIT, LABEL)
 
 
-def test_one_class_alone_passes_the_audit(rows: DataFrame) -> None:
-    """The search says what is wrong, fold by fold."""
-    told = audit_features(rows.where("label = 0"), LINES, TRAINING, AUDIT, LABEL)
-    assert {score["auc_roc"] for score in told["one_feature"]} == {None}
-    assert_writable(told)
+@pytest.mark.parametrize("only", ["label = 0", "label = 1", "fold = 0", "fold = 0 or label = 1"])
+def test_a_fold_without_both_classes_is_told_before_anything_is_made(rows: DataFrame, only: str) -> None:
+    with pytest.raises(CannotLearn, match="rows of both classes in every fold"):
+        audit_features(rows.where(only), LINES, TRAINING, AUDIT, LABEL)
 
 
 # The search.
@@ -259,7 +259,7 @@ def test_the_model_takes_columns_by_name(found: tuple[PipelineModel, dict[str, A
 def test_a_fold_without_both_classes_is_told_in_a_sentence(
     train: DataFrame, rows: DataFrame, audited: dict[str, Any], only: str
 ) -> None:
-    with pytest.raises(ValueError, match="rows of both classes in every fold"):
+    with pytest.raises(CannotLearn, match=r"rows of both classes in every fold|no rows to learn from"):
         search_model(train.where(only), rows, audited, TRAINING, SEARCH, EVALUATION)
 
 
@@ -381,7 +381,9 @@ def test_the_originals_protocol_on_too_few_rows_is_null(
     protocol = rows.withColumn("is_held_out", F.col("time_bin") == 1).drop("fold").where(only)
     told = judge_as_original(protocol, audited, found[1], TRAINING, SEARCH, EVALUATION)
     assert told["auc_pr"] is told["auc_roc"] is None
-    assert "nothing to judge by" in told["warning"]
+    assert "without both classes" in told["warning"]
+    held_out = protocol.where("is_held_out")
+    assert (told["rows"], told["positives"]) == (held_out.count(), held_out.where("label = 1").count())
     assert_writable(told)
 
 

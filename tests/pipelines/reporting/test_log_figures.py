@@ -21,6 +21,7 @@ from sparkify_kedro.pipelines.reporting.log_figures import (
     wilson_interval,
 )
 from sparkify_kedro.pipelines.reporting.parameters import Reporting
+from sparkify_kedro.skipping import Skipped
 
 DAY, HOUR = 86_400_000, 3_600_000
 START = 1_538_352_000_000  # 2018-10-01, midnight UTC
@@ -148,7 +149,7 @@ def test_class_balance_shows_three_sets_per_label() -> None:
 
     empty = comparison(0)
     empty["algorithms"]["x"]["test"] = {"rows": 0, "positives": 0}
-    figure = draw_class_balance("will_churn_soon", comparison(10), "churned", empty)
+    figure = draw_class_balance("will_churn_soon", comparison(10), "churned", empty, "skipped", Skipped("no rows"))
     assert [trace.name for trace in figure.data] == ["rows to learn from", "training rows, thinned", "test rows"]
     for trace in figure.data:
         assert dict(zip(trace.y, trace.x, strict=True)) == {"will churn soon": 0.1, "churned": 0}

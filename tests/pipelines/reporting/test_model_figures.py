@@ -23,6 +23,7 @@ from sparkify_kedro.pipelines.reporting.model_figures import (
     feature_directions,
 )
 from sparkify_kedro.pipelines.reporting.parameters import Reporting
+from sparkify_kedro.skipping import Skipped
 
 LABEL = "will_churn_soon"
 EVALUATION = Evaluation.model_validate(
@@ -199,7 +200,7 @@ def test_segments_without_both_classes_are_named_and_have_no_dot(comparison: dic
 
 
 def test_all_models_stand_beside_the_originals_protocol(comparison: dict[str, Any]) -> None:
-    figure = draw_all_models(REPORTING, LABEL, comparison)
+    figure = draw_all_models(REPORTING, LABEL, comparison, "skipped", Skipped("no rows"))
     drawn = {trace.name: dict(zip(trace.y, trace.x, strict=True)) for trace in figure.data}
     assert drawn["on users never seen"] == {
         name: scores["test"]["auc_pr"]
@@ -211,3 +212,9 @@ def test_all_models_stand_beside_the_originals_protocol(comparison: dict[str, An
     low, high = comparison["algorithms"]["simple"]["test"]["auc_pr_interval"]
     assert trace.x[0] + trace.error_x.array[0] == pytest.approx(high)
     assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(low)
+
+
+def test_without_any_label_the_figure_says_so() -> None:
+    figure = draw_all_models(REPORTING, LABEL, Skipped("no rows"))
+    assert figure.layout.title.text == "No model was trained"
+    assert len(figure.data) == 0

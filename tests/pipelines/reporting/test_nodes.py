@@ -14,6 +14,7 @@ from sparkify_kedro.figures import finish, plain
 from sparkify_kedro.pipelines.reporting.nodes import render_label_section, render_log_section, render_report
 from sparkify_kedro.pipelines.reporting.page import first_users, in_one_sentence, stages
 from sparkify_kedro.pipelines.reporting.parameters import Reporting
+from sparkify_kedro.skipping import Skipped
 
 EVIL = "<script>alert('x')</script>"
 LABELS = ("churned_in_time_bin", "will_churn_soon")
@@ -86,13 +87,17 @@ AT_RISK = pd.DataFrame(
 )  # fmt: skip
 
 
-def page(**changes: Any) -> str:
+def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
     sections = [
         part
         for label in LABELS
         for part in (
-            label, comparison(), card(label),
-            render_label_section(comparison(), card(label), label, figure(f"Of {label}", EVIL)),
+            (label, *[Skipped(f"no {EVIL} to learn from")] * 3)
+            if label in skipped
+            else (
+                label, comparison(), card(label),
+                render_label_section(comparison(), card(label), label, figure(f"Of {label}", EVIL)),
+            )
         )
     ]  # fmt: skip
     given = {
@@ -195,6 +200,21 @@ def test_users_at_risk_come_with_their_reasons(whole: Text) -> None:
 
 def test_a_list_of_another_champion_says_so() -> None:
     assert "made by another champion" in page(drift_report=DRIFT | {"model": "an older one"})
+
+
+def test_a_label_that_was_skipped_says_why_and_the_others_are_shown() -> None:
+    """In the answer and among the models; its list of users at risk is of the champion that it had before."""
+    words = Text(page(skipped=("will_churn_soon",))).words
+    assert words.count(f"o {EVIL} to learn from") == 2
+    assert "Of churned_in_time_bin" in words
+    assert "Of will_churn_soon" not in words
+    assert "made by another champion" not in words
+
+
+def test_a_page_without_any_model_says_why() -> None:
+    words = Text(page(skipped=LABELS, users_at_risk=None, drift_report=None)).words
+    assert words.count(f"o {EVIL} to learn from") == 4
+    assert "Nobody has been scored yet" in words
 
 
 def test_an_empty_list_says_so() -> None:

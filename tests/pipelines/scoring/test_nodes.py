@@ -340,7 +340,7 @@ def test_a_card_of_another_run_is_refused(
 @pytest.mark.parametrize(
     ("rank_by", "advice"),
     [
-        ("will_churn_next_bin", f"did you mean {NEXT}?"),
+        ("will_churn_next_bin", f"did you mean '{NEXT}'?"),
         ("weather", f"there are {NEXT}, {SOON}."),
     ],
 )

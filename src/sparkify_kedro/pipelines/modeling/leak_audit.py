@@ -53,12 +53,9 @@ def auc_roc_by_chance(rows: int, positives: int) -> float:
     """The AUC-ROC that one feature without any signal reaches about once in 30 000 times.
 
     Four standard deviations above one half, of the Mann-Whitney statistic without ties: sqrt((n + 1) / (12 p (n - p))).
-    So on a log with few positives chance is not taken for a leak; infinite where there is only one class.
+    So on a log with few positives chance is not taken for a leak.
     """
-    negatives = rows - positives
-    if 0 in (positives, negatives):
-        return math.inf
-    return 0.5 + 4 * math.sqrt((rows + 1) / (12 * positives * negatives))
+    return 0.5 + 4 * math.sqrt((rows + 1) / (12 * positives * (rows - positives)))
 
 
 def _level(levels: int) -> Column:

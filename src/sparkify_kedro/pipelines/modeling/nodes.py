@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from pyspark.ml import PipelineModel
@@ -19,10 +18,11 @@ from sparkify_kedro.learning.evaluation import (
     judge_probabilities,
     rank,
     segments_of,
+    unranked,
 )
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.learning.profile import SCORE, profile_columns, without_history
-from sparkify_kedro.learning.search import KEYS, fit, prepare, probability, train_calibrated
+from sparkify_kedro.learning.search import KEYS, fit, fold_sizes, prepare, probability, train_calibrated
 from sparkify_kedro.parameters import ParameterBlock
 
 from .leak_audit import auc_roc_by_chance, one_feature_scores
@@ -49,8 +49,8 @@ def audit_features(
         model of each feature alone, best first; and ``best_original_feature``, the first of them that the original had.
 
     Raises:
-        ValueError: naming the features that alone rank suspiciously well, or that the rows lack; or where there are no
-            rows.
+        CannotLearn: where there are no rows, or a fold lacks rows of one of the two classes.
+        ValueError: naming the features that alone rank suspiciously well, or that the rows lack.
     """
     catalogue = FeatureCatalogue.of(feature_lines)
     features = catalogue.of_set(training.feature_set, label)
@@ -59,9 +59,9 @@ def audit_features(
     missing = [name for name in candidates if name not in calibration_rows.columns]
     if missing:
         raise ValueError(f"the feature catalogue names {', '.join(missing)}, which the training rows lack")
+    # Before anything of the label is made, so that a label that cannot be learned leaves nothing at all.
+    fold_sizes(calibration_rows)
     scores = one_feature_scores(calibration_rows, candidates, audit.levels).collect()
-    if not scores:
-        raise ValueError(f"there are no rows to learn {label} from: use a longer log")
     ranked = sorted(scores, key=lambda row: (-(row.auc_roc or 0), row.feature))
     limit = max(audit.suspicious_auc_roc, auc_roc_by_chance(ranked[0].rows, ranked[0].positives))
     suspicious = [row for row in ranked if row.feature in features and (row.auc_roc or 0) >= limit]
@@ -75,7 +75,7 @@ def audit_features(
     return {
         "label": label,
         "feature_set": training.feature_set,
-        "suspicious_auc_roc": limit if math.isfinite(limit) else None,
+        "suspicious_auc_roc": limit,
         "features": features,
         "one_feature": [{name: row[name] for name in ("feature", "auc_roc", "auc_pr")} for row in ranked],
         "best_original_feature": next(row.feature for row in ranked if row.feature in original),
@@ -107,7 +107,7 @@ def search_model(
         feature.
 
     Raises:
-        ValueError: where a fold lacks rows of one of the two classes.
+        CannotLearn: where a fold lacks rows of one of the two classes.
     """
     features = feature_audit["features"]
     trained = train_calibrated(train, calibration_rows, features, search, training)
@@ -241,18 +241,20 @@ def judge_as_original(
 
     Returns:
         Rows, positives, prevalence and areas on the held-out rows, with intervals over rows. Where the training side
-        lacks one of the classes, the areas are null.
+        lacks one of the classes, the areas are null, and the warning says so.
     """
     train = original_protocol_rows.where(~F.col("is_held_out")).withColumn("fold", F.lit(0))
     test = original_protocol_rows.where("is_held_out")
-    counts = train.agg(F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("positives")).first()
-    if counts.positives in (0, counts.rows):
-        scored = test.limit(0).withColumn("score", F.lit(0.0))
-    else:
-        assembler = VectorAssembler(inputCols=feature_audit["features"], outputCol="features")
-        prepared = prepare(train, assembler, counts.rows, training)
-        model = fit(prepared, search_report["best"]["settings"], search, training)
-        scored = model.transform(assembler.transform(test)).withColumn("score", probability())
+    rows, positives = _count(train)
+    if positives in (0, rows):
+        lacking = (
+            f"{positives} positives in {rows} rows to train on: without both classes there is nothing to learn from"
+        )
+        return unranked(*_count(test)) | {"warning": lacking}
+    assembler = VectorAssembler(inputCols=feature_audit["features"], outputCol="features")
+    prepared = prepare(train, assembler, rows, training)
+    model = fit(prepared, search_report["best"]["settings"], search, training)
+    scored = model.transform(assembler.transform(test)).withColumn("score", probability())
     collected = collect_scored(scored.select(*KEYS, "label", "score"), evaluation)
     return rank(collected.assign(row=collected.index), evaluation, unit="row")
 
@@ -376,6 +378,12 @@ def describe_champion(
         "categories": {"level_at_end": known.level_at_end, "device": known.device},
         "share_without_history": known.share,
     }
+
+
+def _count(rows: DataFrame) -> tuple[int, int]:
+    """Rows, and positives among them."""
+    counts = rows.agg(F.count(F.lit(1)).alias("rows"), F.coalesce(F.sum("label"), F.lit(0)).alias("positives")).first()
+    return counts.rows, counts.positives
 
 
 def _overlap(one: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from sparkify_kedro.skipping import passing_on
+
 from .model_card import write_model_card
 from .nodes import (
     audit_features,
@@ -23,8 +25,11 @@ _OF_ALGORITHM = ("search", "metrics", "original_protocol", "model")
 
 
 def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
-    """The same models, scores and champion for every label, in namespaces ``label`` and ``label.algorithm``."""
-    return sum((_model_label(label, algorithms) for label in labels), Pipeline([]))
+    """The same models, scores and champion for every label, in namespaces ``label`` and ``label.algorithm``.
+
+    A label that cannot be learned is skipped, and the others are not.
+    """
+    return passing_on(sum((_model_label(label, algorithms) for label in labels), Pipeline([])))
 
 
 def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:

@@ -11,6 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sparkify_kedro.figures import BLUE, GREEN, ORANGE, RAISES, band, finish, plain, words
+from sparkify_kedro.skipping import Skipped
 
 from .parameters import Reporting
 
@@ -239,14 +240,15 @@ def draw_class_balance(*labels_and_comparisons: Any) -> go.Figure:
     """How rare each label is, in the rows to learn from, after thinning, and in the rows to judge by.
 
     Args:
-        labels_and_comparisons: a label's name and its comparison, in turn.
+        labels_and_comparisons: a label's name and its comparison, in turn; of a label that was skipped, why.
 
     Returns:
-        A bar per label and set.
+        A bar per label and set; none of labels that were skipped.
     """
     figure = go.Figure()
     sets = {"rows to learn from": BLUE, "training rows, thinned": ORANGE, "test rows": GREEN}
-    pairs = list(zip(labels_and_comparisons[::2], labels_and_comparisons[1::2], strict=True))[::-1]
+    together = zip(labels_and_comparisons[::2], labels_and_comparisons[1::2], strict=True)
+    pairs = [(label, comparison) for label, comparison in together if not isinstance(comparison, Skipped)][::-1]
     for name, colour in sets.items():
         counts = [_rows_and_positives(comparison)[name] for _, comparison in pairs]
         figure.add_bar(

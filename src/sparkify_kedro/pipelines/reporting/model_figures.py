@@ -31,6 +31,7 @@ from sparkify_kedro.learning.curves import Cumulated, Curve, at, cumulate, gain,
 from sparkify_kedro.learning.evaluation import bootstrap_weights, collect_scored
 from sparkify_kedro.learning.parameters import Evaluation
 from sparkify_kedro.learning.search import KEYS
+from sparkify_kedro.skipping import Skipped
 
 from .parameters import Reporting
 
@@ -318,12 +319,15 @@ def draw_all_models(reporting: Reporting, *labels_and_comparisons: Any) -> go.Fi
 
     Args:
         reporting: what others have published.
-        labels_and_comparisons: a label's name and its comparison, in turn.
+        labels_and_comparisons: a label's name and its comparison, in turn; of a label that was skipped, why.
 
     Returns:
-        A panel per label: AUC-PR with 95 % intervals, by both protocols, and the published scores.
+        A panel per label that was not skipped: AUC-PR with 95 % intervals, by both protocols, and the published scores.
     """
-    comparisons = dict(zip(labels_and_comparisons[::2], labels_and_comparisons[1::2], strict=True))
+    together = zip(labels_and_comparisons[::2], labels_and_comparisons[1::2], strict=True)
+    comparisons = {label: comparison for label, comparison in together if not isinstance(comparison, Skipped)}
+    if not comparisons:
+        return finish(go.Figure(), "No model was trained", "Every label was skipped; the page says why.")
     figure = make_subplots(
         rows=len(comparisons), cols=1, shared_xaxes=True, vertical_spacing=0.3 / len(comparisons) ** 1.3,
         subplot_titles=[heading(label) for label in comparisons],

@@ -11,6 +11,7 @@ import yaml
 from plotly.offline import get_plotlyjs
 
 from sparkify_kedro.documents import render, source_of
+from sparkify_kedro.skipping import Skipped
 
 from .page import first_users, in_one_sentence, stages
 from .parameters import Reporting
@@ -75,11 +76,14 @@ def render_report(  # noqa: PLR0913, PLR0917 - a page is put together from all t
         drift_figure: its picture.
         run_so_far: what is known of the run.
         reporting: how much to show, and what others have published.
-        labels: per label its name, comparison, champion card and part of the page, in turn.
+        labels: per label its name, comparison, champion card and part of the page, in turn; of a label that was
+            skipped, why in place of each.
 
     Returns:
         HTML, with the library that draws the figures in it once. Every string is escaped, those in figures included.
     """
+    parts = list(zip(*(labels[place::4] for place in range(4)), strict=True))
+    skipped = {label: comparison.reason for label, comparison, *_ in parts if isinstance(comparison, Skipped)}
     sections = [
         {
             "label": label,
@@ -89,7 +93,8 @@ def render_report(  # noqa: PLR0913, PLR0917 - a page is put together from all t
             "scores": comparison["algorithms"][comparison["champion"]],
             "sentence": in_one_sentence(comparison["algorithms"][comparison["champion"]]),
         }
-        for label, comparison, card, html in zip(*(labels[place::4] for place in range(4)), strict=True)
+        for label, comparison, card, html in parts
+        if label not in skipped
     ]
     champions = {section["label"]: section["card"]["model"] for section in sections}
     return render(
@@ -104,7 +109,8 @@ def render_report(  # noqa: PLR0913, PLR0917 - a page is put together from all t
         at_risk=None if users_at_risk is None else first_users(users_at_risk, reporting.users_at_risk),
         listed=0 if users_at_risk is None else len(users_at_risk),
         drift=drift_report,
-        scored_by_another=drift_report is not None and drift_report["model"] != champions.get(drift_report["label"]),
+        scored_by_another=drift_report is not None
+        and drift_report["model"] != champions.get(drift_report["label"], drift_report["model"]),
         drift_figure=drift_figure,
         published=reporting.published,
         run=run_so_far,
@@ -112,4 +118,5 @@ def render_report(  # noqa: PLR0913, PLR0917 - a page is put together from all t
         stages=stages(run_so_far),
         parameters=yaml.safe_dump(run_so_far["parameters"], sort_keys=False, allow_unicode=True),
         sections=sections,
+        skipped=skipped,
     )

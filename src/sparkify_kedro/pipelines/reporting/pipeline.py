@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from sparkify_kedro.skipping import passing_on
+
 from .log_figures import (
     draw_activity,
     draw_churn_by_tenure,
@@ -43,9 +45,12 @@ _LABEL_FIGURES = (
 
 
 def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
-    """Figures of the log and of each label, in namespaces of their own, and the page."""
+    """Figures of the log and of each label, in namespaces of their own, and the page.
+
+    A label that was skipped has no figures; the page says why.
+    """
     names = list(labels)
-    about_labels = sum((_report_label(label, algorithms) for label in names), Pipeline([]))
+    about_labels = passing_on(sum((_report_label(label, algorithms) for label in names), Pipeline([])))
     return _report_log(names) + about_labels + _render(names)
 
 

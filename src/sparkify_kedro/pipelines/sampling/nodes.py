@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sparkify_kedro.chance import chance
+from sparkify_kedro.parameters import did_you_mean
 
 from .parameters import LabelSampling, Split, Unit
 
@@ -93,7 +94,8 @@ def _labelled(user_time_bins: DataFrame, sampling: LabelSampling) -> DataFrame:
         ValueError: where the table has no such label.
     """
     if sampling.label not in user_time_bins.columns:
-        raise ValueError(f"sampling names the label '{sampling.label}', which user_time_bins lacks")
+        advice = did_you_mean(sampling.label, user_time_bins.columns)
+        raise ValueError(f"sampling names the label '{sampling.label}', which user_time_bins lacks: {advice}")
     can_be_judged: Column = reduce(Column.__and__, [F.col(flag) for flag in sampling.requires], F.lit(True))
     return user_time_bins.where(can_be_judged).withColumn("label", F.col(sampling.label))
 

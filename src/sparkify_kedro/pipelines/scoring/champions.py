@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from pyspark.ml import Model, PipelineModel
+
+from sparkify_kedro.parameters import did_you_mean
 
 
 class Champion(NamedTuple):
@@ -46,8 +47,7 @@ def champion_of(label: str, champions: Mapping[str, Champion]) -> Champion:
         ValueError: where there is no such label, naming the labels there are.
     """
     if label not in champions:
-        near = get_close_matches(label, champions, n=1)
-        advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(champions)}."
+        advice = did_you_mean(label, champions)
         raise ValueError(f"scoring.users_at_risk.rank_by is '{label}', which is no label: {advice}")
     return champions[label]
 

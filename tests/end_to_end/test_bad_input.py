@@ -1,0 +1,666 @@
+"""Whatever the command line is given, it does the job or says in one sentence what is wrong.
+
+Kedro's own entry point runs in this process, with the tests' Spark: a process and a JVM for each case would take
+minutes. What depends on the process has one of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from kedro.framework.cli.cli import KedroCLI
+from omegaconf import OmegaConf
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from sparkify_kedro.chance import chance
+
+PROJECT = Path(__file__).parents[2]
+PAGE = PROJECT / "docs" / "bad-input.md"
+REWRITE = "SPARKIFY_REWRITE_DOCS"
+LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
+SMALL = [
+    "modeling.evaluation.replicates=20",
+    "modeling.logistic_regression.grid.regParam=[0.1]",
+    "modeling.logistic_regression.grid.elasticNetParam=[0.0]",
+    "modeling.logistic_regression.settings.maxIter=5",
+    "modeling.random_forest.grid.maxBins=[8]",
+    "modeling.random_forest.grid.maxDepth=[2]",
+    "modeling.random_forest.settings.numTrees=2",
+    "modeling.gradient_boosted_trees.grid.maxDepth=[2]",
+    "modeling.gradient_boosted_trees.grid.maxBins=[8]",
+    "modeling.gradient_boosted_trees.settings.maxIter=1",
+]
+DAY = 86_400_000
+START = 1_538_352_000_000  # 2018-10-01, midnight UTC
+THE_LOG = r"The log is log\b"
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    said: str
+    errors: str
+
+    def sentence(self) -> str:
+        """The one sentence with which it failed; nothing that looks like a stack is anywhere."""
+        assert self.code != 0, self.said[-2_000:]
+        assert "Traceback" not in self.said + self.errors
+        assert "\tat " not in self.said + self.errors
+        (told,) = [line for line in self.errors.splitlines() if line.startswith("Error: ")]
+        assert self.errors.rstrip().endswith(told)
+        return told.removeprefix("Error: ")
+
+
+class Commands(NamedTuple):
+    """A copy of the project, in which commands are run in this process."""
+
+    folder: Path
+
+    def run(self, *words: str) -> Done:
+        """``kedro run`` by Kedro's own entry point."""
+        said, errors = io.StringIO(), io.StringIO()
+        code = 0
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
+            try:
+                KedroCLI(self.folder).main(["run", *words], prog_name="kedro")
+            except SystemExit as ended:
+                code = int(ended.code or 0)
+        return Done(code, said.getvalue(), errors.getvalue())
+
+    def ingest(self, log: str) -> Done:
+        """The first pipeline on a log."""
+        return self.run("--pipelines=ingestion", f"--params=raw_events={log}")
+
+    def versions(self) -> set[str]:
+        """The versions of everything from the events on, without the summaries of runs, failed ones included."""
+        layers = sorted((self.folder / "data").glob("0[2-8]_*"))
+        found = {str(path.relative_to(self.folder)) for layer in layers for path in layer.rglob("20*Z")}
+        # Ingestion leaves the lines of a log that it stops at, to be looked at.
+        told = ("parsed_lines", "rejected_events", "run_summary")
+        return {path for path in found if not any(name in path for name in told)}
+
+    def newest(self, *parts: str) -> Any:
+        """The newest version of a JSON dataset."""
+        folder = self.folder.joinpath("data", *parts)
+        return json.loads((max(folder.iterdir()) / parts[-1]).read_text())
+
+
+class Pages:
+    """The rows of the page that this run of the tests can vouch for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: dict[str, str] = {}
+        self.left_out = False
+
+    def add(self, title: str, expected: str, happened: str) -> None:
+        """A row of a case that went as expected."""
+        plain = happened.replace(f"{self.folder}/", "").replace("|", "\\|")
+        self.rows[title] = f"| {title} | {expected} | {plain} |"
+
+
+@pytest.fixture(scope="module")
+def commands(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, copy_project: Any) -> Commands:
+    """One project for all cases: each has its own log, and looks for new versions only."""
+    return _new_project(tmp_path_factory.mktemp("bad_input") / "project", copy_project)
+
+
+@pytest.fixture(scope="module")
+def page(commands: Commands) -> Pages:
+    return Pages(commands.folder)
+
+
+@pytest.fixture
+def other(spark: SparkSession, tmp_path: Path, copy_project: Any) -> Commands:
+    """A project that has not run yet."""
+    return _new_project(tmp_path / "project", copy_project)
+
+
+def _new_project(folder: Path, copy_project: Callable[[Path], Path]) -> Commands:
+    folder.mkdir()
+    copy_project(folder)
+    OmegaConf.save(OmegaConf.from_dotlist(SMALL), folder / "conf/local/parameters_modeling.yml")
+    (folder / "log.json").write_bytes(GOOD)
+    return Commands(folder)
+
+
+# Logs.
+
+
+def event(user: int, item: int, **changes: Any) -> dict[str, Any]:
+    """A right event of a user, ten minutes after the one before."""
+    return {
+        "ts": START + user * 60_000 + item * 600_000,
+        "userId": str(user),
+        "sessionId": user,
+        "itemInSession": item,
+        "page": "Home",
+        "auth": "Logged In",
+        "method": "GET",
+        "status": 200,
+        "level": "free",
+        "registration": START - 5 * DAY - user * 60_000,
+        "gender": "F",
+        "firstName": "Ada",
+        "lastName": "Lovelace",
+    } | changes
+
+
+def lines(*events: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(one, ensure_ascii=False).encode() + b"\n" for one in events)
+
+
+EVENTS = [event(user, item) for user in range(20) for item in range(5)]
+GOOD = lines(*EVENTS)
+
+
+def one_more(**changes: Any) -> bytes:
+    """A hundred right lines, and one that differs in something."""
+    return GOOD + lines(event(30, 0, **changes))
+
+
+def without(*names: str) -> bytes:
+    kept = {name: value for name, value in event(30, 0).items() if name not in names}
+    return GOOD + lines(kept)
+
+
+NOISE = bytes(byte for byte in random.Random(1).randbytes(500) if byte not in b"\r\n")
+HALF = GOOD[: len(GOOD) // 2]
+HALF = HALF[: HALF.rindex(b"\n") + 1]
+DEEP = b'{"a":' * 3_000 + b"1" + b"}" * 3_000
+HUGE = 10 * 2**20
+
+# Counts are events, rejected lines, duplicates, rows of nobody.
+READ = [
+    ("a last line that is cut off", GOOD + b'{"ts": 15383', (100, 1, 0, 0)),
+    ("binary garbage between good lines", HALF + NOISE + b"\n" + GOOD[len(HALF) :], (100, 1, 0, 0)),
+    ("a line nested 3 000 deep", GOOD + DEEP + b"\n", (100, 1, 0, 0)),
+    ("an object where a page should be", one_more(page={"name": {"is": "Home"}}), (100, 1, 0, 0)),
+    ("a line of 10 MB, in a column that is not asked for", one_more(note="x" * HUGE), (101, 0, 0, 0)),
+    ("a line of 10 MB that is no event", GOOD + b"x" * HUGE + b"\n", (100, 1, 0, 0)),
+    ("bytes that are no UTF-8", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\xff\xfea"), (101, 0, 0, 0)),
+    ("a NUL in a name", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\x00a"), (100, 1, 0, 0)),
+    ("emoji in a name", GOOD + lines(event(30, 0, firstName="👩‍🎤")), (101, 0, 0, 0)),
+    ("a name from right to left", GOOD + lines(event(30, 0, artist="فيروز")), (101, 0, 0, 0)),
+    ("a byte order mark", b"\xef\xbb\xbf" + GOOD, (100, 0, 0, 0)),
+    ("lines that end with CRLF", GOOD.replace(b"\n", b"\r\n"), (100, 0, 0, 0)),
+    ("empty lines between", GOOD.replace(b"}\n", b"}\n\n", 3), (100, 3, 0, 0)),
+    ("a number as a string: ts", one_more(ts=str(START)), (100, 1, 0, 0)),
+    ("a string as a number: page", one_more(page=7), (101, 0, 0, 0)),
+    ("ts in seconds", one_more(ts=START // 1_000), (100, 1, 0, 0)),
+    ("ts in the future", one_more(ts=START + 100 * 365 * DAY), (100, 1, 0, 0)),
+    ("a negative ts", one_more(ts=-START), (100, 1, 0, 0)),
+    ("a ts that is null", one_more(ts=None), (100, 1, 0, 0)),
+    ("no registration", without("registration"), (100, 1, 0, 0)),
+    ("a registration after the end of the log", one_more(registration=START + 90 * DAY), (101, 0, 0, 0)),
+    ("a registration that changes for one user", GOOD + lines(event(3, 9, registration=START - DAY)), (101, 0, 0, 0)),
+    ("a level that is null", one_more(level=None), (100, 1, 0, 0)),
+    ("a level that is unknown", one_more(level="x"), (100, 1, 0, 0)),
+    ("a gender that is null", one_more(gender=None), (101, 0, 0, 0)),
+    ("a gender that is unknown", one_more(gender="x"), (101, 0, 0, 0)),
+    ("a page that is null", one_more(page=None), (100, 1, 0, 0)),
+    ("a page that is unknown", one_more(page="Podcast"), (101, 0, 0, 0)),
+    ("a userId with spaces", GOOD + lines(event(3, 9, userId=" 3 ")), (101, 0, 0, 0)),
+    ("a userId that is a number", GOOD + lines(event(3, 9, userId=3)), (101, 0, 0, 0)),
+    ("a userId of 10 000 characters", one_more(userId="7" * 10_000), (100, 1, 0, 0)),
+    ("rows of nobody", GOOD + lines(event(3, 9, userId="")), (100, 0, 0, 1)),
+    ("a duplicate line", GOOD + lines(EVENTS[7]), (100, 0, 1, 0)),
+    ("lines out of order", lines(*reversed(EVENTS)), (100, 0, 0, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("title", "log", "counts"), READ, ids=[title for title, *_ in READ])
+def test_what_can_be_read_is_read_and_the_rest_is_counted(
+    commands: Commands, page: Pages, title: str, log: bytes, counts: tuple[int, ...]
+) -> None:
+    (commands.folder / "case.json").write_bytes(log)
+    done = commands.ingest("case.json")
+    assert done.code == 0, done.errors
+    assert counted(commands) == counts
+    told = in_words(counts)
+    page.add(title, told, told)
+
+
+def test_a_file_given_twice_counts_once(commands: Commands, page: Pages) -> None:
+    (commands.folder / "twice").mkdir()
+    for name in ("one.json", "two.json"):
+        (commands.folder / "twice" / name).write_bytes(GOOD)
+    assert commands.ingest("twice").code == 0
+    assert counted(commands) == (100, 0, 100, 0)
+    told = in_words((100, 0, 100, 0))
+    page.add("a file given twice", told, told)
+
+
+def counted(commands: Commands) -> tuple[int, ...]:
+    report = commands.newest("08_reporting", "ingestion_report.json")
+    counts = (report["events"], sum(report["rejected"].values()), report["duplicates"], report["logged_out"])
+    assert sum(counts) == report["lines_read"]
+    return counts
+
+
+def in_words(counts: tuple[int, ...]) -> str:
+    kinds = ("events", "rejected", "duplicates", "of nobody")
+    return ", ".join(f"{number} {kind}" for number, kind in zip(counts, kinds, strict=True) if number)
+
+
+# Logs that cannot be read.
+
+CUT = gzip.compress(GOOD, mtime=0)[:300]
+
+
+def refused(title: str, files: dict[str, bytes], named: str) -> Any:
+    return pytest.param(title, files, named, id=title)
+
+
+@pytest.mark.parametrize(
+    ("title", "files", "named"),
+    [
+        refused("a path where nothing is", {}, r"no file or folder at '.*/project/log'"),
+        refused("a gzip file that is cut off", {"log.json.gz": CUT}, r"log/log\.json\.gz is cut off"),
+        refused("a .gz file that is no gzip", {"log.json.gz": GOOD}, r"log/log\.json\.gz is not compressed by gzip"),
+        refused(
+            "a file that is not the one its checksum is of",
+            {"log.json": GOOD, ".log.json.crc": b"crc\x00\x00\x00\x02\x00" + bytes(400)},
+            r"log/log\.json is damaged or was changed",
+        ),
+        refused("a .bz2 file that is no bzip2", {"log.json.bz2": GOOD}, THE_LOG),
+        refused("an empty file", {"log.json": b""}, THE_LOG),
+        refused("a folder without data", {"_SUCCESS": b""}, THE_LOG),
+        refused("a text that is not JSON", {"log.json": b"Dear diary,\n" * 100}, THE_LOG),
+        refused(
+            "a CSV file",
+            {"log.json": b"ts,userId\n" + b"1538352000000,3\n" * 99},
+            THE_LOG,
+        ),
+        refused(
+            "a JSON array instead of lines",
+            {"log.json": json.dumps(EVENTS, indent=1).encode()},
+            THE_LOG,
+        ),
+        refused(
+            "only rows of nobody",
+            {"log.json": lines(*(event(1, item, userId="") for item in range(50)))},
+            THE_LOG,
+        ),
+    ],
+)
+def test_a_log_that_cannot_be_read_is_named_and_leaves_nothing(
+    commands: Commands, page: Pages, title: str, files: dict[str, bytes], named: str
+) -> None:
+    folder = commands.folder / "log"
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in files.items():
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    before = commands.versions()
+    told = commands.ingest("log").sentence()
+    assert re.search(named, told), told
+    assert commands.versions() == before
+    page.add(title, "stops, names the file", told)
+
+
+# What a run is asked for.
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (
+            "--params=feature_engineering.time_bin_days=0",
+            r"time_bin_days should be greater than or equal to 1 \(it is 0\)",
+        ),
+        ("--params=feature_engineering.time_bin_days=-1", r"time_bin_days should be greater .* \(it is -1\)"),
+        ("--params=feature_engineering.time_bin_days=x", r"time_bin_days should be a valid integer \(it is 'x'\)"),
+        ("--params=feature_engineering.time_bin_days=10000", r"time_bin_days should be less .* 366 \(it is 10000\)"),
+        (
+            "--params=feature_engineering.time_bin_day=7",
+            r"time_bin_day is not a known parameter \(did you mean 'time_bin_days'",
+        ),
+        ("--params=samplin.split.seed=7", "samplin is not a known parameter: did you mean 'sampling'"),
+        ("--params=sampling.splt.seed=7", "sampling.splt is not a known parameter: did you mean 'split'"),
+        ("--params=sampling.split.folds.nmber=3", "folds.nmber is not a known parameter .did you mean 'number'"),
+        (
+            "--params=sampling.labels.will_churn_son.keep_negatives=1",
+            "will_churn_son .* did you mean 'will_churn_soon'",
+        ),
+        ("--params=sampling.split.hold_out.share=1.5", r"hold_out.share should be less than 1 \(it is 1.5\)"),
+        ("--params=sampling.labels.will_churn_soon.keep_negatives=2", r"keep_negatives should be less .* \(it is 2\)"),
+        (
+            "--params=modeling.random_forrest.settings.numTrees=3",
+            "modeling.random_forrest .* did you mean 'random_forest'",
+        ),
+        (
+            "--params=modeling.random_forest.algorithm=random_forrest",
+            "'random_forrest' .* did you mean 'random_forest'",
+        ),
+        ("--params=modeling.random_forest.settings.numTree=3", "no setting 'numTree': did you mean 'numTrees'"),
+        (
+            "--params=modeling.random_forest.grid.maxDepth=[]",
+            r"grid.maxDepth should have at least 1 item \(it is \[\]\)",
+        ),
+        ("--params=modeling.random_forest.grid={}", "modeling.random_forest.grid is an empty block"),
+        ("--params=modeling.training=3", r"should be a block of parameters \(it is 3\)"),
+        ("--params=raw_event=log.json", "raw_event is not a known parameter"),
+        ("--params=raw_events", "raw_events"),
+        ("--pipelines=modelling", "no pipeline 'modelling': did you mean 'modeling'"),
+        ("--namespaces=will_churn_son", "no namespace 'will_churn_son': did you mean 'will_churn_soon'"),
+        ("--tags=random_forrest", "no tag 'random_forrest': did you mean 'random_forest'"),
+        ("--nodes=parse_line", "no node 'parse_line': did you mean 'parse_lines'"),
+        ("--to-outputs=event", "no dataset 'event': did you mean 'events'"),
+        ("--env=cluster", "SPARKIFY_STORAGE"),
+        ("--env=banana", "conf/banana"),
+        (
+            "--pipelines=feature_engineering",
+            "events and log_span yet: make it first, with kedro run --pipelines=ingestion",
+        ),
+        ("--pipelines=backtest", "no champion of will_churn_in_next_bin yet: train first, with kedro run"),
+        (
+            "--pipelines=sampling --load-versions=user_time_bins:2020-01-01T00.00.00.000Z",
+            "'2020-01-01T00.00.00.000Z' of user_time_bins",
+        ),
+        (
+            "--pipelines=scoring",
+            "no champion of churned_in_time_bin, will_churn_in_next_bin and will_churn_soon yet: train first",
+        ),
+    ],
+    ids=lambda value: value if value.startswith("--") else "",
+)
+def test_what_a_run_is_asked_for_and_does_not_know_is_named(
+    other: Commands, page: Pages, monkeypatch: pytest.MonkeyPatch, words: str, named: str
+) -> None:
+    for variable in ("SPARKIFY_STORAGE", "SPARK_MASTER"):
+        monkeypatch.delenv(variable, raising=False)
+    told = other.run(*words.split()).sentence()
+    assert re.search(named, told), told
+    assert not (other.folder / "data").exists()
+    page.add(f"`{words}`", "stops, names it", told.replace(f"{other.folder}/", ""))
+
+
+def test_an_unknown_feature_set_is_named(commands: Commands, page: Pages) -> None:
+    """By the first node that asks the feature catalogue for it."""
+    words = "--params=modeling.training.feature_set=extende"
+    told = commands.run(words, *_prepared(commands)).sentence()
+    assert "'extende', which is no feature set: did you mean 'extended'?" in told
+    page.add(f"`{words}`", "stops, names it", told)
+
+
+def _prepared(commands: Commands) -> tuple[str, ...]:
+    """Rows to learn from, and the words that have a run begin with them."""
+    if not (commands.folder / "data/05_model_input/churned_in_time_bin").exists():
+        assert (
+            commands.run("--pipelines=ingestion,feature_engineering,sampling", "--params=raw_events=log.json").code == 0
+        )
+    return ("--nodes=churned_in_time_bin.audit_features",)
+
+
+# Labels.
+
+
+def ids_held_out(spark: SparkSession, users: int) -> set[int]:
+    """The users whom the split holds out."""
+    named = spark.range(users).select(F.col("id").cast("string").alias("user_id"))
+    return {int(row.user_id) for row in named.where(chance(20181001, "hold out", "user") < 0.2).collect()}
+
+
+def day_of_churn(spark: SparkSession) -> bytes:
+    """One day on which a third of 60 users cancel, none of those who are held out; nobody plays a song."""
+    held_out = ids_held_out(spark, 60)
+    drawn = random.Random(3)
+    found = []
+    for user in range(60):
+        pages = [drawn.choice(("Home", "Help", "About", "Settings")) for _ in range(drawn.randint(3, 9))]
+        if user not in held_out and drawn.random() < 0.45:
+            pages[-1] = "Cancellation Confirmation"
+        registration = START - drawn.randint(1, 12) * DAY
+        found += [event(user, item, page=name, registration=registration) for item, name in enumerate(pages)]
+    return lines(*found)
+
+
+@pytest.fixture(scope="module")
+def day(spark: SparkSession, commands: Commands) -> tuple[Done, dict[str, Any]]:
+    """A whole run on a log of one day, and its summary."""
+    (commands.folder / "day.json").write_bytes(day_of_churn(spark))
+    done = commands.run("--params=raw_events=day.json")
+    assert done.code == 0, done.errors
+    return done, commands.newest("08_reporting", "run_summary.json")
+
+
+def test_labels_that_cannot_be_learned_are_skipped_and_the_others_run(
+    commands: Commands, page: Pages, day: tuple[Done, dict[str, Any]]
+) -> None:
+    """A log of one day: no bin is over, so that only the bin's own churn can be learned; nobody held out churns."""
+    done, summary = day
+    assert set(summary["skipped"]) == set(LABELS[1:])
+    for label, reason in summary["skipped"].items():
+        assert "no rows to learn from" in reason
+        assert done.said.count(f"{label} is skipped") == 1
+    assert {name.partition(".")[0] for name in summary["versions_written"] if name.endswith(".champion")} == {LABELS[0]}
+    comparison = commands.newest("08_reporting", LABELS[0], "comparison.json")
+    judged = comparison["algorithms"][comparison["champion"]]["test"]
+    assert judged["rows"] > 0
+    assert (judged["positives"], judged["auc_pr"]) == (0, None)
+    assert "without both classes" in judged["warning"]
+    report = max((commands.folder / "data/08_reporting/report").iterdir()) / "report.html"
+    html = report.read_text()
+    assert html.count("here are no rows to learn from") == 2 * 2
+    card = max((commands.folder / f"data/06_models/{LABELS[0]}/champion").glob("*/model_card.md"))
+    assert "nothing to judge by" in card.read_text()
+
+    page.add("a log of one day", "skips what looks ahead", skipped_in_words(summary))
+    page.add(
+        "a feature that is the same everywhere", "trains", f"{LABELS[0]}: {comparison['champion']} is the champion"
+    )
+    page.add("a test set without positives", "trains, no score", f"{LABELS[0]}: {judged['warning']}")
+
+
+ONE_BIN = {"registration": START - DAY}
+LATER = [
+    event(user, item, ts=START + day * DAY + item, **ONE_BIN)
+    for user in range(20)
+    for item, day in enumerate((0, 15, 45))
+]
+CHURN = {"page": "Cancellation Confirmation"} | ONE_BIN
+
+
+@pytest.mark.parametrize(
+    ("title", "events"),
+    [
+        ("no churner", LATER),
+        ("one churner", [*LATER, event(3, 9, ts=START + 46 * DAY, **CHURN)]),
+        ("one user", [event(3, item, ts=START + day * DAY, **ONE_BIN) for item, day in enumerate((0, 15, 45))]),
+        (
+            "only churners",
+            [event(user, item, **change) for user in range(20) for item, change in enumerate((ONE_BIN, CHURN))],
+        ),
+    ],
+)
+def test_a_log_from_which_no_label_can_be_learned_is_no_failure_and_changes_no_champion(
+    commands: Commands, page: Pages, day: Any, title: str, events: list[dict[str, Any]]
+) -> None:
+    (commands.folder / "case.json").write_bytes(lines(*events))
+    before = {path for path in commands.versions() if "06_models" in path}
+    # One of them to the end, the others as far as there is anything to skip.
+    part = () if title == "no churner" else (f"--to-nodes={','.join(f'{label}.keep_champion' for label in LABELS)}",)
+    done = commands.run("--params=raw_events=case.json", *part)
+    assert done.code == 0, done.errors
+    summary = commands.newest("08_reporting", "run_summary.json")
+    assert set(summary["skipped"]) == set(LABELS)
+    assert {path for path in commands.versions() if "06_models" in path} == before
+    assert part or "report" in summary["versions_written"]
+    page.add(title, "skips all labels", skipped_in_words(summary))
+
+
+def skipped_in_words(summary: dict[str, Any]) -> str:
+    return "; ".join(f"{label} skipped: {reason}" for label, reason in summary["skipped"].items())
+
+
+# Champions.
+
+
+def champion_for_all(commands: Commands, **changes: Any) -> None:
+    """The one champion that was trained, as that of every label, with a card that says something else."""
+    models = commands.folder / "data/06_models"
+    (version,) = [path.name for path in (models / LABELS[0] / "champion_card.json").iterdir()][-1:]
+    card = json.loads((models / LABELS[0] / "champion_card.json" / version / "champion_card.json").read_text())
+    for label in LABELS:
+        place = models / label / "champion_card.json" / version
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "champion_card.json").write_text(json.dumps(card | {"label": label} | changes))
+        if label != LABELS[0]:
+            shutil.copytree(models / LABELS[0] / "champion", models / label / "champion", dirs_exist_ok=True)
+
+
+def test_scoring_names_what_is_wrong_with_a_champion(commands: Commands, page: Pages, day: Any) -> None:
+    """None, one that is half written, one of another feature set."""
+    score = ("--pipelines=scoring", "--params=scoring_events=day.json")
+    before = commands.versions()
+    told = commands.run(*score).sentence()
+    assert (
+        told == "There is no champion of will_churn_in_next_bin and will_churn_soon yet: train first, with kedro run."
+    )
+    page.add("scoring without a champion of two labels", "stops, names the labels", told)
+
+    champion_for_all(commands)
+    (marker,) = (commands.folder / "data/06_models/will_churn_soon/champion").glob("*/champion/_SUCCESS")
+    marker.unlink()
+    told = commands.run(*score).sentence()
+    assert told == "There is no champion of will_churn_soon yet: train first, with kedro run."
+    page.add("scoring with a champion that is half written", "stops, like without", told)
+
+    marker.touch()
+    champion_for_all(commands, features=["page_home", "page_banana"])
+    told = commands.run(*score).sentence()
+    assert "trained on page_banana, which the rows to score lack" in told
+    page.add("scoring with a champion of another feature set", "stops, names the features", told)
+    assert not any("churn_scores" in path for path in commands.versions() - before)
+
+
+# The machine.
+
+
+@pytest.fixture
+def mounted(other: Commands, page: Pages) -> Iterator[Callable[[str], None]]:
+    """Put a file system of its own into the place of the data; only root may."""
+    data = other.folder / "data"
+    data.mkdir()
+
+    def mount(options: str) -> None:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(data)], capture_output=True, check=False
+        )
+        if done.returncode != 0:
+            page.left_out = True
+            pytest.skip("only root may mount a file system")
+
+    yield mount
+    if data.is_mount():
+        subprocess.run(["umount", "--lazy", str(data)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("title", "options", "named"),
+    [
+        ("no space left on the device", "size=64k", "No space is left on the device of .*/data/"),
+        ("a data folder that is read-only", "ro", "/data/.* cannot be written: it is read-only"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(
+    other: Commands, page: Pages, mounted: Callable[[str], None], title: str, options: str, named: str
+) -> None:
+    mounted(options)
+    told = other.ingest("log.json").sentence()
+    assert re.search(named, told), told
+    page.add(title, "stops, names the place", re.sub(r"/\S*/data/\S*", "data/…", told))
+
+
+def in_a_process(folder: Path, *words: str, **changes: str) -> Done:
+    """``kedro run`` with a JVM of its own."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("KEDRO_", "PYTEST_", "SPARK"))
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", "run", *words],
+        cwd=folder, env=environment | changes, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def test_without_java_a_run_says_what_to_install(other: Commands, page: Pages, tmp_path: Path) -> None:
+    told = in_a_process(other.folder, "--params=raw_events=log.json", PATH=str(tmp_path), JAVA_HOME="").sentence()
+    assert "Spark needs Java" in told
+    assert not (other.folder / "data").exists()
+    page.add("no Java", "stops, says what to install", told)
+
+
+def test_a_port_that_is_taken_is_told(other: Commands, page: Pages) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        settings = {
+            "spark.driver.port": taken.getsockname()[1],
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.port.maxRetries": 0,
+        }
+        (other.folder / "conf/local/spark.yml").write_text(
+            "".join(f"{key}: {value}\n" for key, value in settings.items())
+        )
+        told = in_a_process(other.folder, "--params=raw_events=log.json").sentence()
+    assert "spark.driver.port or spark.ui.port) is taken" in told
+    page.add("a port of Spark's that is taken", "stops, names the setting", told)
+
+
+def test_in_a_process_of_its_own_a_failure_is_one_sentence_and_the_log_file_has_the_stack(other: Commands) -> None:
+    """The exit code, Java's own output on the terminal, and sparkify.log."""
+    (other.folder / "log.json.gz").write_bytes(CUT)
+    told = in_a_process(other.folder, "--pipelines=ingestion", "--params=raw_events=log.json.gz").sentence()
+    assert told.startswith(f"{other.folder}/log.json.gz is cut off")
+    log = (other.folder / "sparkify.log").read_text()
+    assert "Traceback (most recent call last)" in log
+    assert "EOFException" in log
+
+
+# The page.
+
+HEAD = f"""# What bad input and faults do
+
+Made by `tests/end_to_end/test_bad_input.py`, which runs each row through the command line and fails where the row is
+not what happens. After a change that is meant:
+
+```
+{REWRITE}=1 .venv/bin/python -m pytest tests/end_to_end/test_bad_input.py
+```
+
+A run that stops exits with another code than 0 and leaves no new version of anything from the events on.
+
+| input or fault | expected | what happened |
+|---|---|---|
+"""
+
+
+def test_the_page_says_what_happened(page: Pages, request: pytest.FixtureRequest) -> None:
+    """Every row of this run; and no others, if no case was left out."""
+    written = HEAD + "\n".join(page.rows.values()) + "\n"
+    if os.environ.get(REWRITE):
+        PAGE.write_text(written)
+    told = PAGE.read_text()
+    assert [row for row in page.rows.values() if row not in told] == []
+    asked_for = request.config.invocation_params.args
+    all_ran = not request.session.testsfailed and not page.left_out
+    if all_ran and not any(word.startswith(("-k", "-m", "--lf")) or "::" in word for word in map(str, asked_for)):
+        assert told == written
