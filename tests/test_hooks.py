@@ -153,5 +153,5 @@ def test_a_node_that_asks_is_told_of_the_run_so_far_and_of_those_before_it(spark
 def _ready(context: KedroContext, hooks: PluginManager) -> DataCatalog:
     """The catalog of a run that begins."""
     catalog = context.catalog
-    hooks.hook.before_pipeline_run(run_params={}, pipeline=Pipeline([]), catalog=catalog)
+    hooks.hook.before_pipeline_run(run_params={"run_id": "now"}, pipeline=Pipeline([]), catalog=catalog)
     return catalog

@@ -5,14 +5,16 @@ import warnings
 from omegaconf.resolvers import oc
 
 from sparkify_kedro.hooks import ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.runs.hooks import RetentionHooks, RunningHooks
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
 # Scoring and backtest read the champions out of the labels' namespaces: a dot that Kedro warns of, and that is meant.
 warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters")
 
-# Kedro calls the last first: Spark's hooks come first, so that the others find a configured session.
-HOOKS = (RunSummaryHooks(), ProgressHooks(), SparkHooks())
+# Kedro calls the last first: Spark's hooks come first, so that the others find a configured session. Old versions go
+# when the summary, which says what is still needed, has been written; and then the run is over.
+HOOKS = (RunningHooks(), RetentionHooks(), RunSummaryHooks(), ProgressHooks(), SparkHooks())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
