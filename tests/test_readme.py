@@ -16,7 +16,8 @@ from sparkify_kedro.cli import cli
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
-RUNS = re.findall(r"^ *\.venv/bin/kedro run ?(.*?)(?: *#.*)?$", README, flags=re.MULTILINE)
+RUNS = re.findall(r"^ *\.venv/bin/kedro run(?: (.*?))?(?: *#.*)?$", README, flags=re.MULTILINE)
+ABOUT_RUNS = re.findall(r"^ *\.venv/bin/kedro runs (.*?)(?: *#.*)?$", README, flags=re.MULTILINE)
 # Options that stand for values only the catalog knows, not for parameters.
 PATHS = {"raw_events", "simulated_events", "scoring_events"}
 
@@ -75,6 +76,17 @@ def test_a_run_that_does_not_exist_would_be_found() -> None:
     with pytest.raises(ValueError, match="no_such_node"):
         asked_for(parsed("--from-nodes=no_such_node"))
     assert not known_parameter("feature_engineering.no_such_parameter")
+
+
+@pytest.mark.parametrize("words", ABOUT_RUNS)
+def test_a_command_about_runs_is_one_of_the_project(words: str) -> None:
+    name, *options = shlex.split(words)
+    assert cli.commands["runs"].commands[name].make_context(name, options)
+
+
+def test_commands_about_runs_are_found() -> None:
+    assert ABOUT_RUNS
+    assert not set(ABOUT_RUNS) & set(RUNS)
 
 
 def test_every_single_parameter_named_in_the_prose_exists() -> None:
