@@ -53,7 +53,9 @@ def runs() -> None:
 
 @runs.command(cls=OneSentenceCommand)
 @env_option
-@click.option("--params", type=str, default="", callback=_split_params, help="As those of the run: paths, above all.")
+@click.option(
+    "--params", type=str, default="", callback=_split_params, help="As for kedro run, where they lead elsewhere."
+)
 @click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
 def clean(env: str | None, params: dict[str, Any], dry_run: bool) -> None:
     """Remove what killed runs have left, never a complete version, nor anything of a run that is running."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -87,7 +87,9 @@ class RunningRuns:
             with self.guarded():
                 return self._write(Run(run_id, os.getpid(), dict(find_reads())))
         except OSError as error:
-            raise AnnouncementError(f"The run cannot be announced in {self._folder}: {error.strerror}.") from error
+            raise AnnouncementError(
+                f"The run cannot be announced in {self._folder}: {error.strerror or error}."
+            ) from error
 
     def running(self) -> list[Run]:
         """The runs that are running now, the earliest first."""
@@ -127,8 +129,9 @@ class RunningRuns:
                 lock.close()  # Windows renames no open file
             coming.rename(path)
         except BaseException:
-            lock.close()
             coming.unlink(missing_ok=True)
+            with suppress(OSError):  # a full disk has no room for what is not written yet
+                lock.close()
             raise
         return Announcement(path, lock)
 
