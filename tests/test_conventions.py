@@ -44,7 +44,7 @@ EVERYTHING = sum(PIPELINES.values(), Pipeline([]))
 
 WRITTEN_BY_HOOKS = {"run_summary"}
 FILLED_BY_HOOKS = {"run_so_far"}
-READ_BY_HOOKS = {"runs"}  # parameters of what surrounds a run
+READ_BY_HOOKS = {"runs"}  # a block of parameters
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
 BESIDE_DEFAULT = {"simulation", "scoring", "backtest"}

@@ -162,5 +162,5 @@ def test_other_errors_keep_their_own_words_on_one_line(error: Exception, expecte
 
 def test_notes_belong_to_the_sentence() -> None:
     error = ValueError("There is no event.")
-    error.add_note("The log is a.json.")
-    assert sentence_of(error) == "There is no event. The log is a.json."
+    error.add_note("the log is a.json")
+    assert sentence_of(error) == "There is no event (the log is a.json)."

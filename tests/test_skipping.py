@@ -117,7 +117,7 @@ def test_a_run_says_once_that_a_label_is_skipped_and_writes_it_down(
         context = session.load_context()
         catalog = context._get_catalog(catalog_class=SkippingCatalog, save_version="now")
         hooks = session._hook_manager
-        hooks.hook.before_pipeline_run(run_params={}, pipeline=nodes, catalog=catalog)
+        hooks.hook.before_pipeline_run(run_params={"run_id": "now"}, pipeline=nodes, catalog=catalog)
         SequentialRunner().run(nodes, catalog, hook_manager=hooks, run_id="now")
         hooks.hook.after_pipeline_run(run_params={"run_id": "now"}, run_result={}, pipeline=nodes, catalog=catalog)
 

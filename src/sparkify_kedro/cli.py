@@ -1,4 +1,4 @@
-"""``kedro run`` that ends a failed run with one sentence instead of a stack trace."""
+"""``kedro run`` that ends a failed run with one sentence instead of a stack trace, and ``kedro runs``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.cli.utils import CONTEXT_SETTINGS
+from kedro.framework.cli.utils import CONTEXT_SETTINGS, _split_params, env_option
+from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
-from kedro.io import DataCatalog
 
 from sparkify_kedro.failures import sentence_of, unknown_tags
-from sparkify_kedro.runs.compare import compare, tell
-from sparkify_kedro.runs.repeat import RUN_SUMMARY, repeat, summary_of
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +40,7 @@ class OneSentenceCommand(click.Command):
             if wants_stack:
                 raise
             _write_stack(error)
-            raise click.ClickException(unknown_tags(ctx.params["tags"]) or sentence_of(error)) from error
+            raise click.ClickException(unknown_tags(ctx.params.get("tags") or ()) or sentence_of(error)) from error
 
 
 def _write_stack(error: Exception) -> None:
@@ -58,19 +56,21 @@ def _write_stack(error: Exception) -> None:
 run = OneSentenceCommand(name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
 
 
-@click.group()
+# Of the commands below, what needs the datasets is slow to import, and most commands of Kedro need none.
+
+
+@click.group(context_settings=CONTEXT_SETTINGS)
 def runs() -> None:
-    """Look at the runs there were, and repeat one."""
-
-
-_env = click.option("--env", "-e", help="The environment that the runs were made in.")
+    """Look at the runs there were, repeat one, and clear what killed ones have left."""
 
 
 @runs.command(name="list", cls=OneSentenceCommand)
-@_env
+@env_option
 def list_runs(env: str | None) -> None:
     """The runs that have left a summary, the newest first."""
-    catalog = _catalog(env)
+    from sparkify_kedro.runs.repeat import RUN_SUMMARY, summary_of  # noqa: PLC0415
+
+    catalog = _context(env).catalog
     for run_id in catalog[RUN_SUMMARY].list_versions(full_path=False):
         summary = summary_of(run_id, catalog)
         asked = ", ".join(f"{key}={value}" for key, value in summary["asked_for"].items()) or "everything"
@@ -81,35 +81,72 @@ def list_runs(env: str | None) -> None:
 @runs.command(name="compare", cls=OneSentenceCommand)
 @click.argument("one")
 @click.argument("other")
-@_env
+@env_option
 def compare_runs(one: str, other: str, env: str | None) -> None:
     """Where the runs ONE and OTHER differ: parameters, inputs, software and findings."""
-    catalog = _catalog(env)
+    from sparkify_kedro.runs.compare import compare, tell  # noqa: PLC0415
+    from sparkify_kedro.runs.repeat import summary_of  # noqa: PLC0415
+
+    catalog = _context(env).catalog
     for line in tell(compare(summary_of(one, catalog), summary_of(other, catalog), catalog)):
         click.echo(line)
 
 
 @runs.command(name="repeat", cls=OneSentenceCommand)
 @click.argument("run_id")
-@_env
+@env_option
 def repeat_run(run_id: str, env: str | None) -> None:
     """Run the run RUN_ID again, on what it has read, and compare what comes out.
 
     The command fails where the findings differ.
     """
-    catalog = _catalog(env)
-    before = summary_of(run_id, catalog)
-    after = repeat(before, Path.cwd(), env, catalog)
-    comparison = compare(before, summary_of(after, catalog), catalog)
+    from sparkify_kedro.runs.compare import compare, tell  # noqa: PLC0415
+    from sparkify_kedro.runs.repeat import repeat, summary_of  # noqa: PLC0415
+
+    context = _context(env)
+    before = summary_of(run_id, context.catalog)
+    after = repeat(before, context)
+    comparison = compare(before, summary_of(after, context.catalog), context.catalog)
     for line in tell(comparison):
         click.echo(line)
     if comparison.findings:
         raise click.ClickException(f"the run {after} has not found what {run_id} found")
 
 
-def _catalog(env: str | None) -> DataCatalog:
-    with KedroSession.create(project_path=Path.cwd(), env=env) as session:
-        return session.load_context().catalog
+@runs.command(cls=OneSentenceCommand)
+@env_option
+@click.option(
+    "--params", type=str, default="", callback=_split_params, help="As for kedro run, where they lead elsewhere."
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
+def clean(env: str | None, params: dict[str, Any], dry_run: bool) -> None:
+    """Remove what killed runs have left, never a complete version, nor anything of a run that is running."""
+    from sparkify_kedro.runs.leftovers import find_left_overs  # noqa: PLC0415
+    from sparkify_kedro.runs.running import RunningRuns  # noqa: PLC0415
+
+    context = _context(env, params)
+    registry = RunningRuns(context.project_path)
+    with registry.guarded():
+        for run in registry.running():
+            click.echo(f"left alone: what the run {run.run_id} (process {run.pid}) is writing")
+        found = find_left_overs(context.catalog, registry)
+        size = sum(each.size() for each in found)
+        for each in found:
+            click.echo(f"{_within(each.path, context.project_path)}: {each.what}")
+            if not dry_run:
+                each.clear()
+    done = "would be cleared" if dry_run else "cleared"
+    click.echo(f"{len(found)} left-over{'' if len(found) == 1 else 's'} {done}, {size / 1e6:.1f} MB.")
+
+
+def _context(env: str | None, params: dict[str, Any] | None = None) -> KedroContext:
+    with KedroSession.create(env=env, runtime_params=params) as session:
+        return session.load_context()
+
+
+def _within(path: Path, project: Path) -> Path:
+    """The path as seen from the project's folder, if it lies in there."""
+    return path.relative_to(project) if path.is_relative_to(project) else path
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__, commands={"run": run, "runs": runs})

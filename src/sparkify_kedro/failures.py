@@ -66,7 +66,8 @@ def sentence_of(error: BaseException) -> str:
         or _unknown_selection(text)
         or _one_line(error)
     )
-    return " ".join([found, *getattr(error, "__notes__", ())])
+    notes = getattr(error, "__notes__", ())
+    return f"{found.rstrip('.')} ({'; '.join(notes)})." if notes else found
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:

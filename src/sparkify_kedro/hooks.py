@@ -27,9 +27,8 @@ from omegaconf import OmegaConf
 
 from sparkify_kedro.failures import MissingVersions, sentence_of
 from sparkify_kedro.parameters import unknown_parameters
-from sparkify_kedro.runs.lineage import Lineage, Made
-from sparkify_kedro.runs.parameters import Runs
-from sparkify_kedro.runs.versions import pin_newest, pin_own, versioned
+from sparkify_kedro.runs.hooks import LineageHooks
+from sparkify_kedro.runs.versions import has_versions, pin_own
 from sparkify_kedro.skipping import Skipped
 from sparkify_kedro.spark_session import configure_session, get_session
 
@@ -53,8 +52,6 @@ _ASKED_FOR = (
     "load_versions",
     "runtime_params",
 )
-# Datasets that a sentence names.
-_NAMED = 5
 # Whose nodes know what is wrong with a log, but not where it lies.
 _INGESTION = "sparkify_kedro.pipelines.ingestion."
 PACKAGES = ("kedro", "kedro-datasets", "pyspark", "pandas", "numpy", "pyarrow")
@@ -158,74 +155,6 @@ class ProgressHooks:
             click.echo(f"The report: {self._catalog[REPORT]._get_load_path()}")
 
 
-class LineageHooks:
-    """Keep a run to the versions it began with and those it writes, and write beside each version what it is made from.
-
-    A run that would read what would be made otherwise now says so, and stops or goes on as ``runs.on_stale`` says; for
-    ``--only-missing-outputs``, what is stale is missing.
-    """
-
-    def __init__(self) -> None:
-        self._context: KedroContext | None = None
-        self.made: dict[str, Made] = {}
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Keep the context for its parameters."""
-        self._context = context
-
-    @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Look at what the run will read, and hold it fast.
-
-        Raises:
-            ValueError: where it would be made otherwise now, and ``runs.on_stale`` is ``stop``.
-        """
-        assert self._context is not None
-        parameters = self._context.config_loader["parameters"]
-        self.made, self._catalog, self._run_id = {}, catalog, run_params.get("run_id")
-        inputs = versioned(catalog, pipeline.inputs())
-        nodes = [node for each in pipelines.values() for node in each.nodes]
-        self._lineage = Lineage(catalog, nodes, parameters, chosen_files=pipeline.inputs())
-
-        named = set(run_params.get("load_versions") or ())
-        stale = {name: why for name in sorted(inputs) if name not in named and (why := self._lineage.why_stale(name))}
-        if stale:
-            self._tell(stale, Runs.model_validate(parameters["runs"]))
-        for dataset in inputs.values():
-            pin_newest(dataset)
-        if run_params.get("only_missing_outputs"):
-            self._miss_what_is_stale(versioned(catalog, pipeline.all_outputs()))
-
-    def _tell(self, stale: dict[str, dict[str, str]], runs: Runs) -> None:
-        sentence = _staleness(stale)
-        if runs.on_stale == "stop":
-            raise ValueError(
-                f"{sentence}; make it anew (with --only-missing-outputs, a run makes what is stale), or go on with "
-                "--params=runs.on_stale=warn"
-            )
-        logger.warning(sentence)
-
-    def _miss_what_is_stale(self, outputs: dict[str, AbstractVersionedDataset]) -> None:
-        fresh = {name for name in outputs if self._lineage.made(name) and not self._lineage.why_stale(name)}
-        for name, dataset in outputs.items():
-            (pin_newest if name in fresh else pin_own)(dataset)
-
-    @hook_impl
-    def before_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """From here on, the run reads this version, whatever others write."""
-        if isinstance(data, Skipped):
-            return
-        for dataset in versioned(self._catalog, [dataset_name]).values():
-            pin_own(dataset)
-
-    @hook_impl
-    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
-        """Write down what the version was made from."""
-        if not isinstance(data, Skipped) and versioned(self._catalog, [dataset_name]):
-            self.made[dataset_name] = self._lineage.record(dataset_name, node, self._run_id)
-
-
 class RunSummaryHooks:
     """Write the dataset ``run_summary``: what a run read, did and wrote, how long it took and with what.
 
@@ -310,7 +239,7 @@ class RunSummaryHooks:
         """To what is wrong with a log, add which log it is."""
         read = [self._files_read[name] for name in ("scoring_events", "raw_events") if name in self._files_read]
         if read and isinstance(error, ValueError) and node.func.__module__.startswith(_INGESTION):
-            error.add_note(f"The log is {read[0]}.")
+            error.add_note(f"the log is {read[0]}")
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any]) -> None:
@@ -390,15 +319,6 @@ class RunSummaryHooks:
         self._begin()
 
 
-def _staleness(stale: Mapping[str, Mapping[str, str]]) -> str:
-    """One sentence: what differs where it begins, and what of it the run would read."""
-    begins = {root: why for reasons in stale.values() for root, why in reasons.items()}
-    found = "; ".join(f"{root}: {why}" for root, why in list(begins.items())[:_NAMED])
-    more = f"; and {len(begins) - _NAMED} more" if len(begins) > _NAMED else ""
-    read = f"{', '.join(list(stale)[:_NAMED])}{f' and {len(stale) - _NAMED} more' if len(stale) > _NAMED else ''}"
-    return f"This run reads what would be made otherwise now ({read}): {found}{more}"
-
-
 def _unknown(context: KedroContext) -> Iterator[str]:
     """What is wrong with the parameters of the command line."""
     # A loader that has been given none; it knows, like the one it is a copy of, where the configuration lies.
@@ -409,7 +329,7 @@ def _unknown(context: KedroContext) -> Iterator[str]:
     of_catalog = set(re.findall(r"\$\{runtime_params:\s*(\w+)", entries))
     own = {key: value for key, value in given.items() if key not in of_catalog}
     if own:
-        yield from unknown_parameters(own, plain["parameters"], _blocks())
+        yield from unknown_parameters(own, dict.fromkeys(of_catalog) | dict(plain["parameters"]), _blocks())
 
 
 def _blocks() -> set[str]:
@@ -422,8 +342,7 @@ def _blocks() -> set[str]:
 def _lacks(catalog: DataCatalog, name: str) -> bool:
     """Whether a dataset has versions, should have one, and has none that is complete."""
     dataset = catalog.get(name)
-    is_versioned = isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
-    return is_versioned and not (dataset.metadata or {}).get("optional") and not dataset.exists()
+    return has_versions(dataset) and not (dataset.metadata or {}).get("optional") and not dataset.exists()
 
 
 def _label(dataset_name: str) -> str:

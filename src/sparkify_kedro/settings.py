@@ -4,7 +4,8 @@ import warnings
 
 from omegaconf.resolvers import oc
 
-from sparkify_kedro.hooks import InputHooks, LineageHooks, PathHooks, ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.hooks import InputHooks, PathHooks, ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.runs.hooks import LineageHooks, RetentionHooks, RunningHooks
 from sparkify_kedro.skipping import SkippingCatalog
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
@@ -14,9 +15,19 @@ warnings.filterwarnings("ignore", message="One or more dataset names contain '.'
 
 _lineage = LineageHooks()
 
-# Kedro calls the last first: what cannot succeed is refused, and what would be read is looked at, before Spark starts;
-# Spark's hooks come before those that need a configured session.
-HOOKS = (RunSummaryHooks(_lineage), ProgressHooks(), SparkHooks(), _lineage, PathHooks(), InputHooks())
+# Kedro calls the last first: what cannot succeed is refused, and what would be read is looked at and held fast, before
+# Spark starts; Spark's hooks come before those that need a configured session. Old versions go when the summary, which
+# says what is still needed, has been written; and then the run is over.
+HOOKS = (
+    RunningHooks(),
+    RetentionHooks(),
+    RunSummaryHooks(_lineage),
+    ProgressHooks(),
+    SparkHooks(),
+    _lineage,
+    PathHooks(),
+    InputHooks(),
+)
 
 # A label that cannot be learned leaves no version.
 DATA_CATALOG_CLASS = SkippingCatalog

@@ -47,7 +47,7 @@ SMALL = [
 ]
 DAY = 86_400_000
 START = 1_538_352_000_000  # 2018-10-01, midnight UTC
-THE_LOG = r"The log is log\b"
+THE_LOG = r"\(the log is log\)\.$"
 
 
 class Done(NamedTuple):
@@ -356,7 +356,7 @@ def test_a_log_that_cannot_be_read_is_named_and_leaves_nothing(
         ),
         ("--params=modeling.random_forest.grid={}", "modeling.random_forest.grid is an empty block"),
         ("--params=modeling.training=3", r"should be a block of parameters \(it is 3\)"),
-        ("--params=raw_event=log.json", "raw_event is not a known parameter"),
+        ("--params=raw_event=log.json", "raw_event is not a known parameter: did you mean 'raw_events'"),
         ("--params=raw_events", "raw_events"),
         ("--pipelines=modelling", "no pipeline 'modelling': did you mean 'modeling'"),
         ("--namespaces=will_churn_son", "no namespace 'will_churn_son': did you mean 'will_churn_soon'"),

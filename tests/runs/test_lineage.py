@@ -94,7 +94,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 def test_what_a_version_was_made_from_lies_beside_it(workshop: Workshop) -> None:
     notes = workshop.run(FIRST)
-    lying_there = json.loads((workshop.folder / f"doubled.json/{FIRST}/doubled.made.json").read_text())
+    lying_there = json.loads((workshop.folder / f"doubled.json/{FIRST}/doubled.json.made.json").read_text())
     assert lying_there["run_id"] == FIRST
     assert lying_there["node"] == "double"
     assert lying_there["parameters"] == {"made.factor": 2}
@@ -169,7 +169,7 @@ def _forget(version: Path) -> None:
 
 def test_of_what_nobody_wrote_down_nothing_is_claimed(workshop: Workshop) -> None:
     workshop.run(FIRST)
-    (workshop.folder / f"total.json/{FIRST}/total.made.json").unlink()
+    (workshop.folder / f"total.json/{FIRST}/total.json.made.json").unlink()
     lineage = workshop.lineage(parameters=changed(limit=1))
     assert lineage.made("total") is None
     assert lineage.why_stale("total") == {}
@@ -178,7 +178,7 @@ def test_of_what_nobody_wrote_down_nothing_is_claimed(workshop: Workshop) -> Non
 def test_a_note_that_is_no_note_claims_nothing(workshop: Workshop) -> None:
     workshop.run(FIRST)
     for text in ("[]", "{}", "{"):
-        (workshop.folder / f"total.json/{FIRST}/total.made.json").write_text(text)
+        (workshop.folder / f"total.json/{FIRST}/total.json.made.json").write_text(text)
         assert workshop.lineage().made("total") is None
 
 

@@ -17,8 +17,9 @@ from pyspark.sql import functions as F
 
 from sparkify_kedro.spark_session import get_session
 
-# Hadoop's committer writes this file after everything else.
+# Hadoop's committer writes this file after everything else, unless it is told not to.
 SUCCESS_MARKER = "_SUCCESS"
+_WRITES_NO_MARKER = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 
 
 class SparkDataFrameDataset(SparkDatasetV2):
@@ -137,11 +138,17 @@ class SparkDataFrameDataset(SparkDatasetV2):
             data = get_session().createDataFrame(data)
         path = str(self._get_save_path())
         rows = Observation()
+        is_partitioned = "partitionBy" in self._save_args
+        if is_partitioned:
+            self._save_args |= _WRITES_NO_MARKER
         super()._save(data.observe(rows, F.count(F.lit(1)).alias("rows")))
         self.rows_written = rows.get["rows"]
-        if self.rows_written == 0 and "partitionBy" in self._save_args:
-            # Spark writes no file at all for a partitioned table without rows; an empty part keeps its columns.
+        if is_partitioned and self.rows_written == 0:
+            # Spark writes no file at all for a partitioned table without rows; an empty part keeps its columns, and it
+            # is the one that ends the write.
             data.limit(0).write.mode("append").format(self._file_format).save(to_spark_path(self._protocol, path))
+        elif is_partitioned:
+            get_spark_filesystem(self._protocol, self._credentials).touch(f"{path}/{SUCCESS_MARKER}")
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows, for kedro-viz; read from the parquet files themselves, so that no JVM starts.

@@ -1,1 +1,1 @@
-"""What makes runs safe side by side and one after the other: versions, lineage, and what is left of runs that died."""
+"""Runs among themselves: who is running, what versions each reads and makes of what, what is kept and what is left."""

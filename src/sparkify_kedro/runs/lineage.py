@@ -19,7 +19,7 @@ from sparkify_kedro.datasets import AtomicJSONDataset
 
 from .code import code_of
 from .content import content_of
-from .versions import has_versions, newest
+from .versions import has_versions, newest, note_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Lineage:
         fingerprint = _hash_of([name, node.name, *same, contents])
         made = Made(name, run_id, node.name, code, parameters, inputs, files, fingerprint)
         version = self._catalog[name].resolve_save_version()
-        _note_beside(self._catalog[name], name, version).save(asdict(made))
+        _note(self._catalog[name], version).save(asdict(made))
         self._made[name, version] = made
         return made
 
@@ -102,7 +102,7 @@ class Lineage:
         if version is None:
             return None
         if (name, version) not in self._made:
-            self._made[name, version] = _read(_note_beside(self._catalog[name], name, version))
+            self._made[name, version] = _read(_note(self._catalog[name], version))
         return self._made[name, version]
 
     def why_stale(self, name: str) -> dict[str, str]:
@@ -184,8 +184,8 @@ class Lineage:
         return json.loads(json.dumps(value, default=str))
 
 
-def _note_beside(dataset: AbstractDataset, name: str, version: str) -> AtomicJSONDataset:
-    place = PurePosixPath(dataset._get_versioned_path(version)).parent / f"{name}.made.json"
+def _note(dataset: AbstractDataset, version: str) -> AtomicJSONDataset:
+    place = note_of(PurePosixPath(dataset._get_versioned_path(version)))
     protocol = dataset._protocol
     return AtomicJSONDataset(
         filepath=str(place) if protocol in ("file", "") else f"{protocol}://{place}", save_args={"indent": 2}

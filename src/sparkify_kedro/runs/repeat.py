@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
@@ -28,14 +29,12 @@ def summary_of(run_id: str, catalog: DataCatalog) -> dict[str, Any]:
         raise ValueError(f"no run has left the summary '{run_id}': `kedro runs list` names those that have") from error
 
 
-def repeat(run: Mapping[str, Any], project_path: Path, env: str | None, catalog: DataCatalog) -> str:
+def repeat(run: Mapping[str, Any], context: KedroContext) -> str:
     """Run the nodes of a run again, with its parameters, on what it has read.
 
     Args:
         run: the run's summary.
-        project_path: the project's folder.
-        env: the environment it was run in.
-        catalog: where its inputs lie.
+        context: the project's, in the environment that the run was made in.
 
     Returns:
         The new run's id.
@@ -45,15 +44,27 @@ def repeat(run: Mapping[str, Any], project_path: Path, env: str | None, catalog:
     """
     if not run["succeeded"]:
         raise ValueError(f"the run {run['run_id']} failed: only what came to its end can be repeated")
-    _check_files(run, project_path, catalog)
-    _check_versions(run, catalog)
-    with KedroSession.create(project_path=project_path, env=env, runtime_params=run["parameters"]) as session:
+    _check_files(run, context.project_path, context.catalog)
+    _check_versions(run, context.catalog)
+    parameters = _what_differs(run["parameters"], context.config_loader["parameters"])
+    with KedroSession.create(context.project_path, env=context.env, runtime_params=parameters) as session:
         session.run(
             pipeline_names=run["asked_for"].get("pipeline_names"),
             node_names=[node["node"] for node in run["nodes"]],
             load_versions=run["versions_read"],
         )
         return session.session_id
+
+
+def _what_differs(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that were others than those configured now, nested."""
+    found = {}
+    for key, value in was.items():
+        if isinstance(value, Mapping) and isinstance(now.get(key), Mapping):
+            found |= {key: inner} if (inner := _what_differs(value, now[key])) else {}
+        elif key not in now or value != now[key]:
+            found[key] = value
+    return found
 
 
 def _check_files(run: Mapping[str, Any], project_path: Path, catalog: DataCatalog) -> None:

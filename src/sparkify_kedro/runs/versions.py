@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePath
+from typing import TypeVar
 
 from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, Version, VersionNotFoundError, is_parameter
+
+Place = TypeVar("Place", bound=PurePath)
+
+
+def note_of(place: Place) -> Place:
+    """Where it is written down what a version was made from: beside the file or folder that the version is."""
+    return place.with_name(f"{place.name}.made.json")
 
 
 def versioned(catalog: DataCatalog, names: Iterable[str]) -> dict[str, AbstractVersionedDataset]:

@@ -1,0 +1,306 @@
+"""Runs that are killed, with their Java, in the save of every dataset and at random moments, and started again."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog
+
+from sparkify_kedro.datasets import SparkDataFrameDataset, SparkMLDataset
+from sparkify_kedro.pipelines import feature_engineering, ingestion, modeling, sampling
+from sparkify_kedro.runs.places import place, versioned_on_this_machine
+
+PROJECT = Path(__file__).parents[2]
+LABEL, ALGORITHM = "will_churn_soon", "logistic_regression"
+# From the log to a label's model, its champion and its card: every dataset on the way is killed in.
+PIPELINE = (
+    ingestion.create_pipeline()
+    + feature_engineering.create_pipeline()
+    + sampling.create_pipeline(labels=[LABEL])
+    + modeling.create_pipeline(labels=[LABEL], algorithms=(ALGORITHM,))
+)
+LOG = "data/01_raw/log.json.gz"
+RUN = (
+    "run",
+    "--pipelines=ingestion,feature_engineering,sampling,modeling",
+    f"--to-outputs={','.join(sorted(PIPELINE.outputs()))}",
+    f"--params=raw_events={LOG}",
+)
+SEED, MOMENTS = 5, 4
+MOMENT = "moment"  # as the killer calls it
+SMALL = {
+    "spark.yml": {
+        "spark.master": "local[2]",
+        "spark.sql.shuffle.partitions": 2,
+        "spark.driver.memory": "1g",
+    },
+    "parameters_modeling.yml": {
+        "modeling": {
+            "leak_audit": {"suspicious_auc_roc": 1.0},
+            ALGORITHM: {"settings": {"maxIter": 3}, "grid": {"regParam": [0.1], "elasticNetParam": [0.0]}},
+            "evaluation": {"replicates": 20},
+        }
+    },
+}
+# Java keeps the classes of the first run, so that the next ones start faster; where it cannot, they start all the same.
+JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off"
+
+
+class Killed(NamedTuple):
+    """Where a run was killed, and in what."""
+
+    where: str
+    when: str
+
+
+class Runs:
+    """A copy of the project in which kedro commands are run, each in a process of its own that can be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._said, self._killed = folder.parent / "said.txt", folder.parent / "killed.txt"
+        self._forks = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("forked_kedro.py"))],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(folder / "src"), "COLUMNS": "200", "KILLED_AT": str(self._killed)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def try_kedro(self, *words: str, **environment: str) -> tuple[int, str]:
+        """Run a command; its exit code, negative for a signal, and what it said."""
+        assert self._forks.stdin is not None
+        assert self._forks.stdout is not None
+        asked = {"words": words, "environment": environment, "output": str(self._said)}
+        self._forks.stdin.write(f"{json.dumps(asked)}\n")
+        self._forks.stdin.flush()
+        code = int(self._forks.stdout.readline())
+        return code, self._said.read_text()
+
+    def kedro(self, *words: str) -> str:
+        """Run a command that must succeed; what it said."""
+        code, said = self.try_kedro(*words)
+        assert code == 0, said[-3_000:]
+        return said
+
+    def killed(self) -> list[Killed]:
+        """Where runs were killed."""
+        lines = self._killed.read_text().splitlines() if self._killed.exists() else []
+        return [Killed(*line.split(" ", 1)) for line in lines]
+
+    def catalog(self, env: str | None = None) -> DataCatalog:
+        with KedroSession.create(project_path=self.folder, env=env) as session:
+            return session.load_context().catalog
+
+    def end(self) -> None:
+        self._forks.communicate()
+
+
+def small_log(path: Path) -> None:
+    """A third of the users of the bundled log."""
+    lines = gzip.decompress((PROJECT / "data/01_raw/sample_events.json.gz").read_bytes()).decode().splitlines(True)
+    kept = [line for line in lines if zlib.crc32(json.loads(line)["userId"].encode()) % 3 == 0]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress("".join(kept).encode(), 1))
+
+
+def configure(folder: Path, java: dict[str, str]) -> None:
+    """Small settings, in a storage of its own for the run that nothing disturbs; one algorithm; and the killer."""
+    for env, options in java.items():
+        conf = folder / "conf" / env
+        conf.mkdir(exist_ok=True)
+        for name, settings in SMALL.items():
+            more = {"spark.driver.extraJavaOptions": f"{JAVA} {options}"} if name == "spark.yml" else {}
+            (conf / name).write_text(json.dumps(settings | more))  # JSON is YAML
+    (folder / "conf/undisturbed/globals.yml").write_text("storage: data/undisturbed\n")
+    registry = folder / "src/sparkify_kedro/pipeline_registry.py"
+    assert "tuple(ALGORITHMS)" in registry.read_text()
+    registry.write_text(registry.read_text().replace("tuple(ALGORITHMS)", f'("{ALGORITHM}",)'))
+    shutil.copy(Path(__file__).with_name("killing_hooks.py"), folder / "src")
+    with (folder / "src/sparkify_kedro/settings.py").open("a") as settings:
+        settings.write("\nfrom killing_hooks import KillingHooks\n\nHOOKS = (KillingHooks(), *HOOKS)\n")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> Iterator[Runs]:
+    folder = tmp_path_factory.mktemp("crashes") / "project"
+    folder.mkdir()
+    copy_project(folder)
+    archive = folder.parent / "classes.jsa"
+    configure(
+        folder, {"undisturbed": f"-XX:ArchiveClassesAtExit={archive}", "local": f"-XX:SharedArchiveFile={archive}"}
+    )
+    small_log(folder / LOG)
+    runs = Runs(folder)
+    yield runs
+    runs.end()
+    archive.unlink(missing_ok=True)  # it is hundreds of megabytes
+
+
+class Content:
+    """What versions hold, to be compared."""
+
+    def __init__(self, catalog: DataCatalog) -> None:
+        self._datasets = versioned_on_this_machine(catalog, PIPELINE.all_outputs())
+
+    def versions(self) -> list[tuple[str, str]]:
+        """Every version that is visible, with its dataset."""
+        return [
+            (name, version)
+            for name, dataset in self._datasets.items()
+            for version in dataset.list_versions(full_path=False)
+        ]
+
+    def of(self, name: str, version: str) -> Any:
+        """The rows, sorted; the values; or the number of complete parts of a model."""
+        dataset = self._datasets[name]
+        path = place(dataset, version)
+        if isinstance(dataset, SparkDataFrameDataset):
+            rows = pd.read_parquet(path).astype(str)
+            return rows.sort_values(list(rows.columns)).reset_index(drop=True).to_dict("list")
+        if isinstance(dataset, SparkMLDataset):
+            return len(list(path.rglob("_SUCCESS")))
+        text = path.read_text()
+        if name == f"{LABEL}.model_card":
+            return bool(text)  # it names its run
+        values = json.loads(text)
+        if name == f"{LABEL}.champion_card":
+            del values["model"]  # a name that Spark draws
+        return values
+
+
+@pytest.fixture(scope="module")
+def undisturbed(runs: Runs) -> dict[str, Any]:
+    """What a run leaves that nothing disturbs."""
+    runs.kedro(*RUN, "--env=undisturbed")
+    content = Content(runs.catalog("undisturbed"))
+    return {name: content.of(name, version) for name, version in content.versions()}
+
+
+class Story(NamedTuple):
+    """What has happened to a run that was killed and started again until it ended."""
+
+    killed: list[Killed]
+    wrong: list[str]
+    found: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def story(runs: Runs, undisturbed: dict[str, Any]) -> Story:
+    """Kill in the save of each dataset once, and at random moments; look at all versions that are visible then."""
+    chance = random.Random(SEED)
+    content, seen, wrong = Content(runs.catalog()), set(), []
+    code, starts = None, 0
+    while code != 0 and starts < 2 * len(PIPELINE.all_outputs()):
+        starts += 1
+        killed = runs.killed()
+        how = {
+            "KILL_AT_SAVES_BUT": ",".join(each.where for each in killed),
+            "KILL_AT_SIGN": chance.choice(["*", "part-*"]),
+        }
+        # Every other start, until it has been often enough; whatever comes first, the moment or a save.
+        if starts % 2 == 0 and len([each for each in killed if each.where == MOMENT]) < MOMENTS:
+            how["KILL_AFTER"] = f"{chance.uniform(0, 2):.2f}"
+        code, said = runs.try_kedro(*RUN, "--only-missing-outputs", **how)
+        assert code in (0, -9), said[-3_000:]
+        new = [each for each in content.versions() if each not in seen]
+        seen |= set(new)
+        wrong += [f"{name} {version}" for name, version in new if content.of(name, version) != undisturbed[name]]
+    newest = {name: content.of(name, version) for name, version in reversed(content.versions())}
+    return Story(runs.killed(), wrong, newest)
+
+
+def test_runs_were_killed_in_the_save_of_every_dataset_and_at_random_moments(story: Story) -> None:
+    in_saves = [killed.where for killed in story.killed if killed.where != MOMENT]
+    assert sorted(in_saves) == sorted(PIPELINE.all_outputs())
+    assert len(story.killed) == len(in_saves) + MOMENTS >= 25
+    middle = [killed for killed in story.killed if killed.when != "after"]
+    assert len(middle) > 20, story.killed
+
+
+def test_no_version_was_ever_visible_that_was_not_complete(story: Story) -> None:
+    assert story.wrong == []
+
+
+def test_the_run_that_ends_has_the_results_of_one_that_nothing_disturbs(
+    story: Story, undisturbed: dict[str, Any]
+) -> None:
+    assert set(story.found) == PIPELINE.all_outputs()
+    assert [name for name in story.found if story.found[name] != undisturbed[name]] == []
+
+
+def files(folder: Path) -> dict[str, str]:
+    """The checksum of every file."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def hidden(folder: Path) -> list[Path]:
+    """What has a hidden name, but for the checksums that Hadoop writes, and the folder where runs are announced."""
+    return [path for path in folder.rglob(".*") if path.suffix != ".crc" and path.name not in (".running", ".guard")]
+
+
+def test_what_the_killed_runs_left_is_told_and_cleaned_and_nothing_else_changes(runs: Runs, story: Story) -> None:
+    """Each was killed in the middle of something, and left that, and its announcement."""
+    data = runs.folder / "data"
+    before = files(data)
+    complete = {
+        str(path.relative_to(data))
+        for name, dataset in versioned_on_this_machine(runs.catalog(), PIPELINE.all_outputs()).items()
+        for version in dataset.list_versions(full_path=False)
+        for path in (place(dataset, version), *place(dataset, version).rglob("*"))
+    }
+    told = runs.kedro("runs", "clean", "--dry-run")
+    left = re.findall(r"^(data/.*): (.*)$", told, flags=re.MULTILINE)
+    assert [what for _, what in left].count("announcement of a run that was killed") == len(story.killed)
+    assert {"version that was cut off", "draft of a file"} <= {what for _, what in left}
+    assert files(data) == before
+
+    assert f"{len(left)} left-overs cleared" in runs.kedro("runs", "clean")
+    after = files(data)
+    assert complete & set(before) <= set(after)
+    assert after.items() <= before.items()
+    assert hidden(data) == []
+    assert [path for path in data.rglob("*Z") if path.is_dir() and not any(path.iterdir())] == []
+    assert "0 left-overs" in runs.kedro("runs", "clean", "--dry-run")
+
+
+def test_after_an_error_the_run_says_how_to_go_on_and_that_reads_complete_versions(
+    runs: Runs, story: Story, undisturbed: dict[str, Any]
+) -> None:
+    """The error comes when rows have been sampled; what is printed goes on with the audit that has failed."""
+    features = runs.folder / "conf/base/schemas/features.json"
+    whole = features.read_text()
+    features.write_text(whole[: len(whole) // 2])
+    part = ("run", "--pipelines=sampling,modeling", f"--to-outputs={LABEL}.baselines")
+    code, said = runs.try_kedro(*part)
+    assert code == 1
+    (start,) = re.findall(r'--from-nodes\s+"([^"]+)"', said)
+    assert f"{LABEL}.audit_features" in start.split(",")
+
+    features.write_text(whole)
+    runs.kedro(*part, f"--from-nodes={start}")
+    catalog = runs.catalog()
+    summary, baselines = catalog.load("run_summary"), catalog.load(f"{LABEL}.baselines")
+    assert summary["succeeded"]
+    assert f"{LABEL}.sample_calibration" not in {node["node"] for node in summary["nodes"]}
+    assert baselines == undisturbed[f"{LABEL}.baselines"]
