@@ -125,10 +125,10 @@ class Made(NamedTuple):
 
 def ingest(spark: SparkSession, lines: list[str]) -> Made:
     """The nodes in the pipeline's order."""
-    parsed = parse_lines(spark.createDataFrame([(line,) for line in lines], "value string"), CONTRACT).localCheckpoint()
+    parsed = parse_lines(spark.createDataFrame([(line,) for line in lines], "value string"), CONTRACT).cache()
     rejected = select_rejected(parsed)
     counts = check_lines(parsed, rejected, CONTRACT)
-    events = select_events(parsed, counts).localCheckpoint()
+    events = select_events(parsed, counts).cache()
     return Made(events, rejected, *report_ingestion(counts, events))
 
 

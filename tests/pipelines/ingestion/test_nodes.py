@@ -196,7 +196,7 @@ def parse(spark: SparkSession, lines: Collection[str], parameters: Ingestion = P
 
 def stored(table: DataFrame) -> DataFrame:
     """The table as the next node gets it from the catalog: computed once."""
-    return table.localCheckpoint()
+    return table.cache()
 
 
 def collected(table: DataFrame) -> list[Row]:

@@ -61,9 +61,11 @@ def parse_lines(raw_events: DataFrame, parameters: Ingestion) -> DataFrame:
     return told.select(
         "outcome",
         F.col("failures").cast("array<string>").alias("failures"),
-        F.when(F.col("outcome") != REJECTED, unknown_columns(parameters)).alias("unknown_columns"),
         kept_line.alias("line"),
         *(raw_value(raw_names[name]).alias(name) for name in EVENT_COLUMNS),
+        # The last, because it looks at all the others: Spark infers constraints from column to column, twice as many
+        # with each one that follows.
+        F.when(F.col("outcome") != REJECTED, unknown_columns(parameters)).alias("unknown_columns"),
     )
 
 

@@ -36,7 +36,7 @@ MOMENTS = ("ts", "registration")
 events = TableSchema(name="events", columns=f"{_EVENT_COLUMNS}, event_date date", keys=EVENT_KEYS)
 parsed_lines = TableSchema(
     name="parsed_lines",
-    columns=f"outcome string, failures array<string>, unknown_columns array<string>, line string, {_EVENT_COLUMNS}",
+    columns=f"outcome string, failures array<string>, line string, {_EVENT_COLUMNS}, unknown_columns array<string>",
 )
 rejected_events = TableSchema(name="rejected_events", columns="line string, failures array<string>")
 
