@@ -28,11 +28,13 @@ SMALL_GRIDS = [
     "modeling.gradient_boosted_trees.grid.maxBins=[12]",
     "modeling.gradient_boosted_trees.settings.maxIter=2",
 ]
-# The second of Java's compilers takes more time than it saves in runs of a minute, two at a time on two cores.
+# The second of Java's compilers takes more time than it saves in runs of a minute, two at a time on two cores. A run
+# leaves an archive of the classes it has loaded, with which those after it start faster; where Java cannot use it, they
+# start all the same.
 SMALL_SPARK = """
 spark.sql.shuffle.partitions: 4
 spark.driver.memory: 1g
-spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1 {archive} -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
 """
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
@@ -136,11 +138,15 @@ def _train(folder: Path) -> str:
         path = folder / "conf" / environment / "parameters_modeling.yml"
         own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
-    (folder / "conf/local/spark.yml").write_text(SMALL_SPARK)
-    project = Project(folder)
+    project, spark = Project(folder), folder / "conf/local/spark.yml"
+    spark.write_text(SMALL_SPARK.format(archive=""))
     project.kedro("run", "--pipelines=simulation", f"--params=simulation.users=250,simulated_events={LOG}")
     plant_markup(folder / LOG)
-    return project.kedro("run", f"--params=raw_events={LOG}")
+    archive = folder.with_name("classes.jsa")
+    spark.write_text(SMALL_SPARK.format(archive=f"-XX:ArchiveClassesAtExit={archive}"))
+    said = project.kedro("run", f"--params=raw_events={LOG}")
+    spark.write_text(SMALL_SPARK.format(archive=f"-XX:SharedArchiveFile={archive}"))
+    return said
 
 
 def plant_markup(log: Path) -> None:

@@ -18,6 +18,7 @@ from sparkify_kedro.runs.running import RunningRuns
 OLD, NEW = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
 HEX = "0123456789abcdef" * 2
 TABLE = "data/04_feature/user_time_bins"
+NOTE = "user_time_bins.made.json"
 CHAMPION = "data/06_models/will_churn_soon/champion"
 JSON = "data/06_models/will_churn_soon/choice.json"
 LOG = "data/01_raw/simulated_events"
@@ -86,6 +87,7 @@ def complete(project: Path) -> dict[str, str]:
         project,
         f"{TABLE}/{OLD}/user_time_bins/part-0.parquet",
         f"{TABLE}/{OLD}/user_time_bins/_SUCCESS",
+        f"{TABLE}/{OLD}/{NOTE}",
         f"{CHAMPION}/{OLD}/champion/metadata/part-0",
         f"{CHAMPION}/{OLD}/champion/_SUCCESS",
         f"{CHAMPION}/{OLD}/model_card.md",
@@ -111,6 +113,8 @@ def test_where_nothing_was_killed_nothing_is_found(
         ([f"{TABLE}/{NEW}/user_time_bins/_temporary/0/part-0"], f"{TABLE}/{NEW}/user_time_bins"),
         ([f"{CHAMPION}/{NEW}/champion/metadata/_SUCCESS"], f"{CHAMPION}/{NEW}/champion"),
         ([f"{JSON}/{NEW}/.writing.{HEX}.choice.json"], f"{JSON}/{NEW}/.writing.{HEX}.choice.json"),
+        ([f"{TABLE}/{NEW}/.writing.{HEX}.{NOTE}"], f"{TABLE}/{NEW}/.writing.{HEX}.{NOTE}"),
+        ([f"{TABLE}/{NEW}/{NOTE}"], f"{TABLE}/{NEW}/{NOTE}"),
         ([f"{CHAMPION}/{NEW}/.writing.{HEX}.model_card.md"], f"{CHAMPION}/{NEW}/.writing.{HEX}.model_card.md"),
         ([f"{TABLE}/{NEW}/.removing.{HEX}.user_time_bins/_SUCCESS"], f"{TABLE}/{NEW}/.removing.{HEX}.user_time_bins"),
         ([f"{DRAFT}/_log/part-0.json.gz"], DRAFT),
@@ -118,7 +122,20 @@ def test_where_nothing_was_killed_nothing_is_found(
         ([f"data/.running/{NEW}.{HEX}.json"], f"data/.running/{NEW}.{HEX}.json"),
         ([f"data/.running/.{NEW}.{HEX}.coming"], f"data/.running/.{NEW}.{HEX}.coming"),
     ],
-    ids=["table", "table begun", "model", "file", "text", "removal", "log", "old log", "announcement", "announcing"],
+    ids=[
+        "table",
+        "table begun",
+        "model",
+        "file",
+        "note begun",
+        "note",
+        "text",
+        "removal",
+        "log",
+        "old log",
+        "announcement",
+        "announcing",
+    ],
 )
 def test_a_left_over_is_cleared_and_what_is_complete_stays(
     project: Path, complete: dict[str, str], names: list[str], place: str, clear: Callable[[], list[str]]

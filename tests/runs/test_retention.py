@@ -11,8 +11,10 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
-from sparkify_kedro.runs.retention import Versions, versions_to_prune
+from sparkify_kedro.runs.places import delete
+from sparkify_kedro.runs.retention import DatasetVersion, Versions, versions_to_prune
 from sparkify_kedro.runs.running import Run
+from sparkify_kedro.runs.versions import note_of
 
 RUN_SUMMARY = "run_summary"
 
@@ -94,6 +96,14 @@ def test_the_oldest_versions_of_what_was_written_go(storage: Storage) -> None:
         storage.run(day, "events", "rejected")
     assert storage.pruned("events", RUN_SUMMARY, keep=2) == {"events": [1, 2], RUN_SUMMARY: [1, 2]}
     assert storage.pruned("events", keep=4) == {}
+
+
+def test_what_a_version_was_made_from_goes_with_it(storage: Storage, tmp_path: Path) -> None:
+    storage.run(1, "events")
+    place = tmp_path / "events" / version(1) / "events"
+    note_of(place).write_text("{}")
+    delete(storage.versions().set_aside(DatasetVersion("events", version(1))))
+    assert not place.parent.exists()
 
 
 def test_with_0_all_are_kept(storage: Storage) -> None:
