@@ -34,7 +34,8 @@ SMALL_GRIDS = [
 SMALL_SPARK = """
 spark.sql.shuffle.partitions: 4
 spark.driver.memory: 1g
-spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1 {archive} -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
+spark.driver.extraJavaOptions: >-
+  -XX:+UseSerialGC -XX:TieredStopAtLevel=1 {archive} -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
 """
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
