@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: env run test test-crashes lint notebook sample pictures benchmark benchmark-contract benchmark-quality lock
+.PHONY: env run test test-faults lint notebook sample pictures benchmark benchmark-contract benchmark-quality lock
 
 env: .venv/.complete
 
@@ -17,9 +17,11 @@ run: env
 test: env lint
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-# Kill a run in the save of every dataset and at random moments: more than 25 times, where `make test` has 7.
-test-crashes: env
-	SPARKIFY_KILL_EVERYWHERE=1 $(BIN)/python -m pytest tests/end_to_end/test_crashes.py
+# All that `make test` leaves out because it takes minutes: runs killed in the save of every dataset on the way to a
+# champion, whole runs on logs from which little can be learned.
+test-faults: env
+	SPARKIFY_ALL_FAULTS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile \
+		tests/end_to_end/test_bad_input.py tests/end_to_end/test_crashes.py
 
 lint: env
 	$(BIN)/ruff check .

@@ -23,8 +23,8 @@ PATHS = {"raw_events", "simulated_events", "scoring_events"}
 
 
 def test_the_two_commands_are_make_targets() -> None:
-    targets = re.findall(r"^(\w+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
-    named = re.findall(r"`?make (\w+)`?", README)
+    targets = re.findall(r"^([\w-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = re.findall(r"`?make ([\w-]+)`?", README)
     assert {"run", "test"} <= set(named) <= set(targets)
 
 

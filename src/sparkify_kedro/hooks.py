@@ -265,7 +265,7 @@ class RunSummaryHooks:
         return {
             "run_id": run_id,
             "seconds": round(time.perf_counter() - self._started, 2),
-            "parameters": dict(self._context.config_loader["parameters"]),
+            "parameters": self._lineage.parameters,
             "files_read": dict(self._files_read),
             "versions_read": dict(sorted(self._read.items())),
             "versions_written": dict(sorted(self._written.items())),

@@ -20,7 +20,7 @@ _lineage = LineageHooks()
 # says what is still needed, has been written; and then the run is over.
 HOOKS = (
     RunningHooks(),
-    RetentionHooks(),
+    RetentionHooks(_lineage),
     RunSummaryHooks(_lineage),
     ProgressHooks(),
     SparkHooks(),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import gzip
+import io
 import json
 import os
 import shutil
@@ -12,10 +14,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pandas as pd
 import pytest
+from kedro.framework.cli.cli import KedroCLI
 from omegaconf import OmegaConf
+from pyspark.sql import SparkSession
 
 # Small grids: what they hold is wiring and repeatability; the full grids run in `make run`.
 SMALL_GRIDS = [
@@ -37,6 +42,7 @@ spark.driver.memory: 1g
 spark.driver.extraJavaOptions: >-
   -XX:+UseSerialGC -XX:TieredStopAtLevel=1 {archive} -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
 """
+WIDE = {"COLUMNS": "200"}  # no line of the log is broken in two
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
 LOG = "data/01_raw/log"
@@ -56,18 +62,25 @@ class Project(NamedTuple):
 
     folder: Path
 
-    def try_kedro(self, *words: str) -> Done:
-        """Run a kedro command."""
+    def in_a_process(self, *words: str) -> str:
+        """Run a kedro command that must succeed, in a process of its own; its output."""
         done = subprocess.run(
             [sys.executable, "-m", "kedro", *words],
             cwd=self.folder,
-            env=os.environ | {"COLUMNS": "200"},
-            capture_output=True,
+            env=os.environ | WIDE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             check=False,
             timeout=900,
         )
-        return Done(done.returncode, done.stdout + done.stderr)
+        assert done.returncode == 0, done.stdout[-3_000:]
+        return done.stdout
+
+    def try_kedro(self, *words: str) -> Done:
+        """Run a kedro command in this process, with the tests' Spark."""
+        code, said, errors = _kedro_here(self.folder, *words)
+        return Done(code, said + errors)
 
     def kedro(self, *words: str) -> str:
         """Run a kedro command that must succeed; its output, standard error included."""
@@ -110,6 +123,30 @@ class Project(NamedTuple):
         return {node["node"] for node in self.report("run_summary.json")["nodes"]}
 
 
+def _kedro_here(folder: Path, *words: str) -> tuple[int, str, str]:
+    said, errors, code = io.StringIO(), io.StringIO(), 0
+    with (
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(errors),
+        mock.patch.dict(os.environ, WIDE),
+    ):
+        try:
+            KedroCLI(folder).main([*words], prog_name="kedro")
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return code, said.getvalue(), errors.getvalue()
+
+
+@pytest.fixture(scope="session")
+def kedro_here(spark: SparkSession) -> Callable[..., tuple[int, str, str]]:
+    """Kedro's own entry point, run in a folder, in this process and with the tests' Spark.
+
+    Gives the exit code, and what was said on both streams.
+    """
+    return _kedro_here
+
+
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> tuple[Project, str]:
     """A copy of the project with small grids and a simulated log of its own, run once, and what the run said.
@@ -141,11 +178,11 @@ def _train(folder: Path) -> str:
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
     project, spark = Project(folder), folder / "conf/local/spark.yml"
     spark.write_text(SMALL_SPARK.format(archive=""))
-    project.kedro("run", "--pipelines=simulation", f"--params=simulation.users=250,simulated_events={LOG}")
+    project.in_a_process("run", "--pipelines=simulation", f"--params=simulation.users=250,simulated_events={LOG}")
     plant_markup(folder / LOG)
     archive = folder.with_name("classes.jsa")
     spark.write_text(SMALL_SPARK.format(archive=f"-XX:ArchiveClassesAtExit={archive}"))
-    said = project.kedro("run", f"--params=raw_events={LOG}")
+    said = project.in_a_process("run", f"--params=raw_events={LOG}")
     spark.write_text(SMALL_SPARK.format(archive=f"-XX:SharedArchiveFile={archive}"))
     return said
 
@@ -163,8 +200,10 @@ def plant_markup(log: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def small_project(trained_once: tuple[Project, str], tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project after its first run, for one file of tests alone."""
+def small_project(
+    trained_once: tuple[Project, str], spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> Project:
+    """The project after its first run, for one file of tests alone; what it runs, it runs with the tests' Spark."""
     folder = tmp_path_factory.mktemp("copy") / "project"
     shutil.copytree(trained_once[0].folder, folder)
     return Project(folder)

@@ -22,7 +22,7 @@ from kedro.pipeline.node import Node
 from sparkify_kedro.skipping import Skipped
 
 from .lineage import Lineage, Made
-from .parameters import RunParameters, run_parameters
+from .parameters import run_parameters
 from .places import delete
 from .retention import RUN_SUMMARY, DatasetVersion, Versions, versions_to_prune
 from .running import Announcement, RunningRuns
@@ -43,6 +43,7 @@ class LineageHooks:
 
     def __init__(self) -> None:
         self.made: dict[str, Made] = {}
+        self.parameters: dict[str, Any] = {}
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -54,26 +55,29 @@ class LineageHooks:
         """Look at what the run will read, and hold it fast.
 
         Raises:
-            ValueError: where it would be made otherwise now, and ``runs.on_stale`` is ``stop``.
+            ModelInstantiationError: where the parameters ``runs`` are wrong, naming what is.
+            ValueError: where what is read would be made otherwise now, and ``runs.on_stale`` is ``stop``.
         """
-        parameters = self._context.config_loader["parameters"]
+        # Once for all hooks: every look into the configuration reads its files anew.
+        self.parameters = dict(self._context.config_loader["parameters"])
+        self.runs = run_parameters(self.parameters)
         self.made, self._catalog, self._run_id = {}, catalog, run_params.get("run_id")
         inputs = versioned(catalog, pipeline.inputs())
         nodes = [node for each in pipelines.values() for node in each.nodes]
-        self._lineage = Lineage(catalog, nodes, parameters, chosen_files=pipeline.inputs())
+        self._lineage = Lineage(catalog, nodes, self.parameters, chosen_files=pipeline.inputs())
 
         named = set(run_params.get("load_versions") or ())
         stale = {name: why for name in sorted(inputs) if name not in named and (why := self._lineage.why_stale(name))}
         if stale:
-            self._tell(stale, run_parameters(parameters))
+            self._tell(stale)
         for dataset in inputs.values():
             pin_newest(dataset)
         if run_params.get("only_missing_outputs"):
             self._miss_what_is_stale(versioned(catalog, pipeline.all_outputs()))
 
-    def _tell(self, stale: dict[str, dict[str, str]], runs: RunParameters) -> None:
+    def _tell(self, stale: dict[str, dict[str, str]]) -> None:
         sentence = _staleness(stale)
-        if runs.on_stale == "stop":
+        if self.runs.on_stale == "stop":
             raise ValueError(
                 f"{sentence}; make it anew (with --only-missing-outputs, a run makes what is stale), or go on with "
                 "--params=runs.on_stale=warn"
@@ -148,24 +152,18 @@ def versions_there(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
 class RetentionHooks:
     """After a run that has succeeded, take away the old versions of what it has written."""
 
+    def __init__(self, lineage: LineageHooks) -> None:
+        self._lineage = lineage
+
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Keep the context for its parameters, and know where runs are announced."""
-        self._context, self._runs = context, RunningRuns(context.project_path)
-
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self) -> None:
-        """A wrong parameter is told before Spark starts.
-
-        Raises:
-            ModelInstantiationError: naming it.
-        """
-        self._parameters()
+        """Know where runs are announced."""
+        self._runs = RunningRuns(context.project_path)
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Prune; what cannot be deleted is told, and does not make a failure of the run."""
-        keep = self._parameters().keep_versions
+        keep = self._lineage.runs.keep_versions
         if keep == 0:
             return
         try:
@@ -176,9 +174,6 @@ class RetentionHooks:
         if pruned:
             datasets = len({old.dataset for old in pruned})
             logger.info("Removed %d old versions of %d datasets (runs.keep_versions: %d)", len(pruned), datasets, keep)
-
-    def _parameters(self) -> RunParameters:
-        return run_parameters(self._context.params)
 
     def _prune(self, run_id: str, pipeline: Pipeline, catalog: DataCatalog, keep: int) -> list[DatasetVersion]:
         everything = sum(pipelines.values(), Pipeline([]))
