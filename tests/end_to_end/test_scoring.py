@@ -128,7 +128,7 @@ def test_nothing_after_the_day_is_looked_at(small_project: Project, scored: pd.D
             "scoring.as_of=2031-01-01",
             "scoring.as_of is 2031-01-01, and the log reaches from 2018-10-01",
         ),
-        ("score_users", "scoring.users_at_risk.rank_by=will_churn_sooner", "did you mean will_churn_soon?"),
+        ("score_users", "scoring.users_at_risk.rank_by=will_churn_sooner", "did you mean 'will_churn_soon'?"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_sentence(
