@@ -27,7 +27,7 @@ def test_days_may_be_text_or_dates() -> None:
         ({"horizon_days": 0}, r"^horizon_days should be greater than or equal to 1 \(it is 0\)$"),
         ({"horizon_days": -14}, r"^horizon_days .* \(it is -14\)$"),
         ({"folds": 1}, r"^folds should be greater than or equal to 2 \(it is 1\)$"),
-        ({"cut_date": "2018-11-03"}, r"^cut_date is not a known parameter$"),
+        ({"cut_date": "2018-11-03"}, r"^cut_date is not a known parameter \(did you mean 'cut_dates'\?\)$"),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], expected: str) -> None:

@@ -46,7 +46,7 @@ def test_a_column_more_may_be_asked_for() -> None:
         ("page", {"type": "text"}, "columns.page.type should be 'string', 'long' or 'double'"),
         ("page", {"between": [1, 2]}, "columns.page between is no rule for a string"),
         ("page", {"oneof": ["A"]}, "columns.page.oneof is not a known parameter"),
-        ("page", {"one_of": []}, "columns.page.one_of List should have at least 1 item"),
+        ("page", {"one_of": []}, "columns.page.one_of should have at least 1 item"),
         ("page", {"matches": "("}, "columns.page.matches should be a regular expression"),
         ("status", {"one_of": ["200"]}, "columns.status one_of is no rule for a long"),
         ("status", {"between": [599, 100]}, "columns.status between must begin before it ends"),

@@ -19,11 +19,10 @@ EVENT = {
 def ingest(project: Path, log: bytes, **ingestion: Any) -> dict[str, Any]:
     """A run like ``kedro run --pipelines=ingestion``; its account of the log."""
     (project / "log.json").write_bytes(log)
-    with KedroSession.create(
-        project_path=project, runtime_params={"raw_events": "log.json", "ingestion": ingestion}
-    ) as session:
+    parameters = {"raw_events": "log.json"} | ({"ingestion": ingestion} if ingestion else {})
+    with KedroSession.create(project_path=project, runtime_params=parameters) as session:
         session.run(pipeline_names=["ingestion"])
-    files = sorted((project / "data/08_reporting/ingestion_report.json").glob("*/*.json"))
+    files = sorted((project / "data/08_reporting/ingestion_report.json").glob("*/ingestion_report.json"))
     return json.loads(files[-1].read_text())
 
 

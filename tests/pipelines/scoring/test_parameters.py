@@ -50,7 +50,7 @@ def test_one_rule_is_enough(changes: dict[str, object]) -> None:
         (GOOD | {"as_of": "2018-02-30"}, r"^as_of should be a valid date.*\(it is '2018-02-30'\)$"),
         (GOOD | {"as_of": "20 November"}, r"^as_of should be a valid date.*\(it is '20 November'\)$"),
         (GOOD | {"as_of": "2018-11-20T12:00:00"}, r"^as_of .*\(it is '2018-11-20T12:00:00'\)$"),
-        (GOOD | {"asof": "2018-11-20"}, r"^asof is not a known parameter$"),
+        (GOOD | {"asof": "2018-11-20"}, r"^asof is not a known parameter \(did you mean 'as_of'\?\)$"),
     ],
 )
 def test_what_is_wrong_is_named(values: dict[str, Any], expected: str) -> None:
