@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StructType
@@ -28,7 +29,7 @@ class TableSchema:
     keys: tuple[str, ...] = ()
     is_open: bool = False
 
-    @property
+    @cached_property
     def struct(self) -> StructType:
         """The columns as Spark's type."""
         return StructType.fromDDL(self.columns)

@@ -95,6 +95,31 @@ def test_a_version_that_was_cut_off_does_not_exist(two_versions: Path) -> None:
         versioned(two_versions, load=THIRD).load()
 
 
+def test_a_version_is_looked_at_once_until_it_is_released(people: DataFrame, two_versions: Path) -> None:
+    dataset = versioned(two_versions)
+    first = dataset.load()
+    assert dataset.load() is first
+
+    versioned(two_versions, save=THIRD).save(people.where(F.col("name") == "Cleo"))
+    dataset.release()
+
+    assert names(dataset.load()) == ["Cleo"]
+    shutil.rmtree(two_versions / "people" / THIRD)
+    with pytest.raises(DatasetError, match=f"no complete version '{THIRD}'"):
+        dataset.load()
+
+
+def test_a_file_that_has_no_versions_is_looked_at_each_time(people: DataFrame, tmp_path: Path) -> None:
+    dataset = SparkDataFrameDataset(filepath=f"{tmp_path}/people")
+    dataset.save(people)
+    assert names(dataset.load()) == ["Ada", "Bob", "Cleo"]
+
+    shutil.rmtree(tmp_path / "people")
+    dataset.save(people.where(F.col("name") == "Ada"))
+
+    assert names(dataset.load()) == ["Ada"]
+
+
 def test_where_every_version_was_cut_off_nothing_exists(two_versions: Path) -> None:
     cut_off(two_versions, THIRD)
     for version in (FIRST, SECOND):

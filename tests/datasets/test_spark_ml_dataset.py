@@ -106,6 +106,20 @@ def test_a_model_that_was_cut_off_does_not_exist(two_versions: Path, other_model
         versioned(two_versions, load=THIRD).load()
 
 
+def test_a_version_is_read_once_until_it_is_released(two_versions: Path, model: PipelineModel, rows: DataFrame) -> None:
+    dataset = versioned(two_versions)
+    first = dataset.load()
+    assert dataset.load() is first
+
+    versioned(two_versions, save=THIRD).save(model)
+    dataset.release()
+
+    assert scores(dataset.load(), rows) == scores(model, rows)
+    shutil.rmtree(two_versions / "model" / THIRD)
+    with pytest.raises(DatasetError, match="no complete model"):
+        dataset.load()
+
+
 def test_a_version_is_not_overwritten(two_versions: Path, model: PipelineModel, other_model: PipelineModel) -> None:
     with pytest.raises(DatasetError, match=f"{two_versions}/model/{FIRST}/model.* must not exist"):
         versioned(two_versions, save=FIRST).save(other_model)

@@ -12,6 +12,7 @@ from kedro_datasets._typing import TablePreview
 from kedro_datasets._utils.databricks_utils import to_spark_path
 from kedro_datasets._utils.spark_utils import get_spark_filesystem
 from kedro_datasets.spark import SparkDatasetV2
+from pyspark import SparkContext
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
@@ -27,8 +28,9 @@ class SparkDataFrameDataset(SparkDatasetV2):
 
     A version counts as existing only when Spark has finished writing it, so "latest" never names a version that was cut
     off; a version is never overwritten; and the session comes from the project's settings, never from a silent
-    fallback. Looking up versions starts no JVM, nor does a preview. While it saves, Spark itself counts the rows: see
-    ``rows_written``.
+    fallback. Looking up versions starts no JVM, nor does a preview. Since a version never changes, Spark looks at its
+    files once: until the dataset is released, further loads give the same dataframe. While it saves, Spark itself
+    counts the rows: see ``rows_written``.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
@@ -103,6 +105,7 @@ class SparkDataFrameDataset(SparkDatasetV2):
         if version is not None:
             self._exists_function = self._is_complete
         self.rows_written: int | None = None
+        self._read: tuple[str, SparkContext, DataFrame] | None = None
 
     # Kedro makes load and save of these two, because the parent class has them under these names.
     def _load(self) -> DataFrame:
@@ -119,13 +122,17 @@ class SparkDataFrameDataset(SparkDatasetV2):
             )
         if not self._version and not self._find(path):
             raise DatasetError(f"There is no file or folder at '{self._original_filepath}'.")
-        get_session()
+        context = get_session().sparkContext
+        if self._read and self._read[:2] == (path, context):
+            return self._read[2]
         data = super()._load()
         # Asked on Java's side: PySpark would unpickle the type's class, which the file itself holds.
         if '"serializedClass"' in data._jdf.schema().json():
             raise DatasetError(
                 f"The table at '{self._original_filepath}' is not read: a column's type has its code in the file."
             )
+        if self._version:
+            self._read = path, context, data
         return data
 
     def _save(self, data: DataFrame | pd.DataFrame) -> None:
@@ -176,3 +183,7 @@ class SparkDataFrameDataset(SparkDatasetV2):
     def _exists(self) -> bool:
         path = str(self._get_load_path())
         return self._is_complete(path) if self._version else bool(self._find(path))
+
+    def _release(self) -> None:
+        super()._release()
+        self._read = None

@@ -11,6 +11,7 @@ from typing import Any
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, get_protocol_and_path
 from kedro_datasets._utils.databricks_utils import to_spark_path
 from kedro_datasets._utils.spark_utils import get_spark_filesystem
+from pyspark import SparkContext
 from pyspark.ml import PipelineModel
 
 from sparkify_kedro.spark_session import get_session
@@ -28,7 +29,8 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
 
     A model is many files. The marker ``_SUCCESS`` is written after all of them, and only a model with the marker
     exists: "latest" never names a version that was cut off. An existing model is never overwritten. Looking up
-    versions starts no JVM. A model of stages that are not Spark's own classifiers and feature transformers, or one that
+    versions starts no JVM. Since a version never changes, it is read once: until the dataset is released, further loads
+    give the same model. A model of stages that are not Spark's own classifiers and feature transformers, or one that
     runs SQL, is not loaded: its files could name any code there is.
 
     Examples:
@@ -90,6 +92,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         self._protocol = protocol
         self._fs = get_spark_filesystem(protocol, deepcopy(credentials))
         self.metadata = metadata
+        self._read: tuple[str, SparkContext, PipelineModel] | None = None
         super().__init__(
             filepath=PurePosixPath(path),
             version=version,
@@ -106,13 +109,18 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         path = str(self._get_load_path())
         if not self._is_complete(path):
             raise DatasetError(f"There is no complete model at {path}.")
+        if self._read and self._read[:2] == (path, get_session().sparkContext):
+            return self._read[2]
         for stage in self._stages(path):
             if not stage.startswith(_STAGES) or stage == _RUNS_STATEMENTS:
                 raise DatasetError(
                     f"The model at {path} is not loaded: it has a stage '{stage}', which can run any code."
                 )
-        get_session()
-        return PipelineModel.load(to_spark_path(self._protocol, path))
+        context = get_session().sparkContext
+        model = PipelineModel.load(to_spark_path(self._protocol, path))
+        if self._version:
+            self._read = path, context, model
+        return model
 
     def save(self, data: PipelineModel) -> None:
         """Write the fitted pipeline.
@@ -150,4 +158,5 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
 
     def _release(self) -> None:
         super()._release()
+        self._read = None
         self._fs.invalidate_cache(str(self._filepath))

@@ -42,10 +42,11 @@ def collect_scored(scored: DataFrame, evaluation: Evaluation) -> pd.DataFrame:
     Returns:
         The rows in the order of their keys. Collects about ``evaluation.max_rows`` rows at the most.
     """
-    rows = scored.count()
-    if rows > evaluation.max_rows:
-        scored = scored.where(chance(evaluation.seed, "judged", "user") < evaluation.max_rows / rows)
-    return scored.toPandas().sort_values(["user_id", "time_bin"], ignore_index=True)
+    collected = scored.limit(evaluation.max_rows + 1).toPandas()
+    if len(collected) > evaluation.max_rows:
+        share = evaluation.max_rows / scored.count()
+        collected = scored.where(chance(evaluation.seed, "judged", "user") < share).toPandas()
+    return collected.sort_values(["user_id", "time_bin"], ignore_index=True)
 
 
 def rank(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "user_id") -> dict[str, Any]:
