@@ -122,9 +122,9 @@ class SparkDataFrameDataset(SparkDatasetV2):
             )
         if not self._version and not self._find(path):
             raise DatasetError(f"There is no file or folder at '{self._original_filepath}'.")
-        context = get_session().sparkContext
-        if self._read and self._read[:2] == (path, context):
-            return self._read[2]
+        read, context = self._read, get_session().sparkContext
+        if read and read[:2] == (path, context):
+            return read[2]
         data = super()._load()
         # Asked on Java's side: PySpark would unpickle the type's class, which the file itself holds.
         if '"serializedClass"' in data._jdf.schema().json():

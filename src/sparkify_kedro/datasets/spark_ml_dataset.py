@@ -109,14 +109,14 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         path = str(self._get_load_path())
         if not self._is_complete(path):
             raise DatasetError(f"There is no complete model at {path}.")
-        if self._read and self._read[:2] == (path, get_session().sparkContext):
-            return self._read[2]
+        read, context = self._read, get_session().sparkContext
+        if read and read[:2] == (path, context):
+            return read[2]
         for stage in self._stages(path):
             if not stage.startswith(_STAGES) or stage == _RUNS_STATEMENTS:
                 raise DatasetError(
                     f"The model at {path} is not loaded: it has a stage '{stage}', which can run any code."
                 )
-        context = get_session().sparkContext
         model = PipelineModel.load(to_spark_path(self._protocol, path))
         if self._version:
             self._read = path, context, model

@@ -97,7 +97,18 @@ dirt = st.one_of(
     ),
     impossible_events.map(json.dumps),
     impossible_events.map(lambda event: json.dumps({"event": event})),
-    st.sampled_from([f"[{LINE}]", f"{LINE}{LINE}", f"{LINE},", json.dumps(LINE), "[" * 2_000, '{"a":' * 2_000]),
+    st.sampled_from(
+        [
+            f"[{LINE}]",
+            f"{LINE}]",
+            f"{LINE},{LINE}]",
+            f"{LINE}{LINE}",
+            f"{LINE},",
+            json.dumps(LINE),
+            "[" * 2_000,
+            '{"a":' * 2_000,
+        ]
+    ),
     st.sampled_from(["", " "]).map(lambda user: json.dumps(EVENT | {"userId": user})),
 )
 # The same event, told in another way.

@@ -102,6 +102,9 @@ CASES = {
     "valid event": Case(raw_line(), "event"),
     "a page without a song": Case(raw_line(page="Home", without=NO_SONG), "event"),
     "columns nobody asked for": Case(raw_line(device={"a": [1]}, zone=None), "event", (), ("device", "zone")),
+    "a column nobody asked for, with what is no number in it": Case(
+        raw_line(device={"a": [1, float("nan")]}), "event", (), ("device",)
+    ),
     "a column nobody asked for, logged out": Case(raw_line(userId="", device=1), "logged out", (), ("device",)),
     "a page nobody knows": Case(raw_line(page="Playlist"), "event", ("page is unknown",)),
     "odd, and used": Case(
@@ -127,6 +130,7 @@ CASES = {
     "blank line": Case("", "rejected", MALFORMED),
     "line of blanks": Case("   ", "rejected", MALFORMED),
     "not JSON": Case("127.0.0.1 - - GET /home", "rejected", MALFORMED),
+    "the end of an array of events": Case(f"{raw_line()},{raw_line()}]", "rejected", MALFORMED),
     "cut off": Case(raw_line()[:-20], "rejected", MALFORMED),
     "cut off at the front": Case(raw_line()[20:], "rejected", MALFORMED),
     "a JSON null": Case("null", "rejected", MALFORMED),

@@ -10,7 +10,7 @@ from operator import or_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import DoubleType, LongType, StringType, StructType
+from pyspark.sql.types import ArrayType, DoubleType, LongType, MapType, StringType, StructType
 
 from .parameters import MALFORMED, Ingestion, Rule
 
@@ -21,6 +21,7 @@ _TYPES = {"string": StringType(), "long": LongType(), "double": DoubleType()}
 # Spark keeps a line it cannot read whole in this extra column, if the schema has it.
 _UNREADABLE = "_unreadable"
 _USER_ID = "userId"
+_END = "end of line"
 
 
 def read_object(line: str, contract: Ingestion) -> Column:
@@ -49,10 +50,11 @@ def is_malformed() -> Column:
 
 def is_one_value(line: str) -> Column:
     """Whether a line holds one JSON value and nothing after it, which ``from_json`` does not look at."""
-    # Nearly every line ends with its only brace; the others are read a second time.
+    # Nearly every line ends with its only brace; the others are read a second time, with a mark of ours behind them.
     ends_with_first_brace = F.instr(line, "}") == F.length(line)
-    elements = F.json_array_length(F.concat(F.lit("["), F.col(line), F.lit("]")))
-    return ends_with_first_brace | (F.coalesce(elements, F.lit(0)) == 1)
+    followed = F.concat(F.lit("["), F.col(line), F.lit(f',"{_END}"]'))
+    values = F.from_json(followed, ArrayType(StringType()))
+    return ends_with_first_brace | F.coalesce(F.get(values, 1) == _END, F.lit(False))
 
 
 def failures(contract: Ingestion) -> Column:
@@ -92,7 +94,9 @@ def unknown_columns(contract: Ingestion) -> Column:
     mark = F.lit('":')
     marks = F.octet_length("line") - F.octet_length(F.replace("line", mark, F.lit("")))
     values = sum((F.col(f"raw.{name}").isNotNull().cast("int") for name in contract.columns), F.lit(0))
-    strange = F.array_except(F.json_object_keys("line"), _texts(contract.columns))
+    # Not json_object_keys, which reads no line with a NaN in it, as from_json does.
+    names = F.map_keys(F.from_json("line", MapType(StringType(), StringType())))
+    strange = F.array_except(names, _texts(contract.columns))
     return F.when((marks != 2 * values) & (F.size(strange) > 0), strange)
 
 
