@@ -17,11 +17,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from project_copy import LOG, PROJECT
+from sparkify_kedro.framework.session import configure_session, get_session
 from sparkify_kedro.pipelines.ingestion.contract import is_malformed, raw_value, read_object
 from sparkify_kedro.pipelines.ingestion.nodes import EVENT, LOGGED_OUT, REJECTED, parse_lines, select_events
 from sparkify_kedro.pipelines.ingestion.parameters import Ingestion
 from sparkify_kedro.pipelines.ingestion.schemas import EVENT_COLUMNS, event_column
-from sparkify_kedro.spark_session import configure_session, get_session
 
 PARTS = 4  # the log is one file that cannot be split; a large log has many
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from sparkify_kedro.spark_session import configure_session, get_session
+from sparkify_kedro.framework.session import configure_session, get_session
 
 
 def main(log: str) -> None:

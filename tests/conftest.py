@@ -10,7 +10,7 @@ import pytest
 from kedro.framework.startup import bootstrap_project
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.spark_session import configure_session, get_session
+from sparkify_kedro.framework.session import configure_session, get_session
 
 PROJECT = Path(__file__).parents[1]
 

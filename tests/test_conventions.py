@@ -25,11 +25,11 @@ from kedro.pipeline import Node, Pipeline
 from omegaconf.errors import InterpolationResolutionError
 from pyspark.sql import SparkSession
 
-from sparkify_kedro import datasets
+from sparkify_kedro.framework import datasets
+from sparkify_kedro.framework.table_schema import TableSchema
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.pipeline_registry import register_pipelines
 from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
-from sparkify_kedro.tables import TableSchema
 
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src" / "sparkify_kedro"
@@ -225,7 +225,7 @@ def test_every_dataframe_and_model_is_versioned(entries: Config) -> None:
 
 def test_entries_without_layer_or_versions_are_found() -> None:
     good = {
-        "type": "sparkify_kedro.datasets.SparkMLDataset",
+        "type": "sparkify_kedro.framework.datasets.SparkMLDataset",
         "filepath": "data/06_models/m",
         "versioned": True,
         "metadata": {"kedro-viz": {"layer": "models"}},

@@ -13,7 +13,7 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS, _split_params, env_optio
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 
-from sparkify_kedro.failures import sentence_of, unknown_tags
+from sparkify_kedro.framework.errors import sentence_of, unknown_tags
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def runs() -> None:
 @env_option
 def list_runs(env: str | None) -> None:
     """The runs that have left a summary, the newest first."""
-    from sparkify_kedro.runs.repeat import RUN_SUMMARY, summary_of  # noqa: PLC0415
+    from sparkify_kedro.framework.runs.repeat import RUN_SUMMARY, summary_of  # noqa: PLC0415
 
     catalog = _context(env).catalog
     for run_id in catalog[RUN_SUMMARY].list_versions(full_path=False):
@@ -84,8 +84,8 @@ def list_runs(env: str | None) -> None:
 @env_option
 def compare_runs(one: str, other: str, env: str | None) -> None:
     """Where the runs ONE and OTHER differ: parameters, inputs, software and findings."""
-    from sparkify_kedro.runs.compare import compare, tell  # noqa: PLC0415
-    from sparkify_kedro.runs.repeat import summary_of  # noqa: PLC0415
+    from sparkify_kedro.framework.runs.compare import compare, tell  # noqa: PLC0415
+    from sparkify_kedro.framework.runs.repeat import summary_of  # noqa: PLC0415
 
     catalog = _context(env).catalog
     for line in tell(compare(summary_of(one, catalog), summary_of(other, catalog), catalog)):
@@ -100,8 +100,8 @@ def repeat_run(run_id: str, env: str | None) -> None:
 
     The command fails where the findings differ.
     """
-    from sparkify_kedro.runs.compare import compare, tell  # noqa: PLC0415
-    from sparkify_kedro.runs.repeat import repeat, summary_of  # noqa: PLC0415
+    from sparkify_kedro.framework.runs.compare import compare, tell  # noqa: PLC0415
+    from sparkify_kedro.framework.runs.repeat import repeat, summary_of  # noqa: PLC0415
 
     context = _context(env)
     before = summary_of(run_id, context.catalog)
@@ -121,8 +121,8 @@ def repeat_run(run_id: str, env: str | None) -> None:
 @click.option("--dry-run", is_flag=True, help="Only tell what would be removed.")
 def clean(env: str | None, params: dict[str, Any], dry_run: bool) -> None:
     """Remove what killed runs have left, never a complete version, nor anything of a run that is running."""
-    from sparkify_kedro.runs.leftovers import find_left_overs  # noqa: PLC0415
-    from sparkify_kedro.runs.running import RunningRuns  # noqa: PLC0415
+    from sparkify_kedro.framework.runs.cleanup import find_left_overs  # noqa: PLC0415
+    from sparkify_kedro.framework.runs.locks import RunningRuns  # noqa: PLC0415
 
     context = _context(env, params)
     registry = RunningRuns(context.project_path)

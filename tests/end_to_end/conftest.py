@@ -47,7 +47,7 @@ LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
 LOG = "data/01_raw/log"
 MARKUP = "<script>document.title = 'run'</script>"
-SCORES = (("08_reporting", "metrics"), ("06_models", "search"), ("08_reporting", "original_protocol"))
+SCORES = (("08_reporting", "metrics"), ("06_models", "search_report"), ("08_reporting", "original_protocol"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,7 +24,7 @@ from omegaconf import OmegaConf
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkify_kedro.chance import chance
+from sparkify_kedro.churn.hash_sampling import uniform_hash
 
 PROJECT = Path(__file__).parents[2]
 PAGE = PROJECT / "docs" / "bad-input.md"
@@ -361,7 +361,7 @@ def test_a_log_that_cannot_be_read_is_named_and_leaves_nothing(
         ("--params=modeling.training=3", r"should be a block of parameters \(it is 3\)"),
         ("--params=raw_event=log.json", "raw_event is not a known parameter: did you mean 'raw_events'"),
         ("--params=raw_events", "raw_events"),
-        ("--pipelines=modelling", "no pipeline 'modelling': did you mean 'modeling'"),
+        ("--pipelines=modelin", "no pipeline 'modelin': did you mean 'modeling'"),
         ("--namespaces=will_churn_son", "no namespace 'will_churn_son': did you mean 'will_churn_soon'"),
         ("--tags=random_forrest", "no tag 'random_forrest': did you mean 'random_forest'"),
         ("--nodes=parse_line", "no node 'parse_line': did you mean 'parse_lines'"),
@@ -418,7 +418,7 @@ def _prepared(commands: Commands) -> tuple[str, ...]:
 def ids_held_out(spark: SparkSession, users: int) -> set[int]:
     """The users whom the split holds out."""
     named = spark.range(users).select(F.col("id").cast("string").alias("user_id"))
-    return {int(row.user_id) for row in named.where(chance(20181001, "hold out", "user") < 0.2).collect()}
+    return {int(row.user_id) for row in named.where(uniform_hash(20181001, "hold out", "user") < 0.2).collect()}
 
 
 def day_of_churn(spark: SparkSession) -> bytes:
@@ -521,12 +521,12 @@ def skipped_in_words(summary: dict[str, Any]) -> str:
 def champion_for_all(commands: Commands, **changes: Any) -> None:
     """The one champion that was trained, as that of every label, with a card that says something else."""
     models = commands.folder / "data/06_models"
-    (version,) = [path.name for path in (models / LABELS[0] / "champion_card.json").iterdir()][-1:]
-    card = json.loads((models / LABELS[0] / "champion_card.json" / version / "champion_card.json").read_text())
+    (version,) = [path.name for path in (models / LABELS[0] / "champion_metadata.json").iterdir()][-1:]
+    card = json.loads((models / LABELS[0] / "champion_metadata.json" / version / "champion_metadata.json").read_text())
     for label in LABELS:
-        place = models / label / "champion_card.json" / version
+        place = models / label / "champion_metadata.json" / version
         place.mkdir(parents=True, exist_ok=True)
-        (place / "champion_card.json").write_text(json.dumps(card | {"label": label} | changes))
+        (place / "champion_metadata.json").write_text(json.dumps(card | {"label": label} | changes))
         if label != LABELS[0]:
             shutil.copytree(models / LABELS[0] / "champion", models / label / "champion", dirs_exist_ok=True)
 

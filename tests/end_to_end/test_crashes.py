@@ -21,9 +21,9 @@ import pytest
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 
-from sparkify_kedro.datasets import SparkDataFrameDataset, SparkMLDataset
+from sparkify_kedro.framework.datasets import SparkDataFrameDataset, SparkMLDataset
+from sparkify_kedro.framework.runs.storage import place, versioned_on_this_machine
 from sparkify_kedro.pipelines import feature_engineering, ingestion, modeling, sampling
-from sparkify_kedro.runs.places import place, versioned_on_this_machine
 
 PROJECT = Path(__file__).parents[2]
 LABEL, ALGORITHM = "will_churn_soon", "logistic_regression"
@@ -179,7 +179,7 @@ class Content:
         if name == f"{LABEL}.model_card":
             return bool(text)  # it names its run
         values = json.loads(text)
-        if name == f"{LABEL}.champion_card":
+        if name == f"{LABEL}.champion_metadata":
             del values["model"]  # a name that Spark draws
         return values
 
@@ -302,5 +302,5 @@ def test_after_an_error_the_run_says_how_to_go_on_and_that_reads_complete_versio
     catalog = runs.catalog()
     summary, baselines = catalog.load("run_summary"), catalog.load(f"{LABEL}.baselines")
     assert summary["succeeded"]
-    assert f"{LABEL}.sample_calibration" not in {node["node"] for node in summary["nodes"]}
+    assert f"{LABEL}.select_development" not in {node["node"] for node in summary["nodes"]}
     assert baselines == undisturbed[f"{LABEL}.baselines"]

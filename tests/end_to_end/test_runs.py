@@ -27,7 +27,7 @@ def test_a_run_leaves_nine_models_three_champions_and_their_scores(
 ) -> None:
     assert len(first_scores) == 27
     for label in LABELS:
-        for name in (*(f"{algorithm}/model" for algorithm in ALGORITHMS), "champion", "champion_card.json"):
+        for name in (*(f"{algorithm}/model" for algorithm in ALGORITHMS), "champion", "champion_metadata.json"):
             assert len(small_project.versions("06_models", label, *name.split("/"))) == 1
         comparison = small_project.report(label, "comparison.json")
         assert set(comparison["baselines"]) == {"prevalence", "best_single_feature"}
@@ -95,7 +95,7 @@ def test_again_with_the_same_seed_gives_the_same_scores_also_in_threads(
 def test_a_part_reads_the_latest_versions_or_the_named_ones(small_project: Project, first_run: str) -> None:
     """One label and algorithm from the latest; then a sample from an older version of the rows it is drawn from."""
     train = small_project.versions("05_model_input", "will_churn_soon", "train")
-    rows = small_project.versions("05_model_input", "will_churn_soon", "calibration_rows")
+    rows = small_project.versions("05_model_input", "will_churn_soon", "development")
     before = small_project.versions("06_models", "churned_in_time_bin", "random_forest", "model")
     part = ("run", "--pipelines=modeling", "--namespaces=will_churn_soon.random_forest")
     small_project.kedro(*part)
@@ -108,8 +108,8 @@ def test_a_part_reads_the_latest_versions_or_the_named_ones(small_project: Proje
     assert small_project.versions("06_models", "churned_in_time_bin", "random_forest", "model") == before
 
     sample = ("run", "--nodes=will_churn_soon.sample_train")
-    small_project.kedro(*sample, f"--load-versions=will_churn_soon.calibration_rows:{rows[0]}")
-    assert small_project.report("run_summary.json")["versions_read"] == {"will_churn_soon.calibration_rows": rows[0]}
+    small_project.kedro(*sample, f"--load-versions=will_churn_soon.development:{rows[0]}")
+    assert small_project.report("run_summary.json")["versions_read"] == {"will_churn_soon.development": rows[0]}
 
 
 def test_tags_nodes_and_missing_outputs(small_project: Project, first_run: str) -> None:

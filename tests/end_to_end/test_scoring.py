@@ -145,14 +145,14 @@ def test_what_does_not_fit_is_refused_in_one_sentence(
 
 def test_a_champion_of_another_run_than_its_card_is_refused(small_project: Project, scored: pd.DataFrame) -> None:
     """As where one of the two is pinned alone."""
-    card = small_project.newest("06_models", "will_churn_soon", "champion_card.json")
+    card = small_project.newest("06_models", "will_churn_soon", "champion_metadata.json")
     of_another = card.parents[1] / "9999-01-01T00.00.00.000Z" / card.name
     of_another.parent.mkdir()
     of_another.write_text(json.dumps(json.loads(card.read_text()) | {"model": "PipelineModel_of_another_run"}))
     done = small_project.try_kedro("run", "--pipelines=scoring", "--from-nodes=score_users")
     shutil.rmtree(of_another.parent)
     assert done.code == 1
-    assert "will_churn_soon.champion and will_churn_soon.champion_card are of different runs" in done.output
+    assert "will_churn_soon.champion and will_churn_soon.champion_metadata are of different runs" in done.output
 
 
 def test_the_backtest_replays_time(small_project: Project) -> None:

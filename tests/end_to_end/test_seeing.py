@@ -96,20 +96,20 @@ def test_a_song_is_text_whatever_it_is_called(page: Page) -> None:
     assert page.title() != "run"
 
 
-def test_the_page_follows_the_readers_colours(page: Page) -> None:
-    def colours() -> tuple[str, str]:
+def test_the_page_follows_the_readers_colors(page: Page) -> None:
+    def colors() -> tuple[str, str]:
         page.wait_for_timeout(300)
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         return background, page.locator(".plot .xtick text").first.evaluate("e => getComputedStyle(e).fill")
 
-    light = colours()
+    light = colors()
     page.emulate_media(color_scheme="dark")
-    dark = colours()
+    dark = colors()
     page.emulate_media(color_scheme="light")
     assert light[0] == "rgb(255, 255, 255)"
     assert dark[0] == "rgb(20, 24, 30)"
     assert light[1] != dark[1]
-    assert colours() == light
+    assert colors() == light
 
 
 def test_the_page_fits_a_phone(page: Page) -> None:
@@ -131,7 +131,7 @@ def test_the_page_prints(page: Page, tmp_path: Path) -> None:
 
 def test_a_model_card_lies_beside_each_champion(small_project: Project) -> None:
     for card in (small_project.folder / "data/06_models").glob("*/champion/*/model_card.md"):
-        told = json.loads(small_project.newest("06_models", card.parents[2].name, "champion_card.json").read_text())
+        told = json.loads(small_project.newest("06_models", card.parents[2].name, "champion_metadata.json").read_text())
         assert (card.parent / "champion" / "_SUCCESS").exists()
         assert f"# {told['label']}: {told['algorithm'].replace('_', ' ')}" in card.read_text()
         assert f"`{card.parent.name}`" in card.read_text()

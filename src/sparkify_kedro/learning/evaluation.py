@@ -15,7 +15,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.chance import chance
+from sparkify_kedro.churn.hash_sampling import uniform_hash
 
 from .curves import area, cumulate, precision_recall, roc
 from .parameters import Evaluation, Segments
@@ -45,7 +45,7 @@ def collect_scored(scored: DataFrame, evaluation: Evaluation) -> pd.DataFrame:
     collected = scored.limit(evaluation.max_rows + 1).toPandas()
     if len(collected) > evaluation.max_rows:
         share = evaluation.max_rows / scored.count()
-        collected = scored.where(chance(evaluation.seed, "judged", "user") < share).toPandas()
+        collected = scored.where(uniform_hash(evaluation.seed, "judged", "user") < share).toPandas()
     return collected.sort_values(["user_id", "time_bin"], ignore_index=True)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from sparkify_kedro.parameters import ParameterBlock, did_you_mean
+from sparkify_kedro.framework.parameters import ParameterBlock, did_you_mean
 
 from .algorithms import ALGORITHMS
 

@@ -23,7 +23,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.skipping import CannotLearn
+from sparkify_kedro.framework.skipping import CannotLearn
 
 from .algorithms import ALGORITHMS
 from .calibration import Calibration, expose_margin, fit_calibration
@@ -77,13 +77,13 @@ class CalibratedModel(NamedTuple):
 
 
 def train_calibrated(
-    train: DataFrame, calibration_rows: DataFrame, features: Sequence[str], search: AlgorithmSearch, training: Training
+    train: DataFrame, development: DataFrame, features: Sequence[str], search: AlgorithmSearch, training: Training
 ) -> CalibratedModel:
     """Search an algorithm's settings on balanced rows, and calibrate out of fold on rows at natural prevalence.
 
     Args:
         train: one row per sampled (user_id, time_bin): the features, ``label`` and ``fold``.
-        calibration_rows: the same of all rows that are not held out.
+        development: the same of all rows that are not held out.
         features: the columns to learn from, in the model's order.
         search: the algorithm and its grid.
         training: how to train.
@@ -104,7 +104,7 @@ def train_calibrated(
     margins = reduce(
         DataFrame.unionByName,
         [
-            PipelineModel([assembler, *expose_margin(model)]).transform(calibration_rows.where(F.col("fold") == fold))
+            PipelineModel([assembler, *expose_margin(model)]).transform(development.where(F.col("fold") == fold))
             for fold, model in found.fold_models.items()
         ],
     ).select(*KEYS, "margin", F.col("label").cast("double").alias("label"))

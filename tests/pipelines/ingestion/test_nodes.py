@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from sparkify_kedro.datasets import SparkDataFrameDataset
+from sparkify_kedro.framework.datasets import SparkDataFrameDataset
 from sparkify_kedro.pipelines.ingestion import schemas
 from sparkify_kedro.pipelines.ingestion.nodes import (
     check_lines,

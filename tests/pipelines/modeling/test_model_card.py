@@ -47,7 +47,7 @@ RUN: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_the_card_tells_purpose_data_judgement_limits_and_how_to_make_it_again() -> None:
+def test_the_card_tells_purpose_data_judgment_limits_and_how_to_make_it_again() -> None:
     told = write_model_card(CARD, COMPARISON, LOG, RUN)
     headings = [line.removeprefix("## ") for line in told.splitlines() if line.startswith("## ")]
     assert headings == ["Purpose", "Data", "Features", "How it was judged", "Limits", "Version and parameters"]

@@ -16,9 +16,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
-from sparkify_kedro.datasets import SparkMLDataset
+from sparkify_kedro.framework.datasets import SparkMLDataset
+from sparkify_kedro.framework.parameters import ParameterBlock
+from sparkify_kedro.framework.skipping import CannotLearn
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
-from sparkify_kedro.parameters import ParameterBlock
 from sparkify_kedro.pipelines.modeling.nodes import (
     audit_features,
     choose_champion,
@@ -31,8 +32,7 @@ from sparkify_kedro.pipelines.modeling.nodes import (
     predict,
     search_model,
 )
-from sparkify_kedro.pipelines.modeling.parameters import Comparison, LeakAudit
-from sparkify_kedro.skipping import CannotLearn
+from sparkify_kedro.pipelines.modeling.parameters import LeakAudit, SelectionRule
 
 LABEL = "will_churn_soon"
 TRAINING = Training(seed=1, feature_set="extended", parallel_fits=2, rows_per_partition=100_000)
@@ -391,7 +391,7 @@ def test_the_originals_protocol_on_too_few_rows_is_null(
 
 
 def search_of(name: str, interval: tuple[float, float]) -> dict[str, Any]:
-    """What an algorithm's search says of it, as far as the choice listens."""
+    """What an algorithm's search says of it, as far as the champion_selection listens."""
     scores = {"auc_pr": sum(interval) / 2, "auc_pr_interval": list(interval)}
     best = {"settings": {"of": name}, "score": scores["auc_pr"]}
     return {"algorithm": name, "best": best, "train": {}, "out_of_fold": scores, "threshold": 0.2}
@@ -414,27 +414,27 @@ SIMPLE, MIDDLE, COMPLEX = ("simple", (0.10, 0.20)), ("middle", (0.19, 0.29)), ("
 def test_the_champion_is_the_simplest_of_those_that_overlap_the_best(
     prefer_simpler: bool, intervals: list[tuple[str, tuple[float, float]]], champion: str, alike: list[str], words: str
 ) -> None:
-    comparison = Comparison(judged_on="test", prefer_simpler=prefer_simpler)
-    choice = choose_champion(comparison, *(search_of(name, interval) for name, interval in intervals))
-    assert (choice["champion"], choice["indistinguishable"]) == (champion, alike)
-    assert words in choice["verdict"]
-    assert list(choice["algorithms"]) == [name for name, _ in intervals]
-    assert choice["algorithms"][champion]["settings"] == {"of": champion}
-    assert_writable(choice)
+    comparison = SelectionRule(judged_on="test", prefer_simpler=prefer_simpler)
+    champion_selection = choose_champion(comparison, *(search_of(name, interval) for name, interval in intervals))
+    assert (champion_selection["champion"], champion_selection["indistinguishable"]) == (champion, alike)
+    assert words in champion_selection["verdict"]
+    assert list(champion_selection["algorithms"]) == [name for name, _ in intervals]
+    assert champion_selection["algorithms"][champion]["settings"] == {"of": champion}
+    assert_writable(champion_selection)
 
 
 def test_the_comparison_has_all_scores_and_the_champion_that_was_chosen_without_them() -> None:
     """The test set speaks for the loser, and is not listened to."""
-    comparison = Comparison(judged_on="test", prefer_simpler=True)
-    choice = choose_champion(comparison, search_of(*SIMPLE), search_of(*COMPLEX))
+    comparison = SelectionRule(judged_on="test", prefer_simpler=True)
+    champion_selection = choose_champion(comparison, search_of(*SIMPLE), search_of(*COMPLEX))
     tested, by_protocol = ({"test": {"auc_pr": 0.9}}, {"test": {"auc_pr": 0.1}}), ({"auc_pr": 0.5}, {"auc_pr": 0.6})
     reports = (tested[0], by_protocol[0], tested[1], by_protocol[1])
-    told = compare_algorithms(choice, {"prevalence": {}}, comparison, *reports)
+    told = compare_algorithms(champion_selection, {"prevalence": {}}, comparison, *reports)
     assert told["champion"] == "complex"
     assert told["judged_on"] == "test"
     assert told["baselines"] == {"prevalence": {}}
     for place, name in enumerate(("simple", "complex")):
-        assert told["algorithms"][name] == choice["algorithms"][name] | tested[place] | {
+        assert told["algorithms"][name] == champion_selection["algorithms"][name] | tested[place] | {
             "original_protocol": by_protocol[place]
         }
     assert_writable(told)
@@ -443,8 +443,8 @@ def test_the_comparison_has_all_scores_and_the_champion_that_was_chosen_without_
 def test_the_champions_model_is_kept(
     found: tuple[PipelineModel, dict[str, Any]], forest: tuple[PipelineModel, dict[str, Any]]
 ) -> None:
-    choice = {"champion": "random_forest", "algorithms": {"logistic_regression": {}, "random_forest": {}}}
-    assert keep_champion(choice, found[0], forest[0]) is forest[0]
+    champion_selection = {"champion": "random_forest", "algorithms": {"logistic_regression": {}, "random_forest": {}}}
+    assert keep_champion(champion_selection, found[0], forest[0]) is forest[0]
 
 
 def test_the_card_tells_the_model_and_what_it_was_trained_on(
@@ -454,8 +454,8 @@ def test_the_card_tells_the_model_and_what_it_was_trained_on(
     tmp_path: Path,
 ) -> None:
     model, report = found
-    choice = choose_champion(Comparison(judged_on="test", prefer_simpler=True), report)
-    card = describe_champion(model, choice, audited, rows, Engineering(time_bin_days=14), EVALUATION)
+    champion_selection = choose_champion(SelectionRule(judged_on="test", prefer_simpler=True), report)
+    card = describe_champion(model, champion_selection, audited, rows, Engineering(time_bin_days=14), EVALUATION)
     dataset = SparkMLDataset(filepath=str(tmp_path / "champion"), version=Version(None, None))
     dataset.save(model)
     assert dataset.load().uid == card["model"]
@@ -479,5 +479,5 @@ def test_the_card_tells_the_model_and_what_it_was_trained_on(
     assert card["profile"]["adverts"]["mean"] == pytest.approx(rows.toPandas()["adverts"].mean())
     assert card["profile"]["score"]["mean"] == pytest.approx(rows.toPandas()["label"].mean(), rel=0.15)
     assert_writable(card)
-    plain = describe_champion(model, choice, audited, rows, {"time_bin_days": 14}, EVALUATION)
+    plain = describe_champion(model, champion_selection, audited, rows, {"time_bin_days": 14}, EVALUATION)
     assert plain == card, "kedro run --pipelines=modeling hands over plain values"

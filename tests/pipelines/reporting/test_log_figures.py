@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from sparkify_kedro.framework.skipping import Skipped
 from sparkify_kedro.pipelines.reporting.log_figures import (
     churn_by_bin,
     draw_activity,
@@ -21,7 +22,6 @@ from sparkify_kedro.pipelines.reporting.log_figures import (
     wilson_interval,
 )
 from sparkify_kedro.pipelines.reporting.parameters import Reporting
-from sparkify_kedro.skipping import Skipped
 
 DAY, HOUR = 86_400_000, 3_600_000
 START = 1_538_352_000_000  # 2018-10-01, midnight UTC

@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import auc
 
+from sparkify_kedro.framework.skipping import Skipped
 from sparkify_kedro.learning.evaluation import judge_probabilities, rank
 from sparkify_kedro.learning.parameters import Evaluation
 from sparkify_kedro.pipelines.reporting.model_figures import (
@@ -23,7 +24,6 @@ from sparkify_kedro.pipelines.reporting.model_figures import (
     feature_directions,
 )
 from sparkify_kedro.pipelines.reporting.parameters import Reporting
-from sparkify_kedro.skipping import Skipped
 
 LABEL = "will_churn_soon"
 EVALUATION = Evaluation.model_validate(

@@ -10,11 +10,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from sparkify_kedro.figures import finish, plain
+from sparkify_kedro.churn.figure_style import finish, plain
+from sparkify_kedro.framework.skipping import Skipped
 from sparkify_kedro.pipelines.reporting.nodes import render_label_section, render_log_section, render_report
 from sparkify_kedro.pipelines.reporting.page import first_users, in_one_sentence, stages
 from sparkify_kedro.pipelines.reporting.parameters import Reporting
-from sparkify_kedro.skipping import Skipped
 
 EVIL = "<script>alert('x')</script>"
 LABELS = ("churned_in_time_bin", "will_churn_soon")

@@ -15,9 +15,9 @@ from sparkify_kedro.pipelines.sampling import schemas
 from sparkify_kedro.pipelines.sampling.nodes import (
     balance_test,
     sample_as_original,
-    sample_calibration,
     sample_test,
     sample_train,
+    select_development,
 )
 from sparkify_kedro.pipelines.sampling.parameters import LabelSampling, Split
 
@@ -98,7 +98,7 @@ class Samples(NamedTuple):
 
 def samples_of(table: DataFrame, split: Split, sampling: LabelSampling) -> Samples:
     """The samples that the nodes make of the table."""
-    calibration, test = sample_calibration(table, split, sampling), sample_test(table, split, sampling)
+    calibration, test = select_development(table, split, sampling), sample_test(table, split, sampling)
     tables = (
         calibration,
         sample_train(calibration, split, sampling),
@@ -252,7 +252,7 @@ def test_rows_are_those_of_the_table_with_label_and_fold(samples: Samples) -> No
 
 def test_tables_have_the_declared_columns(table: DataFrame) -> None:
     calibration, test, as_original = (
-        sample(table, split_of(), sampling_of()) for sample in (sample_calibration, sample_test, sample_as_original)
+        sample(table, split_of(), sampling_of()) for sample in (select_development, sample_test, sample_as_original)
     )
     for schema, sample in (
         (schemas.train_rows, calibration),
@@ -347,7 +347,7 @@ def test_the_original_held_out_rows_and_thinned_both_sides(by_user: Samples) -> 
         assert_share(sum(row.label for row in side), len(side), 0.1 / (0.1 + 0.9 * 0.25))
 
 
-@pytest.mark.parametrize("sample", [sample_calibration, sample_test, sample_as_original])
+@pytest.mark.parametrize("sample", [select_development, sample_test, sample_as_original])
 def test_unknown_label_is_one_clear_sentence(table: DataFrame, sample: Any) -> None:
     with pytest.raises(ValueError, match="'will_return'") as caught:
         sample(table, split_of(), sampling_of("will_return"))

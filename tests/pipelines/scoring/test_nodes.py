@@ -327,7 +327,7 @@ def test_a_card_of_another_run_is_refused(
 ) -> None:
     mixed = with_card(champions, model=PipelineModel([]).uid)
     expected = (
-        f"^{NEXT}.champion and {NEXT}.champion_card are of different runs: name the same version of both, as in --load"
+        f"^{NEXT}.champion and {NEXT}.champion_metadata are of different runs: name the same version of both, as "
     )
     with pytest.raises(ValueError, match=expected):
         score_users(seven, scoring(), ENGINEERING, *mixed)

@@ -12,13 +12,13 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
 
-from sparkify_kedro.feature_catalogue import Feature, FeatureCatalogue
+from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.pipelines.scoring.champions import Champion
 from sparkify_kedro.pipelines.scoring.reasons import in_words, strongest_reasons
 
 FEATURES = ["adverts", "songs", "friends"]
-CATALOGUE = FeatureCatalogue.of(
+CATALOGUE = FeatureRegistry.of(
     {name: {"sets": ["toy"], "unit": "visits", "definition": name, "labels": "all"} for name in FEATURES}
 )
 SETTINGS = {

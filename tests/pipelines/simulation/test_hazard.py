@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from sparkify_kedro.pipelines.simulation.behaviour import DAY, Chain, Clock, Habits, walk
+from sparkify_kedro.pipelines.simulation.behavior import DAY, Chain, Clock, Habits, walk
 from sparkify_kedro.pipelines.simulation.hazard import Hazard
 from sparkify_kedro.pipelines.simulation.parameters import Simulation
 

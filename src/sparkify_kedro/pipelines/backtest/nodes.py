@@ -12,11 +12,11 @@ from plotly.subplots import make_subplots
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.chance import chance
-from sparkify_kedro.figures import BAND, BLUE, GREY, ORANGE, finish
+from sparkify_kedro.churn.figure_style import BAND, BLUE, GRAY, ORANGE, finish
+from sparkify_kedro.churn.hash_sampling import uniform_hash
 from sparkify_kedro.learning.evaluation import collect_scored, rank
-from sparkify_kedro.learning.last_bins import MILLISECONDS_PER_DAY, churned_at, last_completed_bins
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
+from sparkify_kedro.learning.scoring_snapshot import MILLISECONDS_PER_DAY, churned_at, last_completed_bins
 from sparkify_kedro.learning.search import KEYS, fold_sizes, probability, train_calibrated
 
 from .parameters import Backtest
@@ -41,7 +41,7 @@ class Cut(NamedTuple):
 def replay_cuts(  # noqa: PLR0913, PLR0917 - the log, the champion, and everything that a training takes
     user_time_bins: DataFrame,
     log_span: dict[str, Any],
-    champion_card: dict[str, Any],
+    champion_metadata: dict[str, Any],
     comparison: dict[str, Any],
     backtest: Backtest,
     training: Training,
@@ -57,7 +57,7 @@ def replay_cuts(  # noqa: PLR0913, PLR0917 - the log, the champion, and everythi
     Args:
         user_time_bins: one row per (user_id, time_bin).
         log_span: the log's first and last moment.
-        champion_card: the label's champion: algorithm and features.
+        champion_metadata: the label's champion: algorithm and features.
         comparison: the champion's scores on held-out users.
         backtest: the cut dates, the horizon, and the folds to search settings in.
         training: how to train.
@@ -73,14 +73,14 @@ def replay_cuts(  # noqa: PLR0913, PLR0917 - the log, the champion, and everythi
         ValueError: where a cut date is too late for its horizon, or too early to have learned anything by then.
     """
     cuts = [_cut(day, backtest.horizon_days, log_span) for day in sorted(backtest.cut_dates)]
-    search = next(search for search in searches if search.algorithm == champion_card["algorithm"])
+    search = next(search for search in searches if search.algorithm == champion_metadata["algorithm"])
     replayed = []
     for cut in cuts:
-        row = _replay(user_time_bins, cut, champion_card, backtest.folds, training, evaluation, search)
+        row = _replay(user_time_bins, cut, champion_metadata, backtest.folds, training, evaluation, search)
         logger.info("Backtest %s: AUC-ROC %s on %s users", cut.day, _rounded(row["auc_roc"]), row["rows"])
         replayed.append({"when": cut.day.isoformat(), "horizon_days": backtest.horizon_days, **row})
-    promised = comparison["algorithms"][champion_card["algorithm"]]["test"]
-    hold_out = {"when": HOLD_OUT, "algorithm": champion_card["algorithm"], **_flat(promised)}
+    promised = comparison["algorithms"][champion_metadata["algorithm"]]["test"]
+    hold_out = {"when": HOLD_OUT, "algorithm": champion_metadata["algorithm"], **_flat(promised)}
     return pd.DataFrame([*replayed, hold_out]).rename(columns={"rows": "users_scored", "positives": "churned"})
 
 
@@ -104,7 +104,7 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
         chance_level = cuts["prevalence"].tolist() if area == "auc_pr" else [0.5] * len(cuts)
         lines = {
             "hold-out, with its 95 % interval": ([hold_out[area]] * len(cuts), {"color": ORANGE, "width": 2}),
-            "chance": (chance_level, {"color": GREY, "dash": "dot"}),
+            "chance": (chance_level, {"color": GRAY, "dash": "dot"}),
         }
         for name, (level, line) in lines.items():
             figure.add_scatter(
@@ -152,20 +152,20 @@ def _cut(day: date, horizon_days: int, log_span: dict[str, Any]) -> Cut:
 def _replay(  # noqa: PLR0913, PLR0917 - a cut and everything that a training takes
     user_time_bins: DataFrame,
     cut: Cut,
-    champion_card: dict[str, Any],
+    champion_metadata: dict[str, Any],
     folds: int,
     training: Training,
     evaluation: Evaluation,
     search: AlgorithmSearch,
 ) -> dict[str, Any]:
     """One cut date: what was trained, and how well it ranked the users that were there."""
-    time_bin_days = champion_card["feature_engineering"]["time_bin_days"]
-    known = known_rows(user_time_bins, champion_card["label"], cut.moment, time_bin_days)
-    fold = F.floor(chance(training.seed, "fold", "user") * folds).cast("int")
+    time_bin_days = champion_metadata["feature_engineering"]["time_bin_days"]
+    known = known_rows(user_time_bins, champion_metadata["label"], cut.moment, time_bin_days)
+    fold = F.floor(uniform_hash(training.seed, "fold", "user") * folds).cast("int")
     train = known.withColumn("fold", fold).cache()
     try:
         sizes = _fold_sizes(train, cut.day)
-        trained = train_calibrated(train, train, champion_card["features"], search, training)
+        trained = train_calibrated(train, train, champion_metadata["features"], search, training)
     finally:
         train.unpersist()
     train_rows, train_positives = (sum(numbers) for numbers in zip(*sizes.values(), strict=True))

@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import Field
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.framework.parameters import ParameterBlock
 
 
 class Backtest(ParameterBlock):

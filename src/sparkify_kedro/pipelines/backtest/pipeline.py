@@ -16,7 +16,7 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
                 inputs=[
                     "user_time_bins",
                     "log_span",
-                    "champion_card",
+                    "champion_metadata",
                     "comparison",
                     "params:backtest",
                     "params:modeling.training",
@@ -33,5 +33,5 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
                 name="draw_backtest",
             ),
         ],
-        inputs={name: f"{label}.{name}" for name in ("champion_card", "comparison")},
+        inputs={name: f"{label}.{name}" for name in ("champion_metadata", "comparison")},
     )

@@ -27,7 +27,7 @@ _SUMMED = (*ACTIVITIES, *RATED_PAGES, "session_ms", "paid_ms")
 
 
 def engineer_user_time_bins(events: DataFrame, log_span: dict[str, Any], parameters: FeatureEngineering) -> DataFrame:
-    """Group the events once, by user and time bin, and look from each bin at its neighbours.
+    """Group the events once, by user and time bin, and look from each bin at its neighbors.
 
     Every feature of a bin follows from the user's own events before the bin's end, and from how much of it the log
     covers.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.framework.parameters import ParameterBlock
 
 from .rates import RATED_PAGES
 

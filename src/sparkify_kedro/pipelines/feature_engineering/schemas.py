@@ -1,6 +1,6 @@
 """The table that feature engineering makes."""
 
-from sparkify_kedro.tables import TableSchema
+from sparkify_kedro.framework.table_schema import TableSchema
 
 from .activity import COUNTED_PAGES, page_feature
 from .device import DEVICES

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.framework.parameters import ParameterBlock
 
 from .schemas import EVENT_COLUMNS, LOGGED_IN_COLUMNS, MOMENTS, NEEDED_COLUMNS, event_column
 

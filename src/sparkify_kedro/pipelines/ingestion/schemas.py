@@ -2,7 +2,7 @@
 
 import re
 
-from sparkify_kedro.tables import TableSchema
+from sparkify_kedro.framework.table_schema import TableSchema
 
 # The columns of an event, which are those of the raw log in snake_case, without personal ones.
 EVENT_COLUMNS = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from sparkify_kedro.documents import render, source_of
+from sparkify_kedro.churn.rendering import render, source_of
 
 # What of the parameters a model follows from.
 _MAKING = ("ingestion", "feature_engineering", "sampling", "modeling")
@@ -18,7 +18,7 @@ _PURPOSES = {
 
 
 def write_model_card(
-    champion_card: dict[str, Any],
+    champion_metadata: dict[str, Any],
     comparison: dict[str, Any],
     log_span: dict[str, Any],
     run_so_far: dict[str, Any],
@@ -26,7 +26,7 @@ def write_model_card(
     """Write down for people what a champion is, how it was judged and how far to trust it.
 
     Args:
-        champion_card: what the champion is and was trained on.
+        champion_metadata: what the champion is and was trained on.
         comparison: all scores of the label's models.
         log_span: the time that the log covers, and how many events and users fill it.
         run_so_far: what is known of the run.
@@ -38,12 +38,12 @@ def write_model_card(
     return render(
         "sparkify_kedro.pipelines.modeling",
         "model_card.md.j2",
-        card=champion_card,
+        card=champion_metadata,
         comparison=comparison,
         log=log_span,
         run=run_so_far,
         source=source_of(run_so_far),
         split=parameters["sampling"]["split"],
-        purpose=_PURPOSES.get(champion_card["label"], f"To tell how likely {champion_card['label']} is."),
+        purpose=_PURPOSES.get(champion_metadata["label"], f"To tell how likely {champion_metadata['label']} is."),
         parameters=yaml.safe_dump({name: parameters[name] for name in _MAKING}, sort_keys=False),
     )

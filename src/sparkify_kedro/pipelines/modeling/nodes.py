@@ -10,7 +10,8 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.feature_catalogue import FeatureCatalogue
+from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.framework.parameters import ParameterBlock
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.evaluation import (
     cheapest_threshold,
@@ -23,21 +24,20 @@ from sparkify_kedro.learning.evaluation import (
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.learning.profile import SCORE, profile_columns, without_history
 from sparkify_kedro.learning.search import KEYS, fit, fold_sizes, prepare, probability, train_calibrated
-from sparkify_kedro.parameters import ParameterBlock
 
 from .leak_audit import auc_roc_by_chance, one_feature_scores
-from .parameters import Comparison, LeakAudit
+from .parameters import LeakAudit, SelectionRule
 
 OUT_OF_FOLD = "out_of_fold"
 
 
 def audit_features(
-    calibration_rows: DataFrame, feature_lines: dict[str, Any], training: Training, audit: LeakAudit, label: str
+    development: DataFrame, feature_lines: dict[str, Any], training: Training, audit: LeakAudit, label: str
 ) -> dict[str, Any]:
     """Take the features of the set that the label may use, and make sure that none of them gives the label away.
 
     Args:
-        calibration_rows: one row per (user_id, time_bin) that is not held out: features, ``label`` and ``fold``.
+        development: one row per (user_id, time_bin) that is not held out: features, ``label`` and ``fold``.
         feature_lines: the feature catalogue.
         training: the feature set.
         audit: what is suspicious.
@@ -52,16 +52,16 @@ def audit_features(
         CannotLearn: where there are no rows, or a fold lacks rows of one of the two classes.
         ValueError: naming the features that alone rank suspiciously well, or that the rows lack.
     """
-    catalogue = FeatureCatalogue.of(feature_lines)
+    catalogue = FeatureRegistry.of(feature_lines)
     features = catalogue.of_set(training.feature_set, label)
     original = catalogue.of_set("original", label)
     candidates = [*dict.fromkeys([*features, *original])]
-    missing = [name for name in candidates if name not in calibration_rows.columns]
+    missing = [name for name in candidates if name not in development.columns]
     if missing:
         raise ValueError(f"the feature catalogue names {', '.join(missing)}, which the training rows lack")
     # Before anything of the label is made, so that a label that cannot be learned leaves nothing at all.
-    fold_sizes(calibration_rows)
-    scores = one_feature_scores(calibration_rows, candidates, audit.levels).collect()
+    fold_sizes(development)
+    scores = one_feature_scores(development, candidates, audit.levels).collect()
     ranked = sorted(scores, key=lambda row: (-(row.auc_roc or 0), row.feature))
     limit = max(audit.suspicious_auc_roc, auc_roc_by_chance(ranked[0].rows, ranked[0].positives))
     suspicious = [row for row in ranked if row.feature in features and (row.auc_roc or 0) >= limit]
@@ -84,7 +84,7 @@ def audit_features(
 
 def search_model(
     train: DataFrame,
-    calibration_rows: DataFrame,
+    development: DataFrame,
     feature_audit: dict[str, Any],
     training: Training,
     search: AlgorithmSearch,
@@ -94,7 +94,7 @@ def search_model(
 
     Args:
         train: one row per sampled (user_id, time_bin): the features, ``label`` and ``fold``.
-        calibration_rows: the same of all rows that are not held out, at natural prevalence.
+        development: the same of all rows that are not held out, at natural prevalence.
         feature_audit: the features that passed the audit.
         training: how to train.
         search: the algorithm and its grid.
@@ -110,7 +110,7 @@ def search_model(
         CannotLearn: where a fold lacks rows of one of the two classes.
     """
     features = feature_audit["features"]
-    trained = train_calibrated(train, calibration_rows, features, search, training)
+    trained = train_calibrated(train, development, features, search, training)
     found = trained.found
     counts = train.agg(F.count(F.lit(1)).alias("rows"), F.sum("label").alias("positives")).first()
     out_of_fold = collect_scored(trained.out_of_fold, evaluation)
@@ -178,12 +178,12 @@ def evaluate(
 
 
 def judge_baselines(
-    calibration_rows: DataFrame, test: DataFrame, feature_audit: dict[str, Any], evaluation: Evaluation
+    development: DataFrame, test: DataFrame, feature_audit: dict[str, Any], evaluation: Evaluation
 ) -> dict[str, Any]:
     """Judge what a model must beat: the prevalence, and the best single feature of the original.
 
     Args:
-        calibration_rows: one row per (user_id, time_bin) that is not held out, at natural prevalence.
+        development: one row per (user_id, time_bin) that is not held out, at natural prevalence.
         test: one row per held-out (user_id, time_bin).
         feature_audit: how well each feature alone ranks out of fold.
         evaluation: how to judge.
@@ -195,11 +195,9 @@ def judge_baselines(
     """
     feature = feature_audit["best_original_feature"]
     assembler = VectorAssembler(inputCols=[feature], outputCol="features")
-    single = assembler.transform(calibration_rows).select(
-        *KEYS, "features", F.col("label").cast("double").alias("label")
-    )
+    single = assembler.transform(development).select(*KEYS, "features", F.col("label").cast("double").alias("label"))
     model = LogisticRegression().fit(single)
-    prevalence = calibration_rows.agg(F.avg("label")).first()[0]
+    prevalence = development.agg(F.avg("label")).first()[0]
     baselines = {
         "prevalence": (None, lambda rows: rows.withColumn("score", F.lit(prevalence))),
         "best_single_feature": (feature, lambda rows: model.transform(rows).withColumn("score", probability())),
@@ -208,7 +206,7 @@ def judge_baselines(
     for name, (used, score) in baselines.items():
         learned, scored = (
             collect_scored(score(assembler.transform(rows)).select(*KEYS, "label", "score"), evaluation)
-            for rows in (calibration_rows, test)
+            for rows in (development, test)
         )
         judged[name] = {
             "feature": used,
@@ -259,14 +257,14 @@ def judge_as_original(
     return rank(collected.assign(row=collected.index), evaluation, unit="row")
 
 
-def choose_champion(comparison: Comparison, *searches: dict[str, Any]) -> dict[str, Any]:
+def choose_champion(selection_rule: SelectionRule, *searches: dict[str, Any]) -> dict[str, Any]:
     """Name the champion by its scores on rows of the training users out of fold, never by the test set.
 
     Algorithms whose interval overlaps that of the best cannot be told apart from it; the simplest of them is the
     champion, unless ``prefer_simpler`` is off.
 
     Args:
-        comparison: whether to prefer the simpler one.
+        selection_rule: whether to prefer the simpler one.
         searches: the search of each algorithm, the simplest first.
 
     Returns:
@@ -286,7 +284,7 @@ def choose_champion(comparison: Comparison, *searches: dict[str, Any]) -> dict[s
     out_of_fold = {name: scores[OUT_OF_FOLD] for name, scores in algorithms.items()}
     best = max(out_of_fold, key=lambda name: out_of_fold[name]["auc_pr"])
     alike = [name for name, scores in out_of_fold.items() if _overlap(scores, out_of_fold[best])]
-    champion = alike[0] if comparison.prefer_simpler else best
+    champion = alike[0] if selection_rule.prefer_simpler else best
     return {
         "champion": champion,
         "verdict": _verdict(champion, best, alike),
@@ -296,42 +294,49 @@ def choose_champion(comparison: Comparison, *searches: dict[str, Any]) -> dict[s
 
 
 def compare_algorithms(
-    choice: dict[str, Any], baselines: dict[str, Any], comparison: Comparison, *reports: dict[str, Any]
+    champion_selection: dict[str, Any],
+    baselines: dict[str, Any],
+    selection_rule: SelectionRule,
+    *reports: dict[str, Any],
 ) -> dict[str, Any]:
     """Put everything that is known of how good a label's models are side by side.
 
     Args:
-        choice: the champion, and the scores it was chosen by.
+        champion_selection: the champion, and the scores it was chosen by.
         baselines: what a model must beat.
-        comparison: the set whose scores speak for the models.
-        reports: metrics and scores by the original's protocol of each algorithm in turn, in the choice's order.
+        selection_rule: the set whose scores speak for the models.
+        reports: metrics and scores by the original's protocol of each algorithm in turn, in its order.
 
     Returns:
-        The choice, with the set the models are judged on, the baselines, and all scores per algorithm.
+        The champion_selection, with the set the models are judged on, the baselines, and all scores per algorithm.
     """
-    scored = zip(choice["algorithms"].items(), reports[::2], reports[1::2], strict=True)
+    scored = zip(champion_selection["algorithms"].items(), reports[::2], reports[1::2], strict=True)
     algorithms = {name: chosen | metrics | {"original_protocol": o} for (name, chosen), metrics, o in scored}
-    return choice | {"judged_on": comparison.judged_on, "algorithms": algorithms, "baselines": baselines}
+    return champion_selection | {
+        "judged_on": selection_rule.judged_on,
+        "algorithms": algorithms,
+        "baselines": baselines,
+    }
 
 
-def keep_champion(choice: dict[str, Any], *models: PipelineModel) -> PipelineModel:
+def keep_champion(champion_selection: dict[str, Any], *models: PipelineModel) -> PipelineModel:
     """The champion's model.
 
     Args:
-        choice: what names the champion.
-        models: the algorithms' models, in the choice's order.
+        champion_selection: what names the champion.
+        models: the algorithms' models, in its order.
 
     Returns:
         The model of the algorithm that won.
     """
-    return dict(zip(choice["algorithms"], models, strict=True))[choice["champion"]]
+    return dict(zip(champion_selection["algorithms"], models, strict=True))[champion_selection["champion"]]
 
 
 def describe_champion(
     champion: PipelineModel,
-    choice: dict[str, Any],
+    champion_selection: dict[str, Any],
     feature_audit: dict[str, Any],
-    calibration_rows: DataFrame,
+    development: DataFrame,
     feature_engineering: Any,
     evaluation: Evaluation,
 ) -> dict[str, Any]:
@@ -339,9 +344,9 @@ def describe_champion(
 
     Args:
         champion: the champion's model.
-        choice: what it was chosen by.
+        champion_selection: what it was chosen by.
         feature_audit: its label and features.
-        calibration_rows: one row per (user_id, time_bin) that is not held out, at natural prevalence.
+        development: one row per (user_id, time_bin) that is not held out, at natural prevalence.
         feature_engineering: the parameters its features were made with: plain values in a run without the pipeline
             that knows their type, since Kedro builds a block only for a node that asks for it.
         evaluation: how it was judged.
@@ -352,18 +357,18 @@ def describe_champion(
         every feature and of the score), ``categories`` and ``share_without_history``. Collects a dozen numbers per
         feature.
     """
-    name = choice["champion"]
-    chosen = choice["algorithms"][name]
+    name = champion_selection["champion"]
+    chosen = champion_selection["algorithms"][name]
     features = feature_audit["features"]
-    scored = champion.transform(calibration_rows).withColumn(SCORE, probability())
+    scored = champion.transform(development).withColumn(SCORE, probability())
     categories = [F.sort_array(F.collect_set(column)).alias(column) for column in ("level_at_end", "device")]
-    known = calibration_rows.agg(*categories, F.avg(without_history().cast("int")).alias("share")).first()
+    known = development.agg(*categories, F.avg(without_history().cast("int")).alias("share")).first()
     return {
         "model": champion.uid,
         "label": feature_audit["label"],
         "algorithm": name,
         "settings": chosen["settings"],
-        "verdict": choice["verdict"],
+        "verdict": champion_selection["verdict"],
         "feature_set": feature_audit["feature_set"],
         "features": features,
         "feature_engineering": (

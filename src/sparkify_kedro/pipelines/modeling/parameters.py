@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.framework.parameters import ParameterBlock
 
 
 class LeakAudit(ParameterBlock):
@@ -16,7 +16,7 @@ class LeakAudit(ParameterBlock):
     suspicious_auc_roc: float = Field(gt=0.5, le=1, description="AUC-ROC of a one-feature model from which it fails")
 
 
-class Comparison(ParameterBlock):
+class SelectionRule(ParameterBlock):
     """How the algorithms of a label are compared."""
 
     judged_on: Literal["test", "test_balanced"] = Field(description="the held-out rows whose scores speak for a model")

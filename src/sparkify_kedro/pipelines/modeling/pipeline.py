@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from sparkify_kedro.skipping import passing_on
+from sparkify_kedro.framework.skipping import passing_on
 
 from .model_card import write_model_card
 from .nodes import (
@@ -20,8 +20,8 @@ from .nodes import (
     search_model,
 )
 
-_OF_LABEL = ("training", "leak_audit", "evaluation", "comparison")
-_OF_ALGORITHM = ("search", "metrics", "original_protocol", "model")
+_OF_LABEL = ("training", "leak_audit", "evaluation", "selection_rule")
+_OF_ALGORITHM = ("search_report", "metrics", "original_protocol", "model")
 
 
 def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
@@ -39,8 +39,8 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             Node(
                 func=audit_features,
                 inputs=[
-                    "calibration_rows",
-                    "feature_catalogue",
+                    "development",
+                    "feature_registry",
                     "params:training",
                     "params:leak_audit",
                     "params:label",
@@ -50,19 +50,19 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             ),
             Node(
                 func=judge_baselines,
-                inputs=["calibration_rows", "test", "feature_audit", "params:evaluation"],
+                inputs=["development", "test", "feature_audit", "params:evaluation"],
                 outputs="baselines",
                 name="judge_baselines",
             ),
             Node(
                 func=choose_champion,
-                inputs=["params:comparison", *_of_each(algorithms, "search")],
-                outputs="choice",
+                inputs=["params:selection_rule", *_of_each(algorithms, "search_report")],
+                outputs="champion_selection",
                 name="choose_champion",
             ),
             Node(
                 func=keep_champion,
-                inputs=["choice", *_of_each(algorithms, "model")],
+                inputs=["champion_selection", *_of_each(algorithms, "model")],
                 outputs="champion",
                 name="keep_champion",
             ),
@@ -70,21 +70,21 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 func=describe_champion,
                 inputs=[
                     "champion",
-                    "choice",
+                    "champion_selection",
                     "feature_audit",
-                    "calibration_rows",
+                    "development",
                     "params:feature_engineering",
                     "params:evaluation",
                 ],
-                outputs="champion_card",
+                outputs="champion_metadata",
                 name="describe_champion",
             ),
             Node(
                 func=compare_algorithms,
                 inputs=[
-                    "choice",
+                    "champion_selection",
                     "baselines",
-                    "params:comparison",
+                    "params:selection_rule",
                     *_of_each(algorithms, "metrics", "original_protocol"),
                 ],
                 outputs="comparison",
@@ -92,14 +92,14 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             ),
             Node(
                 func=write_model_card,
-                inputs=["champion_card", "comparison", "log_span", "run_so_far"],
+                inputs=["champion_metadata", "comparison", "log_span", "run_so_far"],
                 outputs="model_card",
                 name="write_model_card",
             ),
         ],
         namespace=label,
         inputs={
-            **{name: name for name in ("feature_catalogue", "log_span", "run_so_far")},
+            **{name: name for name in ("feature_registry", "log_span", "run_so_far")},
             **{
                 f"{algorithm}_{name}": f"{label}.{algorithm}.{name}"
                 for algorithm in algorithms
@@ -123,13 +123,13 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
                 func=search_model,
                 inputs=[
                     "train",
-                    "calibration_rows",
+                    "development",
                     "feature_audit",
                     "params:training",
                     "params:algorithm",
                     "params:evaluation",
                 ],
-                outputs=["model", "search"],
+                outputs=["model", "search_report"],
                 name="search_model",
             ),
             Node(
@@ -140,7 +140,7 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
             ),
             Node(
                 func=evaluate,
-                inputs=["predictions", "test", "test_balanced", "search", "params:evaluation"],
+                inputs=["predictions", "test", "test_balanced", "search_report", "params:evaluation"],
                 outputs="metrics",
                 name="evaluate",
             ),
@@ -149,7 +149,7 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
                 inputs=[
                     "original_protocol_rows",
                     "feature_audit",
-                    "search",
+                    "search_report",
                     "params:training",
                     "params:algorithm",
                     "params:evaluation",
@@ -165,7 +165,7 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
                 "train",
                 "test",
                 "test_balanced",
-                "calibration_rows",
+                "development",
                 "original_protocol_rows",
                 "feature_audit",
             )

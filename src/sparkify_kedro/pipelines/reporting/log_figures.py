@@ -10,8 +10,8 @@ from plotly.subplots import make_subplots
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.figures import BLUE, GREEN, ORANGE, RAISES, band, finish, plain, words
-from sparkify_kedro.skipping import Skipped
+from sparkify_kedro.churn.figure_style import BLUE, GREEN, ORANGE, RAISES, band, finish, plain, words
+from sparkify_kedro.framework.skipping import Skipped
 
 from .parameters import Reporting
 
@@ -46,8 +46,8 @@ def draw_activity(events: DataFrame) -> tuple[go.Figure, go.Figure]:
     volume = go.Figure(go.Bar(x=days, y=by_day["events"].tolist(), marker={"color": BLUE}, name="events"))
     volume.update_yaxes(title_text="events", rangemode="tozero")
     users = go.Figure()
-    for level, colour in _LEVELS.items():
-        users.add_scatter(x=days, y=by_day[level].tolist(), mode="lines", line={"color": colour}, name=level)
+    for level, color in _LEVELS.items():
+        users.add_scatter(x=days, y=by_day[level].tolist(), mode="lines", line={"color": color}, name=level)
     users.update_yaxes(title_text="users", rangemode="tozero")
     return (
         finish(volume, "Events per day", "A bar is a day (UTC). A gap or a cliff is a log that is incomplete there."),
@@ -143,13 +143,13 @@ def draw_listening(events: DataFrame) -> go.Figure:
     )
     hours = list(range(24))
     for row, level in enumerate(_LEVELS, start=1):
-        for name, colour in _FATES.items():
+        for name, color in _FATES.items():
             group = table[(table["level"] == level) & (table["fate"] == name)]
             if group.empty:
                 continue
             figure.add_scatter(
                 x=hours, y=group.set_index("hour")["songs_per_day"].reindex(hours, fill_value=0).tolist(),
-                mode="lines+markers", line={"color": colour}, marker={"size": 5}, legendgroup=name,
+                mode="lines+markers", line={"color": color}, marker={"size": 5}, legendgroup=name,
                 name=f"{name}, {level} ({group['users'].iloc[0]} users)", row=row, col=1,
             )  # fmt: skip
     figure.update_xaxes(title_text="hour of day (UTC)", row=2, col=1)
@@ -195,10 +195,10 @@ def churn_by_bin(user_time_bins: DataFrame, last: int) -> pd.DataFrame:
 
 def wilson_interval(share: pd.Series, rows: pd.Series) -> tuple[pd.Series, pd.Series]:
     """The 95 % interval of a share that was seen in so many rows."""
-    centre = share + _Z**2 / (2 * rows)
+    center = share + _Z**2 / (2 * rows)
     spread = _Z * (share * (1 - share) / rows + _Z**2 / (4 * rows**2)) ** 0.5
     scale = 1 + _Z**2 / rows
-    return ((centre - spread) / scale).clip(lower=0), ((centre + spread) / scale).clip(upper=1)
+    return ((center - spread) / scale).clip(lower=0), ((center + spread) / scale).clip(upper=1)
 
 
 def draw_churn_by_tenure(user_time_bins: DataFrame, time_bin_days: int, reporting: Reporting) -> go.Figure:
@@ -249,11 +249,11 @@ def draw_class_balance(*labels_and_comparisons: Any) -> go.Figure:
     sets = {"rows to learn from": BLUE, "training rows, thinned": ORANGE, "test rows": GREEN}
     together = zip(labels_and_comparisons[::2], labels_and_comparisons[1::2], strict=True)
     pairs = [(label, comparison) for label, comparison in together if not isinstance(comparison, Skipped)][::-1]
-    for name, colour in sets.items():
+    for name, color in sets.items():
         counts = [_rows_and_positives(comparison)[name] for _, comparison in pairs]
         figure.add_bar(
             x=[positives / rows if rows else 0 for rows, positives in counts],
-            y=[words(label) for label, _ in pairs], orientation="h", marker={"color": colour}, name=name,
+            y=[words(label) for label, _ in pairs], orientation="h", marker={"color": color}, name=name,
             text=[f"{positives:,} of {rows:,}" for rows, positives in counts], textposition="outside", cliponaxis=False,
         )  # fmt: skip
     figure.update_xaxes(tickformat=".0%", title_text="share of rows with the label", rangemode="tozero")

@@ -12,11 +12,11 @@ from plotly.subplots import make_subplots
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.figures import (
-    ALGORITHM_COLOURS,
+from sparkify_kedro.churn.figure_style import (
+    ALGORITHM_COLORS,
     BLUE,
+    GRAY,
     GREEN,
-    GREY,
     LOWERS,
     ORANGE,
     RAISES,
@@ -27,17 +27,17 @@ from sparkify_kedro.figures import (
     plain,
     words,
 )
+from sparkify_kedro.framework.skipping import Skipped
 from sparkify_kedro.learning.curves import Cumulated, Curve, at, cumulate, gain, lift, precision_recall, roc, thin
 from sparkify_kedro.learning.evaluation import bootstrap_weights, collect_scored
 from sparkify_kedro.learning.parameters import Evaluation
 from sparkify_kedro.learning.search import KEYS
-from sparkify_kedro.skipping import Skipped
 
 from .parameters import Reporting
 
 # Places along an axis at which a band is drawn.
 _PLACES = np.linspace(0, 1, 101)
-_DOTTED = {"color": GREY, "dash": "dot"}
+_DOTTED = {"color": GRAY, "dash": "dot"}
 _CURVES = {"precision_recall": precision_recall, "roc": roc, "gain": gain, "lift": lift}
 
 Band = tuple[np.ndarray, np.ndarray]
@@ -169,15 +169,15 @@ def draw_search(label: str, *searches: dict[str, Any]) -> go.Figure:
         points = sorted(search["points"], key=lambda point: point["score"])
         rows = [_settings(search["algorithm"], point["settings"]) for point in points]
         names = [*rows, *names]
-        colour = ALGORITHM_COLOURS.get(search["algorithm"], GREY)
+        color = ALGORITHM_COLORS.get(search["algorithm"], GRAY)
         folds = [(score, row) for row, point in zip(rows, points, strict=True) for score in point["fold_scores"]]
         figure.add_scatter(
             x=[score for score, _ in folds], y=[row for _, row in folds], mode="markers",
-            marker={"color": colour, "symbol": "line-ns-open", "size": 9}, showlegend=False, name="a fold",
+            marker={"color": color, "symbol": "line-ns-open", "size": 9}, showlegend=False, name="a fold",
         )  # fmt: skip
         figure.add_scatter(
             x=[point["score"] for point in points], y=rows, mode="markers",
-            marker={"color": colour, "size": 10}, name=words(search["algorithm"]),
+            marker={"color": color, "size": 10}, name=words(search["algorithm"]),
         )  # fmt: skip
     figure.update_xaxes(title_text="AUC-PR, on training rows that are thinned")
     figure.update_yaxes(categoryorder="array", categoryarray=names, tickfont={"size": 10})
@@ -234,7 +234,7 @@ def draw_features(
 
     Returns:
         A panel per algorithm: for logistic regression, the change of the log-odds with one standard deviation of the
-        feature; for trees, importances, coloured by the sign of the correlation of score and feature.
+        feature; for trees, importances, colored by the sign of the correlation of score and feature.
     """
     searches, predictions = searches_and_predictions[::2], searches_and_predictions[1::2]
     strongest = {search["algorithm"]: search.get("coefficients") or search["importances"] for search in searches}
@@ -251,17 +251,17 @@ def draw_features(
         direction = strength if is_linear else told[algorithm].fillna(0)
         shown = strength.abs().nlargest(reporting.features).iloc[::-1]
         shown = shown[shown > 0]
-        for name, colour, belongs in (
+        for name, color, belongs in (
             ("raises the risk", RAISES, direction[shown.index] > 0),
             ("lowers the risk", LOWERS, direction[shown.index] < 0),
-            ("neither, on average", GREY, direction[shown.index] == 0),
+            ("neither, on average", GRAY, direction[shown.index] == 0),
         ):
             bars = shown[belongs]
             if bars.empty:
                 continue
             figure.add_bar(
                 x=bars.tolist(), y=[words(feature) for feature in bars.index], orientation="h",
-                marker={"color": colour}, name=name, legendgroup=name, showlegend=name not in seen, row=row, col=1,
+                marker={"color": color}, name=name, legendgroup=name, showlegend=name not in seen, row=row, col=1,
             )  # fmt: skip
             seen.add(name)
         title = "change of the log-odds per standard deviation" if is_linear else "share of the trees' splitting"
@@ -271,7 +271,7 @@ def draw_features(
     return finish(
         figure,
         f"{heading(label)}: what the models listen to",
-        "The longer a bar, the more the model's score hangs on the feature; the colour says whether users with more of "
+        "The longer a bar, the more the model's score hangs on the feature; the color says whether users with more of "
         "it are at higher or lower risk. Features that go together share their weight by accident: read the few "
         "longest bars, not their order.",
         height=140 + len(searches) * (90 + 20 * reporting.features),
@@ -341,7 +341,7 @@ def draw_all_models(reporting: Reporting, *labels_and_comparisons: Any) -> go.Fi
             if scores["original_protocol"]["auc_pr"] is not None
         }
         published = reporting.published.original.get(label, {})
-        for title, colour, symbol, points, error in (
+        for title, color, symbol, points, error in (
             ("on users never seen", BLUE, "circle", {n: s["auc_pr"] for n, s in honest.items()}, honest),
             (
                 "the same models by the original's protocol", ORANGE, "square-open",
@@ -351,7 +351,7 @@ def draw_all_models(reporting: Reporting, *labels_and_comparisons: Any) -> go.Fi
         ):  # fmt: skip
             figure.add_scatter(
                 x=list(points.values()), y=[words(name) for name in points], mode="markers",
-                marker={"color": colour, "symbol": symbol, "size": 10}, name=title, legendgroup=title,
+                marker={"color": color, "symbol": symbol, "size": 10}, name=title, legendgroup=title,
                 showlegend=row == 1,
                 error_x=None if error is None else _error_bars("auc_pr", list(error.values())), row=row, col=1,
             )  # fmt: skip
@@ -393,12 +393,12 @@ def _draw_curves(  # noqa: PLR0913 - curves, and everything that is written arou
     figure = go.Figure()
     if kind in bands:
         low, high = bands[kind]
-        figure.add_trace(band(_PLACES.tolist(), low.tolist(), high.tolist(), GREY, "95 % interval"))
+        figure.add_trace(band(_PLACES.tolist(), low.tolist(), high.tolist(), GRAY, "95 % interval"))
     for algorithm, by_kind in curves.items():
         curve = thin(by_kind[kind])
         figure.add_scatter(
             x=curve.x.round(4).tolist(), y=curve.y.round(4).tolist(), mode="lines",
-            line={"color": ALGORITHM_COLOURS.get(algorithm, GREY)}, name=words(algorithm),
+            line={"color": ALGORITHM_COLORS.get(algorithm, GRAY)}, name=words(algorithm),
         )  # fmt: skip
     figure.add_scatter(x=chance.x.tolist(), y=chance.y.tolist(), mode="lines", line=_DOTTED, name="chance")
     figure.update_xaxes(title_text=axes[0], range=[0, 1], tickformat=".0%")
@@ -428,7 +428,7 @@ def _name(algorithm: str, comparison: dict[str, Any]) -> str:
 
 def _line(algorithm: str, comparison: dict[str, Any]) -> dict[str, Any]:
     return {
-        "color": ALGORITHM_COLOURS.get(algorithm, GREY),
+        "color": ALGORITHM_COLORS.get(algorithm, GRAY),
         "width": 3 if algorithm == comparison["champion"] else 1.5,
     }
 

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 import yaml
 from plotly.offline import get_plotlyjs
 
-from sparkify_kedro.documents import render, source_of
-from sparkify_kedro.skipping import Skipped
+from sparkify_kedro.churn.rendering import render, source_of
+from sparkify_kedro.framework.skipping import Skipped
 
 from .page import first_users, in_one_sentence, stages
 from .parameters import Reporting
@@ -34,13 +34,13 @@ def render_log_section(ingestion_report: dict[str, Any], most_played: list[dict[
 
 
 def render_label_section(
-    comparison: dict[str, Any], champion_card: dict[str, Any], label: str, *figures: go.Figure
+    comparison: dict[str, Any], champion_metadata: dict[str, Any], label: str, *figures: go.Figure
 ) -> str:
     """The part of the page about one label's models.
 
     Args:
         comparison: champion, baselines and all scores.
-        champion_card: what the champion was trained on.
+        champion_metadata: what the champion was trained on.
         label: the label's name.
         figures: in the page's order.
 
@@ -48,7 +48,7 @@ def render_label_section(
         A piece of HTML.
     """
     return render(
-        _HERE, "label_section.html.j2", label=label, comparison=comparison, card=champion_card, figures=figures
+        _HERE, "label_section.html.j2", label=label, comparison=comparison, card=champion_metadata, figures=figures
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from sparkify_kedro.skipping import passing_on
+from sparkify_kedro.framework.skipping import passing_on
 
 from .log_figures import (
     draw_activity,
@@ -114,7 +114,9 @@ def _report_log(labels: Sequence[str]) -> Pipeline:
 
 
 def _report_label(label: str, algorithms: Sequence[str]) -> Pipeline:
-    searches, predictions = ([f"{algorithm}_{name}" for algorithm in algorithms] for name in ("search", "predictions"))
+    searches, predictions = (
+        [f"{algorithm}_{name}" for algorithm in algorithms] for name in ("search_report", "predictions")
+    )
     return Pipeline(
         [
             Node(
@@ -155,7 +157,7 @@ def _report_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             ),
             Node(
                 func=render_label_section,
-                inputs=["comparison", "champion_card", "params:label", *_LABEL_FIGURES],
+                inputs=["comparison", "champion_metadata", "params:label", *_LABEL_FIGURES],
                 outputs="report_section",
                 name="render_label_section",
             ),
@@ -164,7 +166,7 @@ def _report_label(label: str, algorithms: Sequence[str]) -> Pipeline:
         inputs={
             f"{algorithm}_{name}": f"{label}.{algorithm}.{name}"
             for algorithm in algorithms
-            for name in ("search", "predictions")
+            for name in ("search_report", "predictions")
         },
         parameters={
             "params:label": f"params:sampling.labels.{label}.label",
@@ -196,7 +198,7 @@ def _render(labels: Sequence[str]) -> Pipeline:
                     "drift_figure",
                     "run_so_far",
                     "params:reporting",
-                    *_of_each(labels, "comparison", "champion_card", "report_section"),
+                    *_of_each(labels, "comparison", "champion_metadata", "report_section"),
                 ],
                 outputs="report",
                 name="render_report",

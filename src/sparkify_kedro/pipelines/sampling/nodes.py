@@ -7,13 +7,13 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.chance import chance
-from sparkify_kedro.parameters import did_you_mean
+from sparkify_kedro.churn.hash_sampling import uniform_hash
+from sparkify_kedro.framework.parameters import did_you_mean
 
 from .parameters import LabelSampling, Split, Unit
 
 
-def sample_calibration(user_time_bins: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
+def select_development(user_time_bins: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
     """The rows of one label that are not held out, at their natural prevalence, each in a fold.
 
     Args:
@@ -25,22 +25,22 @@ def sample_calibration(user_time_bins: DataFrame, split: Split, sampling: LabelS
         One row per (user_id, time_bin) that is not held out: its columns, ``label`` (0 or 1) and ``fold`` (0, 1, ...).
     """
     folds = split.folds
-    fold = F.floor(chance(split.seed, "fold", folds.unit) * folds.number).cast("int")
-    return _labelled(user_time_bins, sampling).where(~_is_held_out(split, split.hold_out.unit)).withColumn("fold", fold)
+    fold = F.floor(uniform_hash(split.seed, "fold", folds.unit) * folds.number).cast("int")
+    return _labeled(user_time_bins, sampling).where(~_is_held_out(split, split.hold_out.unit)).withColumn("fold", fold)
 
 
-def sample_train(calibration_rows: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
+def sample_train(development: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
     """The rows of one label to train on: negatives thinned.
 
     Args:
-        calibration_rows: the label's rows that are not held out.
+        development: the label's rows that are not held out.
         split: the seed.
         sampling: the label and its balance.
 
     Returns:
-        The rows of ``calibration_rows`` that are kept.
+        The rows of ``development`` that are kept.
     """
-    return calibration_rows.where(_is_kept(split, sampling.label, sampling.keep_negatives))
+    return development.where(_is_kept(split, sampling.label, sampling.keep_negatives))
 
 
 def sample_test(user_time_bins: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
@@ -54,7 +54,7 @@ def sample_test(user_time_bins: DataFrame, split: Split, sampling: LabelSampling
     Returns:
         One row per held-out (user_id, time_bin): its columns and ``label`` (0 or 1).
     """
-    return _labelled(user_time_bins, sampling).where(_is_held_out(split, split.hold_out.unit))
+    return _labeled(user_time_bins, sampling).where(_is_held_out(split, split.hold_out.unit))
 
 
 def balance_test(test: DataFrame, split: Split, sampling: LabelSampling) -> DataFrame:
@@ -82,12 +82,12 @@ def sample_as_original(user_time_bins: DataFrame, split: Split, sampling: LabelS
     Returns:
         One row per sampled (user_id, time_bin): its columns, ``label`` (0 or 1) and ``is_held_out``.
     """
-    rows = _labelled(user_time_bins, sampling)
+    rows = _labeled(user_time_bins, sampling)
     kept = rows.where(_is_kept(split, sampling.label, sampling.keep_negatives_of_original))
     return kept.withColumn("is_held_out", _is_held_out(split, "row"))
 
 
-def _labelled(user_time_bins: DataFrame, sampling: LabelSampling) -> DataFrame:
+def _labeled(user_time_bins: DataFrame, sampling: LabelSampling) -> DataFrame:
     """The rows that can be judged for a label, with the label in column ``label``.
 
     Raises:
@@ -101,9 +101,9 @@ def _labelled(user_time_bins: DataFrame, sampling: LabelSampling) -> DataFrame:
 
 
 def _is_held_out(split: Split, unit: Unit) -> Column:
-    return chance(split.seed, "hold out", unit) < split.hold_out.share
+    return uniform_hash(split.seed, "hold out", unit) < split.hold_out.share
 
 
 def _is_kept(split: Split, label: str, keep_negatives: float) -> Column:
-    is_drawn = chance(split.seed, f"negatives of {label}", "row") < keep_negatives
+    is_drawn = uniform_hash(split.seed, f"negatives of {label}", "row") < keep_negatives
     return (F.col("label") == 1) | is_drawn

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.framework.parameters import ParameterBlock
 
 Unit = Literal["user", "row"]
 Flag = Literal["at_risk", "next_bin_observed"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import balance_test, sample_as_original, sample_calibration, sample_test, sample_train
+from .nodes import balance_test, sample_as_original, sample_test, sample_train, select_development
 
 
 def create_pipeline(labels: Iterable[str]) -> Pipeline:
@@ -16,14 +16,14 @@ def _sample_label(label: str) -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=sample_calibration,
+                func=select_development,
                 inputs=["user_time_bins", "params:split", "params:label_sampling"],
-                outputs="calibration_rows",
-                name="sample_calibration",
+                outputs="development",
+                name="select_development",
             ),
             Node(
                 func=sample_train,
-                inputs=["calibration_rows", "params:split", "params:label_sampling"],
+                inputs=["development", "params:split", "params:label_sampling"],
                 outputs="train",
                 name="sample_train",
             ),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pyspark.ml import Model, PipelineModel
 
-from sparkify_kedro.parameters import did_you_mean
+from sparkify_kedro.framework.parameters import did_you_mean
 
 
 class Champion(NamedTuple):
@@ -33,8 +33,8 @@ def pair_up(models_and_cards: Sequence[Any]) -> dict[str, Champion]:
         label = card["label"]
         if model.uid != card["model"]:
             raise ValueError(
-                f"{label}.champion and {label}.champion_card are of different runs: name the same version of both, as "
-                f"in --load-versions={label}.champion:VERSION,{label}.champion_card:VERSION"
+                f"{label}.champion and {label}.champion_metadata are of different runs: name the same version of both, "
+                f"as in --load-versions={label}.champion:VERSION,{label}.champion_metadata:VERSION"
             )
         champions[label] = Champion(model, card)
     return champions

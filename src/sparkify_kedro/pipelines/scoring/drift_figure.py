@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from sparkify_kedro.figures import BLUE, GREY, ORANGE, finish, words
+from sparkify_kedro.churn.figure_style import BLUE, GRAY, ORANGE, finish, words
 
 # Columns that the figure shows; the report has all.
 _SHOWN = 12
@@ -36,7 +36,7 @@ def draw_drift(drift_report: dict[str, Any]) -> go.Figure:
             ),
         ]
     )  # fmt: skip
-    figure.add_vline(x=drift_report["warn_above"], line={"color": GREY, "dash": "dot"})
+    figure.add_vline(x=drift_report["warn_above"], line={"color": GRAY, "dash": "dot"})
     figure.update_xaxes(title_text="population stability index (dotted: a warning begins)", rangemode="tozero")
     return finish(
         figure,

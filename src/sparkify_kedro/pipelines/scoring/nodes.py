@@ -10,8 +10,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from sparkify_kedro.feature_catalogue import FeatureCatalogue
-from sparkify_kedro.learning.last_bins import MILLISECONDS_PER_DAY, last_completed_bins
+from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.learning.profile import (
     SCORE,
     count_in_intervals,
@@ -19,6 +18,7 @@ from sparkify_kedro.learning.profile import (
     population_stability_index,
     without_history,
 )
+from sparkify_kedro.learning.scoring_snapshot import MILLISECONDS_PER_DAY, last_completed_bins
 from sparkify_kedro.learning.search import probability
 
 from .champions import champion_of, check_match, pair_up
@@ -137,7 +137,7 @@ def list_users_at_risk(
     listed = F.col("rank") <= rule.top if rule.top is not None else score >= rule.probability
     chosen = churn_scores.where(listed & (F.col("rank") <= rule.most))
     rows = chosen.join(current_bins.drop("time_bin"), on="user_id", how="inner").orderBy("rank").toPandas()
-    reasons = strongest_reasons(rows, champion, FeatureCatalogue.of(feature_lines), rule.reasons)
+    reasons = strongest_reasons(rows, champion, FeatureRegistry.of(feature_lines), rule.reasons)
     first = ["rank", "user_id"]
     return rows[[*first, *(name for name in churn_scores.columns if name not in first)]].join(reasons)
 
@@ -186,7 +186,7 @@ def report_drift(
         F.count_distinct(F.when(F.col("churned_at").isNotNull(), F.col("user_id"))).alias("gone"),
     ).first()
     unseen = {name: sorted(set(told[name]) - set(seen)) for name, seen in card["categories"].items()}
-    catalogue = FeatureCatalogue.of(feature_lines)
+    catalogue = FeatureRegistry.of(feature_lines)
     watched = {
         name: line for name, line in stability.items() if name == SCORE or not catalogue.features[name].moves_with_time
     }

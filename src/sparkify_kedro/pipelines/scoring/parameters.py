@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from pydantic import Field, model_validator
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.framework.parameters import ParameterBlock
 
 
 class UsersAtRisk(ParameterBlock):

@@ -49,7 +49,7 @@ def _know_users(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
 
 
 def _score(labels: Sequence[str]) -> Pipeline:
-    champions = [f"{label}.{name}" for label in labels for name in ("champion", "champion_card")]
+    champions = [f"{label}.{name}" for label in labels for name in ("champion", "champion_metadata")]
     return Pipeline(
         [
             Node(
@@ -60,7 +60,7 @@ def _score(labels: Sequence[str]) -> Pipeline:
             ),
             Node(
                 func=list_users_at_risk,
-                inputs=["churn_scores", "scoring.current_bins", "feature_catalogue", "params:scoring", *champions],
+                inputs=["churn_scores", "scoring.current_bins", "feature_registry", "params:scoring", *champions],
                 outputs="users_at_risk",
                 name="list_users_at_risk",
             ),
@@ -70,7 +70,7 @@ def _score(labels: Sequence[str]) -> Pipeline:
                     "churn_scores",
                     "scoring.current_bins",
                     "scoring.user_time_bins",
-                    "feature_catalogue",
+                    "feature_registry",
                     "params:scoring",
                     *champions,
                 ],

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from sparkify_kedro.feature_catalogue import Feature, FeatureCatalogue
+from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 
 from .champions import Champion
 
 
-def strongest_reasons(rows: pd.DataFrame, champion: Champion, catalogue: FeatureCatalogue, number: int) -> pd.DataFrame:
+def strongest_reasons(rows: pd.DataFrame, champion: Champion, catalogue: FeatureRegistry, number: int) -> pd.DataFrame:
     """The features with the largest contributions to each row's margin.
 
     Args:

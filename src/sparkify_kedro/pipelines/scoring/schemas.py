@@ -1,6 +1,6 @@
 """The tables that scoring makes."""
 
-from sparkify_kedro.tables import TableSchema
+from sparkify_kedro.framework.table_schema import TableSchema
 
 KEYS = ("user_id", "time_bin")
 

@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import expm
 
-from .behaviour import DAY, Chain, Choice, State
+from .behavior import DAY, Chain, Choice, State
 from .parameters import Simulation
 from .songs import draw_song
 

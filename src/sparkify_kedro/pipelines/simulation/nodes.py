@@ -12,7 +12,7 @@ import pandas as pd
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .behaviour import Chain, Clock, Event, Habits, walk
+from .behavior import Chain, Clock, Event, Habits, walk
 from .parameters import Simulation
 from .people import FIRST_NAMES, LAST_NAMES, LOCATIONS, USER_AGENTS
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from sparkify_kedro.parameters import ParameterBlock
+from sparkify_kedro.framework.parameters import ParameterBlock
 
 Level = Literal["free", "paid"]
 Auth = Literal["Guest", "Logged Out", "Logged In", "Cancelled"]

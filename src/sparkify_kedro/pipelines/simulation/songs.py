@@ -47,7 +47,7 @@ def draw_song(random: Random) -> Song:
     """A song, popular ones more often; the same song always has the same length."""
     artist = int(ARTISTS * random.random() ** SKEW)
     number = int(SONGS_PER_ARTIST * random.random() ** SKEW)
-    # Strides coprime to the lists' sizes spread neighbouring ranks over different words.
+    # Strides coprime to the lists' sizes spread neighboring ranks over different words.
     name = artist * 7 % ARTISTS
     title = (artist * 31 + number * 177) % TITLES
     seconds = 150 + (artist * 37 + number * 101) % 200

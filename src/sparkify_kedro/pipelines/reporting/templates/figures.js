@@ -6,7 +6,7 @@
   // Titles are text of the page.
   const tight = { t: 10, l: 10, r: 10, b: 10 };
 
-  function colours(layout, isDark) {
+  function colors(layout, isDark) {
     const [text, grid] = isDark ? ["#e4e9ef", "#333c47"] : ["#1c2430", "#e2e7ed"];
     const change = { "font.color": text };
     for (const axis of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
@@ -24,7 +24,7 @@
     // Panels have titles of their own above them.
     figure.layout.margin = (figure.layout.annotations || []).length ? { ...tight, t: 30 } : tight;
     return Plotly.newPlot(plot, figure.data, figure.layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] })
-      .then(() => Plotly.relayout(plot, colours(figure.layout, dark.matches)));
+      .then(() => Plotly.relayout(plot, colors(figure.layout, dark.matches)));
   }
 
   async function drawAll() {
@@ -36,7 +36,7 @@
   }
 
   function repaint(isDark, size) {
-    for (const plot of plots.filter((one) => one.layout)) Plotly.relayout(plot, { ...colours(plot.layout, isDark), ...size });
+    for (const plot of plots.filter((one) => one.layout)) Plotly.relayout(plot, { ...colors(plot.layout, isDark), ...size });
   }
 
   dark.addEventListener("change", (event) => repaint(event.matches, {}));

@@ -1,0 +1,1 @@
+"""Kedro hooks of a run."""

@@ -1,0 +1,210 @@
+"""The feature catalogue says what the code computes, and which label may use what."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
+from sparkify_kedro.pipelines.feature_engineering.schemas import (
+    EXTENDED_FEATURES,
+    ORIGINAL_FEATURES,
+    user_time_bins,
+)
+
+Lines = dict[str, dict[str, Any]]
+
+FILE = Path(__file__).parents[2] / "conf/base/schemas/features.json"
+LINES: Lines = json.loads(FILE.read_text())
+
+# The table's columns and their types, read without Spark.
+TYPES: dict[str, str] = dict(column.split() for column in user_time_bins.columns.split(", "))
+
+FORECAST = "will_churn_in_next_bin"
+# These tell that activity stopped, which the cancellation itself brings about in the bin in which it falls.
+SEE_ACTIVITY_STOP = {
+    "days_since_last_event",
+    *(
+        f"log_{activity}_per_day_{end}"
+        for activity in ("sessions", "songs", "active_days")
+        for end in ("in_earlier_bins", "against_earlier_bins")
+    ),
+}
+EXPOSURES = {"observed_days_in_time_bin", "observed_days_in_history"}
+# Who a user is, in the log's spelling and in ours; and what is known only of the future or is the answer.
+PERSONAL = {
+    *("user_id", "userId", "first_name", "firstName", "last_name", "lastName", "location", "user_agent", "userAgent"),
+    *("registration", "session_id", "sessionId"),
+}
+ANSWERS = {*LABELS, "churned_at", "at_risk", "next_bin_observed", "page_cancel", "page_cancellation_confirmation"}
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> FeatureRegistry:
+    return FeatureRegistry.of(LINES)
+
+
+def test_it_names_what_the_code_computes_in_the_order_of_the_table() -> None:
+    assert list(LINES) == [*ORIGINAL_FEATURES, *EXTENDED_FEATURES]
+    assert list(LINES) == list(TYPES)[1 : len(LINES) + 1]
+
+
+def test_no_feature_stands_in_it_twice() -> None:
+    """JSON itself would keep the last one, silently."""
+    names = json.loads(FILE.read_text(), object_pairs_hook=lambda pairs: [name for name, _ in pairs])
+    assert len(names) == len(set(names)) == len(LINES)
+
+
+def test_every_line_is_valid(catalogue: FeatureRegistry) -> None:
+    assert list(catalogue.features) == list(LINES)
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_model_takes_its_features_in_the_order_of_the_catalogue(catalogue: FeatureRegistry, label: str) -> None:
+    withheld = EXPOSURES if label == FORECAST else EXPOSURES | SEE_ACTIVITY_STOP
+    assert catalogue.of_set("original", label) == list(ORIGINAL_FEATURES)
+    assert catalogue.of_set("extended", label) == [name for name in LINES if name not in withheld]
+
+
+def test_features_that_see_activity_stop_serve_the_forecast_alone(catalogue: FeatureRegistry) -> None:
+    serving = {
+        name: {label for label in LABELS if feature.may_serve(label)} for name, feature in catalogue.features.items()
+    }
+    assert {name for name, labels in serving.items() if labels == {FORECAST}} == SEE_ACTIVITY_STOP
+    assert {name for name, labels in serving.items() if not labels} == EXPOSURES
+    assert all(labels == set(LABELS) for name, labels in serving.items() if name not in SEE_ACTIVITY_STOP | EXPOSURES)
+
+
+# What a line must be, beyond its types
+
+
+def faults(lines: Lines) -> list[str]:
+    """The features whose line breaks a rule, and the rule."""
+    found = []
+    for name, line in lines.items():
+        is_restricted = line["labels"] != "all"
+        looks_back = _period(name) not in ("", "in_time_bin")
+        grows = looks_back or name in ("time_bin", "previously_downgraded", "log_tenure_days", *EXPOSURES)
+        rules = {
+            "its sets are known": set(line["sets"]) <= {"original", "extended"},
+            "what is original is extended, too": "extended" in line["sets"],
+            "its labels are labels": not is_restricted or set(line["labels"]) <= set(LABELS),
+            "a restriction has a reason": bool(line.get("why", "").strip()) is is_restricted,
+            "a logarithm's name says so": name.startswith("log_") is (line.get("scale", "plain") == "log"),
+            "a flag's unit says so": (TYPES.get(name) == "int") is (line["unit"] in ("0 or 1", "bins")),
+            "a rate's unit is its name's": ("_per_1000_songs_" in name) is (line["unit"] == "per 1,000 songs")
+            and (("_per_day_" in name and "against" not in name) is (line["unit"].endswith("per day"))),
+            "a ratio is a ratio": ("against" in name) is (line["unit"] == "ratio"),
+            "a share is a share": ("_share_" in name) is (line["unit"] == "share"),
+            "its definition says of which time": {
+                "in_time_bin": "in the bin",
+                "in_history": "since registration",
+                "in_earlier_bins": "in all earlier bins",
+                "against_earlier_bins": "in the bin against those in all earlier bins",
+            }.get(_period(name), "")
+            in line["definition"],
+            "it moves with time if it looks back": line.get("moves_with_time", False) is grows,
+            "it is not personal": name not in PERSONAL,
+            "it is not the answer": name not in ANSWERS,
+        }
+        found += [f"{name}: {rule}" for rule, holds in rules.items() if not holds]
+    definitions = [line["definition"] for line in lines.values()]
+    return found + [f"{text}: is said twice" for text in sorted(set(definitions)) if definitions.count(text) > 1]
+
+
+def _period(name: str) -> str:
+    """The ending of a rate's name; the original's features and exposures have words of their own."""
+    if name in ORIGINAL_FEATURES or name in EXPOSURES:
+        return ""
+    ends = ("in_time_bin", "in_history", "in_earlier_bins", "against_earlier_bins")
+    return next((end for end in ends if name.endswith(end)), "")
+
+
+def test_every_line_keeps_the_rules() -> None:
+    assert faults(LINES) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "rule"),
+    [
+        ("page_help", {"sets": ["original"]}, "what is original is extended, too"),
+        ("page_help", {"sets": ["extended", "extendet"]}, "its sets are known"),
+        ("days_since_last_event", {"labels": ["will_churn"]}, "its labels are labels"),
+        ("days_since_last_event", {"why": " "}, "a restriction has a reason"),
+        ("page_help", {"scale": "log"}, "a logarithm's name says so"),
+        ("log_tenure_days", {"scale": "plain"}, "a logarithm's name says so"),
+        ("is_male", {"unit": "share"}, "a flag's unit says so"),
+        ("page_help", {"unit": "0 or 1"}, "a flag's unit says so"),
+        ("help_per_day_in_history", {"unit": "per 1,000 songs"}, "a rate's unit is its name's"),
+        ("log_songs_per_day_against_earlier_bins", {"unit": "songs"}, "a ratio is a ratio"),
+        ("paid_time_share_in_history", {"unit": "0 to 1"}, "a share is a share"),
+        ("help_per_day_in_history", {"definition": "help in the bin"}, "its definition says of which time"),
+        ("help_per_day_in_history", {"moves_with_time": False}, "it moves with time if it looks back"),
+        ("page_help", {"moves_with_time": True}, "it moves with time if it looks back"),
+    ],
+)
+def test_a_line_that_breaks_a_rule_is_found(name: str, change: dict[str, Any], rule: str) -> None:
+    assert f"{name}: {rule}" in faults({**LINES, name: {**LINES[name], **change}})
+
+
+@pytest.mark.parametrize(("name", "rule"), [("user_id", "it is not personal"), ("churned_at", "it is not the answer")])
+def test_a_line_that_must_not_be_there_is_found(name: str, rule: str) -> None:
+    assert f"{name}: {rule}" in faults({**LINES, name: LINES["page_help"]})
+
+
+def test_a_definition_that_is_said_twice_is_found() -> None:
+    text = LINES["page_help"]["definition"]
+    assert faults({**LINES, "page_home": LINES["page_help"]}) == [f"{text}: is said twice"]
+
+
+# What the catalogue itself holds
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ({"unit": ...}, "unit is missing"),
+        ({"unit": ""}, "should have at least 1 character"),
+        ({"sets": []}, "should have at least 1 item"),
+        ({"scale": "cubic"}, "scale should be 'plain' or 'log' (it is 'cubic')"),
+        ({"color": "red"}, "color is not a known parameter"),
+        ({"labels": ["will_churn_soon"]}, "'why' belongs to features that some labels may not use"),
+        ({"labels": []}, "'why' belongs to features that some labels may not use"),
+        ({"why": "it is fine"}, "'why' belongs to features that some labels may not use"),
+    ],
+)
+def test_a_wrong_line_is_told_with_its_feature(line: dict[str, Any], expected: str) -> None:
+    wrong = {key: value for key, value in {**LINES["page_help"], **line}.items() if value is not ...}
+    with pytest.raises(ValueError, match="the feature catalogue's line on page_help is wrong: ") as caught:
+        FeatureRegistry.of({"page_home": LINES["page_home"], "page_help": wrong})
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_line_that_is_no_object_is_told_with_its_feature() -> None:
+    with pytest.raises(ValueError, match="line on page_help is wrong: "):
+        FeatureRegistry.of({"page_help": "visits"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "advice"),
+    [
+        ("extendet", "'extendet', which is no feature set: did you mean 'extended'?"),
+        ("orignal", "'orignal', which is no feature set: did you mean 'original'?"),
+        ("banana", "'banana', which is no feature set: there are extended, original."),
+    ],
+)
+def test_an_unknown_set_is_told_with_advice(catalogue: FeatureRegistry, asked: str, advice: str) -> None:
+    with pytest.raises(ValueError, match="feature_set is ") as caught:
+        catalogue.of_set(asked, FORECAST)
+    assert str(caught.value).endswith(advice)
+
+
+def test_a_value_is_told_in_its_unit(catalogue: FeatureRegistry) -> None:
+    assert catalogue.features["log_tenure_days"].natural(math.log(42)) == pytest.approx(42)
+    assert catalogue.features["page_help"].natural(3) == 3

@@ -1,0 +1,348 @@
+"""A run writes down what it read, did and wrote, whether it succeeded or failed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog
+from kedro.io.core import DatasetError
+from kedro.pipeline import Node, Pipeline
+from kedro.runner import SequentialRunner
+from kedro.validation.exceptions import ParameterValidationError
+from pluggy import PluginManager
+from pyspark.sql import SparkSession
+
+from sparkify_kedro.cli import runs
+from sparkify_kedro.framework.errors import MissingVersions
+from sparkify_kedro.pipelines.ingestion.nodes import parse_lines
+
+SMALL_LOG = {"simulation": {"users": 3, "files": 1, "start": "2018-10-01", "end": "2018-10-15"}}
+
+EVENT = {
+    "ts": 1538352117000,
+    "userId": "30",
+    "sessionId": 29,
+    "itemInSession": 0,
+    "page": "Home",
+    "level": "paid",
+    "registration": 1538173362000,
+}
+
+
+def run(project: Path, pipeline: str, only_missing: bool = False, plugin: Any = None, **parameters: Any) -> str:
+    """A run like ``kedro run --pipelines=...``, in this process, whose Spark is running already; its id."""
+    with KedroSession.create(project_path=project, runtime_params=parameters) as session:
+        if plugin is not None:
+            session._hook_manager.register(plugin)
+        session.run(pipeline_names=pipeline.split(","), only_missing_outputs=only_missing)
+        return session.session_id
+
+
+def summaries(project: Path) -> list[dict[str, Any]]:
+    """What the project's runs wrote down, the first run first."""
+    files = sorted((project / "data" / "08_reporting" / "run_summary.json").glob("*/run_summary.json"))
+    return [json.loads(file.read_text()) for file in files]
+
+
+def test_a_run_is_written_down(spark: SparkSession, project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What was asked for, the parameters in effect, versions, rows and seconds of every node, and with what."""
+    with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
+        run(project, "simulation", **SMALL_LOG)
+
+    (summary,) = summaries(project)
+    assert (summary["succeeded"], summary["error"]) == (True, None)
+    assert summary["asked_for"] == {"pipeline_names": ["simulation"], "runtime_params": SMALL_LOG}
+    assert summary["parameters"]["simulation"]["users"] == 3
+    assert summary["parameters"]["simulation"]["seed"] == 20181001
+    assert summary["versions_written"] == {"simulated_users": summary["run_id"]}
+    assert (project / "data" / "01_raw" / "simulated_users" / summary["run_id"]).is_dir()
+
+    users, events = summary["nodes"]
+    assert users["node"] == "simulate_users"
+    assert users["rows_written"] == {"simulated_users": 3}
+    assert events["node"] == "simulate_events"
+    assert events["rows_written"] == {
+        "simulated_events": spark.read.text(str(project / "data" / "01_raw" / "simulated_events")).count()
+    }
+    seconds = pytest.approx(users["seconds"] + events["seconds"], abs=0.02)
+    assert summary["stages"] == {"simulation": {"nodes": 2, "seconds": seconds}}
+    assert 0 < users["seconds"] + events["seconds"] <= summary["seconds"] + 0.02
+    assert summary["packages"]["pyspark"] == spark.version
+
+    said = [record.getMessage() for record in caplog.records if record.name == "sparkify_kedro.framework.hooks.session"]
+    assert said == ["Running simulate_users", "Running simulate_events"]
+
+
+def test_a_failed_run_is_written_down_and_the_next_runs_start_afresh(spark: SparkSession, project: Path) -> None:
+    """No summary knows of another run's error, nodes or versions; what a run reads of another one, it names."""
+    (project / "log.json").write_text(f"{json.dumps(EVENT)}\nno event\n")
+    with pytest.raises(DatasetError, match="nowhere"):
+        run(project, "ingestion", raw_events="nowhere.json")
+    run(project, "ingestion", raw_events="log.json", ingestion={"max_rejected_share": 0.5})
+    run(project, "feature_engineering")
+
+    failed, succeeded, followed = summaries(project)
+    assert failed["succeeded"] is False
+    assert "nowhere.json" in failed["error"]
+    assert failed["nodes"] == []
+    assert failed["versions_written"] == {}
+
+    assert (succeeded["succeeded"], succeeded["error"]) == (True, None)
+    rows = {name: rows for node in succeeded["nodes"] for name, rows in node["rows_written"].items()}
+    assert rows == {"parsed_lines": 2, "events": 1, "rejected_events": 1}
+    assert set(succeeded["versions_written"].values()) == {succeeded["run_id"]}
+
+    # A run reads files that have no versions, versions of other runs, and what it has written itself: told apart.
+    assert succeeded["files_read"]["raw_events"] == "log.json"
+    assert succeeded["versions_read"] == {}
+    assert followed["files_read"] == {}
+    assert followed["versions_read"] == dict.fromkeys(["events", "log_span"], succeeded["run_id"])
+    assert followed["versions_written"] == {"user_time_bins": followed["run_id"]}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed, and the summary then has no commit")
+def test_a_run_names_the_commit_it_ran_from(spark: SparkSession, project: Path) -> None:
+    """And says whether the files differ from it."""
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+        return subprocess.run(
+            ["git", *who, *words], cwd=project, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    (project / ".gitignore").write_text("data/\n__pycache__/\n")
+    git("init", "--quiet")
+    git("add", ".")
+    git("commit", "--quiet", "--no-gpg-sign", "--message=Begin")
+    for _ in range(2):
+        with pytest.raises(DatasetError):
+            run(project, "ingestion", raw_events="nowhere.json")
+        (project / "conf" / "base" / "globals.yml").open("a").write("# changed\n")
+
+    clean, changed = (summary["git"] for summary in summaries(project))
+    assert clean == {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    assert changed == {"commit": git("rev-parse", "HEAD"), "dirty": True}
+
+
+def test_a_node_that_asks_is_told_of_the_run_so_far_and_of_those_before_it(spark: SparkSession, project: Path) -> None:
+    """By a pipeline of two nodes between which the run is asked for."""
+    (project / "log.json").write_text(json.dumps(EVENT))
+    run(project, "ingestion", raw_events="log.json")
+    told: list[dict[str, Any]] = []
+
+    def ask(log_span: dict[str, Any], run_so_far: dict[str, Any]) -> list[dict[str, Any]]:
+        told.append(run_so_far)
+        return []
+
+    asking = Pipeline([Node(func=ask, inputs=["log_span", "run_so_far"], outputs="log.most_played", name="ask")])
+    with KedroSession.create(project_path=project) as session:
+        context = session.load_context()
+        hooks = session._hook_manager
+        SequentialRunner().run(asking, catalog=_ready(context, hooks), hook_manager=hooks, run_id="now")
+    (ingestion,) = summaries(project)
+    (so_far,) = told
+    assert so_far["run_id"] == "now"
+    assert so_far["versions_read"] == {"log_span": ingestion["run_id"]}
+    assert so_far["parameters"]["feature_engineering"]["time_bin_days"] == 14
+    assert so_far["earlier"] == [ingestion]
+    assert so_far["earlier"][0]["files_read"] == {"raw_events": "log.json"}
+    assert so_far["earlier"][0]["stages"]["ingestion"]["nodes"] == 5
+
+
+def _ready(context: KedroContext, hooks: PluginManager) -> DataCatalog:
+    """The catalog of a run that begins."""
+    catalog = context.catalog
+    hooks.hook.before_pipeline_run(run_params={"run_id": "now"}, pipeline=Pipeline([]), catalog=catalog)
+    return catalog
+
+
+LATER = "9999-01-01T00.00.00.000Z"
+
+
+class AnotherRun:
+    """Whose versions of what ingestion writes come to be there in the middle of a run, later than the run's own."""
+
+    def __init__(self, data: Path, version: str) -> None:
+        self._data, self._version = data, version
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        if node.name == "select_events":
+            for folder in self._data.glob(f"0[28]_*/*/{self._version}"):
+                folder.rename(folder.with_name(LATER))
+
+
+def write_log(project: Path, name: str, users: int) -> None:
+    lines = [json.dumps(EVENT | {"userId": str(user)}) for user in range(users)]
+    (project / name).write_text("\n".join(lines))
+
+
+def test_a_run_reads_what_it_wrote_itself_whatever_others_write(spark: SparkSession, project: Path) -> None:
+    write_log(project, "other.json", users=7)
+    write_log(project, "log.json", users=2)
+    other = run(project, "ingestion", raw_events="other.json")
+    own = run(
+        project,
+        "ingestion,feature_engineering",
+        plugin=AnotherRun(project / "data", other),
+        raw_events="log.json",
+    )
+
+    assert sorted(path.name for path in (project / "data/02_intermediate/events").iterdir()) == [own, LATER]
+    report = json.loads((project / f"data/08_reporting/ingestion_report.json/{own}/ingestion_report.json").read_text())
+    assert (report["events"], report["users"]) == (2, 2)
+    bins = spark.read.parquet(str(project / f"data/04_feature/user_time_bins/{own}/user_time_bins"))
+    assert bins.count() == 2
+    assert summaries(project)[-1]["versions_read"] == {}
+
+
+def test_what_would_be_made_otherwise_now_is_told_or_stops_the_run(
+    spark: SparkSession, project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_log(project, "log.json", users=2)
+    run(project, "ingestion", raw_events="log.json")
+    changed = {"ingestion": {"max_rejected_share": 0.5}}
+    why = "line_counts: ingestion.max_rejected_share is 0.5 and was 0.05"
+    says = re.escape(f"would be made otherwise now (events, log_span): {why}")
+    with pytest.raises(ValueError, match=says):
+        run(project, "feature_engineering", **changed, runs={"on_stale": "stop"})
+    assert not (project / "data/04_feature/user_time_bins").exists()
+
+    with caplog.at_level(logging.WARNING, logger="sparkify_kedro"):
+        run(project, "feature_engineering", runs={"on_stale": "stop"})
+        assert "otherwise now" not in caplog.text
+        run(project, "feature_engineering", **changed)
+    assert re.search(says, caplog.text)
+    assert len(list((project / "data/04_feature/user_time_bins").iterdir())) == 2
+
+
+def test_only_missing_outputs_makes_what_is_missing_or_stale_and_nothing_else(
+    spark: SparkSession, project: Path
+) -> None:
+    """After a run that was whole, after a table is gone, after a parameter, the log and a note have changed."""
+
+    def nodes_of(**parameters: Any) -> list[str]:
+        parts = "ingestion,feature_engineering"
+        run(project, parts, only_missing=True, **{"raw_events": "log.json"} | parameters)
+        return sorted(node["node"] for node in summaries(project)[-1]["nodes"])
+
+    write_log(project, "log.json", users=2)
+    write_log(project, "other.json", users=3)
+    everything = nodes_of()
+    assert "select_events" in everything
+    assert nodes_of() == []
+    shutil.rmtree(project / "data/02_intermediate/rejected_events")
+    assert nodes_of() == ["select_rejected"]
+    assert nodes_of(feature_engineering={"time_bin_days": 7}) == ["engineer_user_time_bins"]
+    assert nodes_of(raw_events="other.json", feature_engineering={"time_bin_days": 7}) == everything
+    newest = max((project / "data/04_feature/user_time_bins").iterdir())
+    (newest / "user_time_bins.made.json").unlink()
+    assert nodes_of(raw_events="other.json", feature_engineering={"time_bin_days": 7}) == ["engineer_user_time_bins"]
+
+
+def test_a_run_is_repeated_by_its_id_and_compared(
+    spark: SparkSession, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though parameters and newer versions are others meanwhile; not where what it has read has changed."""
+    monkeypatch.chdir(project)
+    write_log(project, "log.json", users=3)
+    run(project, "ingestion", raw_events="log.json")
+    week = run(project, "feature_engineering", feature_engineering={"time_bin_days": 7})
+    write_log(project, "other.json", users=5)
+    run(project, "ingestion", raw_events="other.json")
+    other = run(project, "feature_engineering")
+
+    told = invoke("repeat", week)
+    assert told.exit_code == 0, told.output
+    assert "findings: all 1 are the same" in told.output
+    *_, repeated = summaries(project)
+    assert repeated["parameters"]["feature_engineering"]["time_bin_days"] == 7
+    assert repeated["fingerprints"] == summaries(project)[1]["fingerprints"]
+
+    told = invoke("compare", week, other).output
+    assert "feature_engineering.time_bin_days: 7 | 14" in told
+    assert "rows of user_time_bins: rows: 3 | 5" in told
+    listed = invoke("list").output.splitlines()
+    assert [line.split()[0] for line in listed] == sorted((line.split()[0] for line in listed), reverse=True)
+    assert len([line for line in listed if "succeeded" in line]) == 5
+
+    first = summaries(project)[0]["run_id"]
+    write_log(project, "log.json", users=4)
+    refused = invoke("repeat", first)
+    assert refused.exit_code == 1
+    assert (
+        refused.output.splitlines()[-1]
+        == f"Error: log.json, which the run {first} read as raw_events, has changed since"
+    )
+    shutil.rmtree(project / "data/02_intermediate/log_span.json" / first)
+    assert "no longer kept: log_span" in invoke("repeat", week).output
+    assert "no run has left the summary 'banana'" in invoke("compare", week, "banana").output
+
+
+def invoke(*words: str) -> Result:
+    """A command of ``kedro runs``."""
+    return CliRunner().invoke(runs, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("simulated_events", "data/../../elsewhere"),
+        ("raw_events", "../log.json"),
+        ("own.{name}", "data/{name}/../../x"),
+    ],
+)
+def test_a_path_that_leads_out_of_its_folder_is_refused(project: Path, name: str, path: str) -> None:
+    """Before anything runs: of a parameter, or of a catalog."""
+    parameters = {} if name.startswith("own") else {name: path}
+    if not parameters:
+        entry = f"'{name}':\n  type: text.TextDataset\n  filepath: '{path}'\n"
+        (project / "conf/local/catalog_own.yml").write_text(entry)
+    told = f"the path of {name} leads out of its folder by '..' ("
+    with pytest.raises(ValueError, match=re.escape(told)):
+        run(project, "ingestion", **parameters)
+
+
+@pytest.mark.parametrize(
+    ("error", "func", "notes"),
+    [
+        (ValueError("no event"), parse_lines, ["the log is log.json"]),
+        (KeyError("events"), parse_lines, None),
+        (ValueError("a leak"), len, None),
+    ],
+)
+def test_what_is_wrong_with_a_log_comes_with_the_log(
+    spark: SparkSession, project: Path, error: Exception, func: Any, notes: list[str] | None
+) -> None:
+    """Where a node of ingestion says so."""
+    (project / "log.json").write_text(json.dumps(EVENT))
+    inputs = ["raw_events", "params:ingestion"] if func is parse_lines else "raw_events"
+    failing = Node(func=func, inputs=inputs, outputs="parsed_lines", name="fail")
+    with KedroSession.create(project_path=project, runtime_params={"raw_events": "log.json"}) as session:
+        context = session.load_context()
+        hooks = session._hook_manager
+        catalog = _ready(context, hooks)
+        hooks.hook.after_dataset_loaded(dataset_name="raw_events", data=catalog.load("raw_events"), node=failing)
+        hooks.hook.on_node_error(error=error, node=failing, catalog=catalog, inputs={}, is_async=False, run_id="now")
+    assert getattr(error, "__notes__", None) == notes
+
+
+def test_a_parameter_that_does_not_exist_and_a_version_that_is_not_there_are_refused_before_anything_runs(
+    project: Path,
+) -> None:
+    with pytest.raises(ParameterValidationError, match="ingestio is not a known parameter: did you mean 'ingestion'"):
+        run(project, "ingestion", ingestio={"latest": "2030-01-01"})
+    with pytest.raises(MissingVersions, match="no complete version of user_time_bins yet"):
+        run(project, "sampling")
+    assert not (project / "data").exists()

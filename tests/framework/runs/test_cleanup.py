@@ -1,0 +1,270 @@
+"""What killed writes leave is found and removed; complete versions, others' files and running runs' are not touched."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from kedro.framework.session import KedroSession
+from kedro.io import DataCatalog
+
+from sparkify_kedro.cli import cli
+from sparkify_kedro.framework.runs.cleanup import LeftOver, find_left_overs
+from sparkify_kedro.framework.runs.locks import RunningRuns
+
+OLD, NEW = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
+HEX = "0123456789abcdef" * 2
+TABLE = "data/04_feature/user_time_bins"
+NOTE = "user_time_bins.made.json"
+CHAMPION = "data/06_models/will_churn_soon/champion"
+JSON = "data/06_models/will_churn_soon/choice.json"
+LOG = "data/01_raw/simulated_events"
+DRAFT = f"data/01_raw/.simulated_events.{HEX}.writing"
+
+
+def write(project: Path, *names: str) -> None:
+    for name in names:
+        path = project / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+
+
+def files(project: Path) -> dict[str, str]:
+    """What lies in the project's storage, and what is in it; but no empty folder of a version may be left."""
+    assert not [path for path in (project / "data").rglob("*.000Z") if not any(path.iterdir())]
+    return {
+        str(path.relative_to(project)): path.read_text()
+        for path in (project / "data").rglob("*")
+        if path.is_file() and path.name != ".guard"
+    }
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> Path:
+    """A copy of the project, one for all."""
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def catalog(copied: Path) -> DataCatalog:
+    with KedroSession.create(project_path=copied) as session:
+        return session.load_context().catalog
+
+
+@pytest.fixture
+def project(copied: Path) -> Path:
+    """The copy of the project, without data."""
+    shutil.rmtree(copied / "data", ignore_errors=True)
+    return copied
+
+
+@pytest.fixture
+def found(project: Path, catalog: DataCatalog) -> Callable[[], list[LeftOver]]:
+    """Finds what has been left in the project."""
+    return lambda: find_left_overs(catalog, RunningRuns(project))
+
+
+@pytest.fixture
+def clear(project: Path, found: Callable[[], list[LeftOver]]) -> Callable[[], list[str]]:
+    """Clears what has been left in the project, and tells where it lay."""
+
+    def clear_all() -> list[str]:
+        left = found()
+        for each in left:
+            each.clear()
+        return [str(each.path.relative_to(project)) for each in left]
+
+    return clear_all
+
+
+@pytest.fixture
+def complete(project: Path) -> dict[str, str]:
+    """A complete version of everything: a table, a model with its card, a card without a model, a file, a log."""
+    write(
+        project,
+        f"{TABLE}/{OLD}/user_time_bins/part-0.parquet",
+        f"{TABLE}/{OLD}/user_time_bins/_SUCCESS",
+        f"{TABLE}/{OLD}/{NOTE}",
+        f"{CHAMPION}/{OLD}/champion/metadata/part-0",
+        f"{CHAMPION}/{OLD}/champion/_SUCCESS",
+        f"{CHAMPION}/{OLD}/model_card.md",
+        f"{CHAMPION}/2026-01-01T12.00.00.000Z/model_card.md",
+        f"{JSON}/{OLD}/choice.json",
+        f"{LOG}/part-0.json.gz",
+        "data/08_reporting/run_summary.json/2026-01-01T00.00.00.000Z/run_summary.json",
+    )
+    return files(project)
+
+
+def test_where_nothing_was_killed_nothing_is_found(
+    project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
+) -> None:
+    assert clear() == []
+    assert files(project) == complete
+
+
+@pytest.mark.parametrize(
+    ("names", "place"),
+    [
+        ([f"{TABLE}/{NEW}/user_time_bins/part-0.parquet"], f"{TABLE}/{NEW}/user_time_bins"),
+        ([f"{TABLE}/{NEW}/user_time_bins/_temporary/0/part-0"], f"{TABLE}/{NEW}/user_time_bins"),
+        ([f"{CHAMPION}/{NEW}/champion/metadata/_SUCCESS"], f"{CHAMPION}/{NEW}/champion"),
+        ([f"{JSON}/{NEW}/.writing.{HEX}.choice.json"], f"{JSON}/{NEW}/.writing.{HEX}.choice.json"),
+        ([f"{TABLE}/{NEW}/.writing.{HEX}.{NOTE}"], f"{TABLE}/{NEW}/.writing.{HEX}.{NOTE}"),
+        ([f"{TABLE}/{NEW}/{NOTE}"], f"{TABLE}/{NEW}/{NOTE}"),
+        ([f"{CHAMPION}/{NEW}/.writing.{HEX}.model_card.md"], f"{CHAMPION}/{NEW}/.writing.{HEX}.model_card.md"),
+        ([f"{TABLE}/{NEW}/.removing.{HEX}.user_time_bins/_SUCCESS"], f"{TABLE}/{NEW}/.removing.{HEX}.user_time_bins"),
+        ([f"{DRAFT}/_log/part-0.json.gz"], DRAFT),
+        ([f"{DRAFT}.replaced/part-0.json.gz"], f"{DRAFT}.replaced"),
+        ([f"data/.running/{NEW}.{HEX}.json"], f"data/.running/{NEW}.{HEX}.json"),
+        ([f"data/.running/.{NEW}.{HEX}.coming"], f"data/.running/.{NEW}.{HEX}.coming"),
+    ],
+    ids=[
+        "table",
+        "table begun",
+        "model",
+        "file",
+        "note begun",
+        "note",
+        "text",
+        "removal",
+        "log",
+        "old log",
+        "announcement",
+        "announcing",
+    ],
+)
+def test_a_left_over_is_cleared_and_what_is_complete_stays(
+    project: Path, complete: dict[str, str], names: list[str], place: str, clear: Callable[[], list[str]]
+) -> None:
+    write(project, *names)
+    assert clear() == [place]
+    assert files(project) == complete
+
+
+def test_an_empty_version_is_cleared(project: Path, complete: dict[str, str], clear: Callable[[], list[str]]) -> None:
+    (project / JSON / NEW).mkdir()
+    assert clear() == [f"{JSON}/{NEW}"]
+    assert files(project) == complete
+
+
+def test_a_model_that_was_cut_off_goes_and_the_card_beside_it_stays(
+    project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
+) -> None:
+    write(project, f"{CHAMPION}/{NEW}/model_card.md", f"{CHAMPION}/{NEW}/champion/stages/0")
+    assert clear() == [f"{CHAMPION}/{NEW}/champion"]
+    assert files(project) == complete | {f"{CHAMPION}/{NEW}/model_card.md": f"{CHAMPION}/{NEW}/model_card.md"}
+
+
+def test_a_log_that_has_stepped_aside_for_one_that_never_came_is_put_back(
+    project: Path, clear: Callable[[], list[str]], found: Callable[[], list[LeftOver]]
+) -> None:
+    write(project, f"{DRAFT}/_log/part-0.json.gz", f"{DRAFT}.replaced/part-0.json.gz")
+    assert [each.belongs_at for each in found()] == [None, project / LOG]
+    clear()
+    assert files(project) == {f"{LOG}/part-0.json.gz": f"{DRAFT}.replaced/part-0.json.gz"}
+
+
+def test_what_is_not_ours_is_not_touched(
+    project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
+) -> None:
+    """Names that no write of ours makes, datasets that are in no catalog, and logs that people have laid there."""
+    write(
+        project,
+        f"{TABLE}/{NEW}/notes.txt",
+        f"{TABLE}/my_copy/user_time_bins/part-0.parquet",
+        f"{JSON}/{OLD}/.writing.choice.json",
+        f"{JSON}/{OLD}/.writing.{HEX}.other.json",
+        f"data/04_feature/banana/{NEW}/banana/part-0.parquet",
+        f"data/01_raw/.other_log.{HEX}.writing/part-0",
+        "data/01_raw/log/.writing.x",
+        "data/.running/notes.txt",
+    )
+    before = files(project)
+    assert clear() == []
+    assert files(project) == before
+
+
+def test_no_link_is_followed(
+    project: Path, complete: dict[str, str], tmp_path: Path, clear: Callable[[], list[str]]
+) -> None:
+    """A version, a folder of versions and a draft that lie elsewhere are left, with what they link to."""
+    elsewhere = tmp_path / "elsewhere"
+    write(elsewhere, f"{NEW}/user_time_bins/part-0.parquet", f"{NEW}/choice.json/part-0", f"{NEW}/train/part-0")
+    (project / TABLE / NEW).symlink_to(elsewhere / NEW)
+    (project / JSON / OLD / f".writing.{HEX}.choice.json").symlink_to(elsewhere / NEW)
+    (project / "data/05_model_input/will_churn_soon").mkdir(parents=True)
+    (project / "data/05_model_input/will_churn_soon/train").symlink_to(elsewhere)
+    assert clear() == []
+    assert len(list(elsewhere.rglob("part-0*"))) == 3
+
+
+def test_a_link_inside_of_what_is_cleared_goes_and_what_it_names_stays(
+    project: Path, tmp_path: Path, clear: Callable[[], list[str]]
+) -> None:
+    write(tmp_path, "precious/part-0")
+    write(project, f"{TABLE}/{NEW}/user_time_bins/part-0.parquet")
+    (project / TABLE / NEW / "user_time_bins" / "link").symlink_to(tmp_path / "precious")
+    clear()
+    assert not (project / TABLE / NEW).exists()
+    assert (tmp_path / "precious" / "part-0").exists()
+
+
+def test_what_a_running_run_writes_is_not_touched(
+    project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
+) -> None:
+    """Its versions, and drafts of a log, which may be its own; the left-overs of others are."""
+    announcement = RunningRuns(project).announce(NEW, dict)
+    theirs = "2026-01-03T00.00.00.000Z"
+    write(project, *(f"{TABLE}/{version}/user_time_bins/part-0.parquet" for version in (NEW, theirs)))
+    write(project, f"{JSON}/{NEW}/.writing.{HEX}.choice.json", f"{DRAFT}/_log/part-0.json.gz")
+    assert clear() == [f"{TABLE}/{theirs}/user_time_bins"]
+
+    announcement.withdraw()
+    assert len(clear()) == 3
+    assert files(project) == complete
+
+
+@pytest.fixture
+def _within(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+
+
+@pytest.mark.usefixtures("_within")
+def test_the_command_tells_each_thing_and_a_total(project: Path, complete: dict[str, str]) -> None:
+    """Once without doing it; then it does."""
+    announcement = RunningRuns(project).announce(OLD, dict)
+    write(project, f"{TABLE}/{NEW}/user_time_bins/part-0.parquet", f"{JSON}/{NEW}/.writing.{HEX}.choice.json")
+    before = files(project)
+
+    told = CliRunner().invoke(cli, ["runs", "clean", "--dry-run"]).output
+    assert f"the run {OLD}" in told
+    assert f"{TABLE}/{NEW}/user_time_bins: version that was cut off\n" in told
+    assert f"{JSON}/{NEW}/.writing.{HEX}.choice.json: draft of a file\n" in told
+    assert "2 left-overs would be cleared" in told
+    assert files(project) == before
+
+    announcement.withdraw()
+    assert "2 left-overs cleared" in CliRunner().invoke(cli, ["runs", "clean"]).output
+    assert files(project) == complete
+    assert "0 left-overs cleared" in CliRunner().invoke(cli, ["runs", "clean"]).output
+
+
+@pytest.mark.usefixtures("_within")
+def test_the_command_looks_where_the_runs_parameters_have_led(project: Path) -> None:
+    write(project, f"data/01_raw/.mine.{HEX}.writing/_log/part-0")
+    assert "0 left-overs" in CliRunner().invoke(cli, ["runs", "clean"]).output
+    words = ["runs", "clean", "--params=simulated_events=data/01_raw/mine"]
+    assert "1 left-over cleared" in CliRunner().invoke(cli, words).output
+    assert files(project) == {}
+
+
+@pytest.mark.usefixtures("_within")
+def test_an_environment_that_is_not_there_is_one_sentence(project: Path) -> None:
+    done = CliRunner().invoke(cli, ["runs", "clean", "--env=banana"])
+    assert done.exit_code == 1
+    assert done.output.rstrip().splitlines()[-1].startswith("Error: ")
+    assert "banana" in done.output

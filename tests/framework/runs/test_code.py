@@ -1,0 +1,62 @@
+"""A node's code is its module and what that imports of the project; comments do not count."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from sparkify_kedro.framework.runs.code import code_of
+
+CODES = """
+import json
+from sparkify_kedro.pipeline_registry import register_pipelines
+from sparkify_kedro.framework.runs.code import code_of
+print(json.dumps({node.name: code_of(node.func) for node in register_pipelines()["__default__"].nodes}))
+"""
+
+
+def codes(project: Path) -> dict[str, str]:
+    """The hash of every node's code, in a fresh process."""
+    told = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CODES], cwd=project / "src", capture_output=True, text=True, check=True
+    )
+    return json.loads(told.stdout)
+
+
+def one(value: int) -> int:
+    return value + 1
+
+
+def other(value: int) -> int:
+    return value + 2
+
+
+def test_of_a_function_from_elsewhere_its_own_code_counts() -> None:
+    assert code_of(one) == code_of(one)
+    assert len({code_of(function) for function in (one, other, len, max)}) == 4
+
+
+def append(project: Path, file: str, text: str) -> None:
+    (project / "src/sparkify_kedro" / file).open("a").write(text)
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    return {name.rpartition(".")[2] for name in before if before[name] != after[name]}
+
+
+def test_a_change_of_code_reaches_the_nodes_that_run_it(project: Path) -> None:
+    before = codes(project)
+    append(project, "pipelines/ingestion/nodes.py", "\n# A comment, and an empty line.\n\n")
+    assert changed(before, codes(project)) == set()
+
+    append(project, "pipelines/sampling/parameters.py", "SOMETHING_NEW = 1\n")
+    after = codes(project)
+    sampling = {"select_development", "sample_train", "sample_test", "balance_test", "sample_as_original"}
+    assert changed(before, after) == sampling
+
+    append(project, "pipelines/modeling/templates/model_card.md.j2", "One line more.\n")
+    found = changed(after, codes(project))
+    assert "write_model_card" in found
+    assert not found & {*sampling, "engineer_user_time_bins", "draw_lift"}

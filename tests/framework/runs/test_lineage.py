@@ -1,0 +1,214 @@
+"""What a version was made from is written beside it, and what would be made otherwise now is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Node, Pipeline
+
+from sparkify_kedro.framework.runs.lineage import Lineage
+from sparkify_kedro.framework.runs.versions import pin_newest, pin_own
+
+FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
+
+
+def double(source: list[int], factor: int) -> list[int]:
+    return [number * factor for number in source]
+
+
+def hand_on(doubled: list[int], limit: int) -> list[int]:
+    return doubled[:limit]
+
+
+def add(handed: list[int], offset: int) -> dict[str, int]:
+    return {"total": sum(handed) + offset}
+
+
+PIPELINE = Pipeline(
+    [
+        Node(func=double, inputs=["source", "params:made.factor"], outputs="doubled", name="double"),
+        Node(func=hand_on, inputs=["doubled", "params:made.limit"], outputs="handed", name="hand_on"),
+        Node(func=add, inputs=["handed", "params:offset"], outputs="total", name="add"),
+    ]
+)
+PARAMETERS = {"made": {"factor": 2, "limit": 3}, "offset": 1}
+
+
+class Workshop:
+    """A catalog on disk, and runs in it: every node by hand, as a runner would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write("source.json", [1, 2, 3])
+
+    def write(self, name: str, numbers: list[int]) -> None:
+        (self.folder / name).write_text(json.dumps(numbers))
+
+    def catalog(self, run_id: str, source: str = "source.json") -> DataCatalog:
+        versioned = {"type": "sparkify_kedro.framework.datasets.AtomicJSONDataset", "versioned": True}
+        return DataCatalog.from_config(
+            {
+                "source": {"type": "json.JSONDataset", "filepath": str(self.folder / source)},
+                "doubled": {**versioned, "filepath": str(self.folder / "doubled.json")},
+                "total": {**versioned, "filepath": str(self.folder / "total.json")},
+                "handed": {"type": "MemoryDataset"},
+            },
+            save_version=run_id,
+        )
+
+    def lineage(
+        self, run_id: str = "now", parameters: dict[str, Any] = PARAMETERS, source: str = "source.json", **options: Any
+    ) -> Lineage:
+        return Lineage(self.catalog(run_id, source), PIPELINE.nodes, parameters, options.get("chosen", ()))
+
+    def run(self, run_id: str, parameters: dict[str, Any] = PARAMETERS, source: str = "source.json") -> dict[str, Any]:
+        """Everything; what is written down of each dataset."""
+        catalog = self.catalog(run_id, source)
+        lineage = Lineage(catalog, PIPELINE.nodes, parameters, ["source"])
+        blocks = {"params:made.factor": parameters["made"]["factor"], "params:made.limit": parameters["made"]["limit"]}
+        blocks["params:offset"] = parameters["offset"]
+        notes = {}
+        for node in PIPELINE.nodes:
+            values = [blocks[name] if name in blocks else catalog.load(name) for name in node.inputs]
+            (output,) = node.outputs
+            catalog.save(output, node.func(*values))
+            if output != "handed":
+                notes[output] = lineage.record(output, node, run_id)
+        return notes
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    return Workshop(tmp_path)
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    """The parameters with some of the block ``made`` changed."""
+    return {**PARAMETERS, "made": PARAMETERS["made"] | changes}
+
+
+def test_what_a_version_was_made_from_lies_beside_it(workshop: Workshop) -> None:
+    notes = workshop.run(FIRST)
+    lying_there = json.loads((workshop.folder / f"doubled.json/{FIRST}/doubled.json.made.json").read_text())
+    assert lying_there["run_id"] == FIRST
+    assert lying_there["node"] == "double"
+    assert lying_there["parameters"] == {"made.factor": 2}
+    assert lying_there["files"]["source"]["path"] == str(workshop.folder / "source.json")
+    assert lying_there["fingerprint"] == notes["doubled"].fingerprint
+    # What is handed on in memory counts as what it was made from.
+    assert notes["total"].parameters == {"made.limit": 3, "offset": 1}
+    assert notes["total"].inputs == {"doubled": {"version": FIRST, "fingerprint": notes["doubled"].fingerprint}}
+    assert workshop.lineage().made("total") == notes["total"]
+
+
+def test_the_same_from_the_same_has_the_same_fingerprint_and_is_not_stale(workshop: Workshop) -> None:
+    first, second = workshop.run(FIRST), workshop.run(SECOND)
+    assert {name: note.fingerprint for name, note in first.items()} == {
+        name: note.fingerprint for name, note in second.items()
+    }
+    assert workshop.lineage().why_stale("total") == {}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "stale"),
+    [
+        (changed(factor=3), {"doubled": "made.factor is 3 and was 2"}),
+        (changed(limit=2), {"total": "made.limit is 2 and was 3"}),
+        ({**PARAMETERS, "offset": 0}, {"total": "offset is 0 and was 1"}),
+        ({**PARAMETERS, "of_another_pipeline": 5}, {}),
+    ],
+)
+def test_another_parameter_makes_stale_what_takes_it_and_what_follows(
+    workshop: Workshop, parameters: dict[str, Any], stale: dict[str, str]
+) -> None:
+    notes = workshop.run(FIRST)
+    assert workshop.lineage(parameters=parameters).why_stale("total") == stale
+    assert (workshop.run(SECOND, parameters)["total"].fingerprint == notes["total"].fingerprint) is not bool(stale)
+
+
+def test_a_file_that_has_changed_is_named(workshop: Workshop) -> None:
+    workshop.run(FIRST)
+    workshop.write("source.json", [1, 2, 4])
+    (why,) = workshop.lineage().why_stale("total").values()
+    assert why == f"source ({workshop.folder}/source.json) has changed"
+
+
+def test_another_file_counts_by_its_content_and_only_where_the_run_reads_it(workshop: Workshop) -> None:
+    workshop.run(FIRST)
+    workshop.write("copy.json", [1, 2, 3])
+    workshop.write("other.json", [9])
+    assert workshop.lineage(source="copy.json", chosen=["source"]).why_stale("doubled") == {}
+    assert workshop.lineage(source="other.json").why_stale("doubled") == {}
+    why = workshop.lineage(source="other.json", chosen=["source"]).why_stale("doubled")
+    assert why == {"doubled": f"source is {workshop.folder}/other.json and was {workshop.folder}/source.json"}
+
+
+def test_a_newer_input_counts_by_what_it_was_made_from(workshop: Workshop) -> None:
+    workshop.run(FIRST)
+    newer = workshop.folder / f"total.json/{SECOND}"
+    workshop.run(SECOND)
+    _forget(newer)
+    assert workshop.lineage().why_stale("total") == {}
+    workshop.write("other.json", [9])
+    workshop.run(THIRD, source="other.json")
+    _forget(workshop.folder / f"total.json/{THIRD}")
+    why = workshop.lineage().why_stale("total")
+    assert why == {"total": f"it was made from doubled {FIRST}, and {THIRD} is there now"}
+
+
+def _forget(version: Path) -> None:
+    for file in version.iterdir():
+        file.unlink()
+    version.rmdir()
+
+
+def test_of_what_nobody_wrote_down_nothing_is_claimed(workshop: Workshop) -> None:
+    workshop.run(FIRST)
+    (workshop.folder / f"total.json/{FIRST}/total.json.made.json").unlink()
+    lineage = workshop.lineage(parameters=changed(limit=1))
+    assert lineage.made("total") is None
+    assert lineage.why_stale("total") == {}
+
+
+def test_a_note_that_is_no_note_claims_nothing(workshop: Workshop) -> None:
+    workshop.run(FIRST)
+    for text in ("[]", "{}", "{"):
+        (workshop.folder / f"total.json/{FIRST}/total.json.made.json").write_text(text)
+        assert workshop.lineage().made("total") is None
+
+
+@pytest.mark.parametrize("pin", [pin_newest, pin_own])
+def test_what_is_pinned_is_read_whatever_others_write(workshop: Workshop, pin: Callable[[Any], None]) -> None:
+    """A version that was there, or the run's own, beside a later one of another run."""
+    workshop.run(FIRST)
+    catalog = workshop.catalog(SECOND)
+    if pin is pin_own:
+        catalog.save("doubled", [0])
+    pin(catalog["doubled"])
+    workshop.write("other.json", [9])
+    workshop.run(THIRD, source="other.json")
+    assert catalog.load("doubled") == ([2, 4, 6] if pin is pin_newest else [0])
+    catalog.release("doubled")
+    assert catalog.load("doubled") == ([2, 4, 6] if pin is pin_newest else [0])
+    assert workshop.catalog("later").load("doubled") == [18]
+
+
+def test_what_a_run_is_to_write_itself_does_not_exist_before(workshop: Workshop) -> None:
+    workshop.run(FIRST)
+    catalog = workshop.catalog(SECOND)
+    pin_own(catalog["doubled"])
+    assert not catalog.exists("doubled")
+    catalog.save("doubled", [0])
+    assert catalog.exists("doubled")
+
+
+def test_where_there_is_nothing_to_pin_a_later_version_is_read(workshop: Workshop) -> None:
+    catalog = workshop.catalog(FIRST)
+    pin_newest(catalog["doubled"])
+    workshop.run(SECOND)
+    assert catalog.load("doubled") == [2, 4, 6]

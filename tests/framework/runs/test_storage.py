@@ -1,0 +1,70 @@
+"""Only what lies in folders of this machine is looked at, and what is taken away is whole until it is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kedro.io import DataCatalog
+
+from sparkify_kedro.framework.runs.storage import (
+    delete,
+    folder_of_versions,
+    on_this_machine,
+    place,
+    set_aside,
+    versioned_on_this_machine,
+)
+
+VERSION = "2026-01-01T00.00.00.000Z"
+TEXT, JSON = (f"sparkify_kedro.framework.datasets.Atomic{kind}Dataset" for kind in ("Text", "JSON"))
+
+
+def catalog(folder: Path) -> DataCatalog:
+    return DataCatalog.from_config(
+        {
+            "choice": {"type": JSON, "filepath": f"{folder}/choice.json", "versioned": True},
+            "card": {"type": TEXT, "filepath": f"{folder}/champion/card.md", "versioned": True},
+            "plain": {"type": JSON, "filepath": f"{folder}/plain.json"},
+            "far": {"type": JSON, "filepath": "memory://bucket/far.json", "versioned": True},
+            "held": {"type": "MemoryDataset"},
+        }
+    )
+
+
+def test_buckets_and_memory_and_parameters_are_left_alone(tmp_path: Path) -> None:
+    names = ["choice", "card", "plain", "far", "held", "params:runs", "unknown"]
+    assert set(on_this_machine(catalog(tmp_path), names)) == {"choice", "card", "plain"}
+    assert set(versioned_on_this_machine(catalog(tmp_path), names)) == {"choice", "card"}
+
+
+def test_a_version_lies_where_its_dataset_puts_it(tmp_path: Path) -> None:
+    """A text's versions lie beside its place, as those of what it is about do."""
+    known = catalog(tmp_path)
+    assert place(known["choice"], VERSION) == tmp_path / "choice.json" / VERSION / "choice.json"
+    assert folder_of_versions(known["choice"]) == tmp_path / "choice.json"
+    assert place(known["card"], VERSION) == tmp_path / "champion" / VERSION / "card.md"
+    assert folder_of_versions(known["card"]) == tmp_path / "champion"
+
+
+def test_what_is_set_aside_is_no_version_any_more_and_all_there(tmp_path: Path) -> None:
+    dataset = catalog(tmp_path)["choice"]
+    path = place(dataset, VERSION)
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    assert dataset.list_versions(full_path=False) == [VERSION]
+
+    aside = set_aside(path)
+    assert dataset.list_versions() == []
+    assert aside.read_text() == "{}"
+
+    delete(aside)
+    delete(aside)
+    assert list((tmp_path / "choice.json").iterdir()) == []
+
+
+def test_the_folder_of_a_version_that_holds_something_else_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "champion" / VERSION
+    (folder / "champion").mkdir(parents=True)
+    (folder / "card.md").write_text("")
+    delete(folder / "champion")
+    assert [path.name for path in folder.iterdir()] == ["card.md"]

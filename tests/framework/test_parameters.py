@@ -1,0 +1,195 @@
+"""A wrong parameter is one sentence, and the project's own are right in every environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+from kedro.io.core import is_parameter
+from kedro.pipeline import Node, Pipeline
+from kedro.validation.exceptions import ModelInstantiationError, ParameterValidationError
+from pydantic import Field, ValidationError, model_validator
+
+from sparkify_kedro.framework.parameters import ParameterBlock, did_you_mean, unknown_parameters
+from sparkify_kedro.pipeline_registry import register_pipelines
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Fold(ParameterBlock):
+    """A block inside a block."""
+
+    number: int = Field(ge=2, le=20)
+    unit: Literal["user", "row"] = "user"
+
+
+class Example(ParameterBlock):
+    """A block with a bound, a block inside, and a rule over two keys."""
+
+    days: int = Field(ge=1, strict=True)
+    fold: Fold
+    longest: int = 366
+
+    @model_validator(mode="after")
+    def _days_fit(self) -> Example:
+        if self.days > self.longest:
+            raise ValueError(f"days ({self.days}) must not exceed longest ({self.longest})")
+        return self
+
+
+GOOD: dict[str, Any] = {"days": 14, "fold": {"number": 2}}
+
+
+def test_a_right_block_is_built() -> None:
+    block = Example.model_validate(GOOD)
+    assert (block.days, block.fold.number, block.fold.unit) == (14, 2, "user")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({**GOOD, "days": 0}, "days should be greater than or equal to 1 (it is 0)"),
+        ({**GOOD, "days": "14"}, "days should be a valid integer (it is '14')"),
+        ({**GOOD, "fold": {"number": 21}}, "fold.number should be less than or equal to 20 (it is 21)"),
+        ({**GOOD, "fold": {"number": 2, "unit": "day"}}, "fold.unit should be 'user' or 'row' (it is 'day')"),
+        ({**GOOD, "dayz": 7}, "dayz is not a known parameter (did you mean 'days'?)"),
+        ({**GOOD, "banana": 7}, "banana is not a known parameter"),
+        ({**GOOD, "fold": {"number": 2, "units": "row"}}, "fold.units is not a known parameter (did you mean 'unit'?)"),
+        ({**GOOD, "fold": 3}, "fold should be a block of parameters (it is 3)"),
+        ({"fold": {"number": 2}}, "days is missing"),
+        ({"days": 14, "fold": {}}, "fold.number is missing"),
+        ({**GOOD, "longest": 7}, "days (14) must not exceed longest (7)"),
+        ({"days": 0, "dayz": 7}, "days should be greater than or equal to 1 (it is 0); fold is missing; dayz is not"),
+    ],
+)
+def test_wrong_values_are_one_sentence_that_names_the_key(values: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ModelInstantiationError) as caught:
+        Example.model_validate(values)
+    assert str(caught.value).startswith(expected)
+    assert "\n" not in str(caught.value)
+
+
+CONFIGURED = {"seed": 1, "sampling": {"split": {"folds": 2}, "labels": {"soon": {"keep": 0.5}}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"seed": 2, "sampling": {"split": {"folds": 3}}}, []),
+        ({"sed": 2}, ["sed is not a known parameter: did you mean 'seed'?"]),
+        ({"banana": 2}, ["banana is not a known parameter: there are sampling, seed."]),
+        ({"sampling": {"lables": {}}}, ["sampling.lables is not a known parameter: did you mean 'labels'?"]),
+        ({"sampling": {"labels": {"son": {}}}}, ["sampling.labels.son is not a known parameter: did you mean 'soon'?"]),
+        # What a block has within, it knows itself.
+        ({"sampling": {"split": {"banana": 3}, "labels": {"soon": {"banana": 1}}}}, []),
+        (
+            {"sampling": {"split": {"folds": {}}}},
+            ["sampling.split.folds is an empty block, which changes nothing: name"],
+        ),
+        ({"sampling": {"split": {}}}, ["sampling.split is an empty block, which changes nothing: name"]),
+        ({"sampling": 3}, ["sampling is a block, not a value."]),
+        ({"seed": {"a": 1}}, ["seed is a value, not a block."]),
+    ],
+)
+def test_parameters_that_no_block_knows_are_told(given: dict[str, Any], expected: list[str]) -> None:
+    told = list(unknown_parameters(given, CONFIGURED, {"sampling.split", "sampling.labels.soon"}))
+    assert [sentence.startswith(begin) for sentence, begin in zip(told, expected, strict=True)] == [True] * len(
+        expected
+    )
+
+
+def test_of_many_names_a_sentence_tells_how_many_there_are() -> None:
+    assert did_you_mean("x", map(str, range(100))) == "it is none of 100 known names."
+
+
+def test_a_block_is_frozen() -> None:
+    block = Example.model_validate(GOOD)
+    with pytest.raises(ValidationError, match="frozen"):
+        block.days = 7
+
+
+def context(env: str, runtime_params: dict[str, Any] | None = None) -> KedroContext:
+    with KedroSession.create(project_path=PROJECT, env=env, runtime_params=runtime_params) as session:
+        return session.load_context()
+
+
+def untyped_parameters(pipeline: Pipeline, loaded: dict[str, Any]) -> list[str]:
+    """The parameters that no node takes as a bounded block, nor as one value of a block that a node takes whole."""
+    taken = sorted(name for name in pipeline.inputs() if is_parameter(name))
+    bounded = tuple(f"{name}." for name, value in loaded.items() if isinstance(value, ParameterBlock))
+    return [name for name in taken if not isinstance(loaded[name], ParameterBlock) and not name.startswith(bounded)]
+
+
+@pytest.mark.parametrize("env", ["base", "original"])
+@pytest.mark.parametrize("name", sorted(register_pipelines()))
+def test_every_block_of_every_pipeline_loads(env: str, name: str) -> None:
+    """As the block that the node asks for: Kedro builds blocks only of nodes that say so in their signature."""
+    pipelines = register_pipelines()
+    pipeline = pipelines[name]
+    catalog = context(env).catalog
+    everywhere = set().union(*(pipeline.inputs() for pipeline in pipelines.values()))
+    loaded = {name: catalog.load(name) for name in everywhere if is_parameter(name)}
+
+    assert loaded
+    assert untyped_parameters(pipeline, loaded) == []
+
+
+def test_a_parameter_without_a_type_is_found() -> None:
+    pipeline = register_pipelines()["feature_engineering"]
+    assert untyped_parameters(pipeline, {"params:feature_engineering": {"time_bin_days": 14}}) == [
+        "params:feature_engineering"
+    ]
+    label = "params:sampling.labels.will_churn_soon.label"
+    alone = Pipeline([Node(func=len, inputs=label, outputs="length", name="measure")])
+    assert untyped_parameters(alone, {label: "will_churn_soon"}) == [label]
+
+
+def test_the_original_differs_where_it_says_so() -> None:
+    """The overrides reach the blocks, and what they leave out is base's."""
+    base, original = context("base").catalog, context("original").catalog
+    split = original.load("params:sampling.split")
+
+    assert (split.hold_out.unit, split.folds.unit) == ("row", "row")
+    assert base.load("params:sampling.split").hold_out.unit == "user"
+    assert split.hold_out.share == base.load("params:sampling.split").hold_out.share
+    assert original.load("params:modeling.selection_rule").judged_on == "test_balanced"
+    assert original.load("params:sampling.labels.will_churn_soon").requires == []
+    assert original.load("params:modeling.training").seed == split.seed != base.load("params:sampling.split").seed
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"ingestion": {"columns": {"ts": {"between_days": ["2019-01-01", "2018-01-01"]}}}}, r"ts between_days must"),
+        ({"ingestion": {"columns": {"page": {"if_unknown": "ignore"}}}}, r"columns.page.if_unknown should be 'warn', "),
+        ({"ingestion": {"max_rejected_share": 5}}, r"max_rejected_share should be less .* \(it is 5\)"),
+        ({"feature_engineering": {"time_bin_days": 0}}, r"time_bin_days should be greater .* \(it is 0\)"),
+        ({"feature_engineering": {"time_bin_days": 13.5}}, r"time_bin_days should be a valid integer"),
+        ({"sampling": {"split": {"folds": {"number": 1}}}}, r"folds.number should be greater .* \(it is 1\)"),
+        ({"sampling": {"split": {"hold_out": {"share": 1}}}}, r"hold_out.share should be less .* \(it is 1\)"),
+        ({"sampling": {"labels": {"will_churn_soon": {"requires": ["alive"]}}}}, r"requires.0 should be .*'alive'"),
+        ({"modeling": {"training": {"parallel": 4}}}, r"parallel is not a known parameter"),
+        ({"modeling": {"random_forest": {"algorithm": "forest"}}}, r"algorithm 'forest' is not known"),
+        (
+            {"modeling": {"random_forest": {"settings": {"numTree": 3}}}},
+            r"no setting 'numTree': did you mean 'numTrees'",
+        ),
+        ({"modeling": {"random_forest": {"grid": {"maxDepth": []}}}}, r"grid.maxDepth should have at least 1 item"),
+        ({"modeling": {"evaluation": {"replicates": 5}}}, r"replicates should be greater .* \(it is 5\)"),
+        ({"modeling": {"leak_audit": {"suspicious_auc_roc": 0.4}}}, r"suspicious_auc_roc should be greater"),
+        ({"scoring": {"users_at_risk": {"probability": 0.2}}}, r"takes either top or probability"),
+        ({"scoring": {"as_of": "tomorrow"}}, r"as_of should be a valid date"),
+        ({"backtest": {"cut_dates": []}}, r"cut_dates .* at least 1 item"),
+        ({"modeling": {"comparison": {"judged_on": "train"}}}, r"judged_on should be 'test' or 'test_balanced'"),
+        ({"simulation": {"users": 0}}, r"users should be greater .* \(it is 0\)"),
+        ({"simulation": {"end": "2018-09-30"}}, r"simulation.end \(2018-09-30\) must come after simulation.start"),
+    ],
+)
+def test_a_wrong_parameter_of_the_project_is_told_before_anything_runs(
+    parameters: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(ParameterValidationError, match=expected):
+        _ = context("base", parameters).catalog

@@ -1,0 +1,197 @@
+"""Spark starts from the project's settings, or says in one sentence what to install or to change."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from sparkify_kedro.framework.session import SparkStartError, check_java, get_session
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+def fake_java(folder: Path, banner: str) -> Path:
+    """A ``bin/java`` below ``folder`` that prints ``banner`` where Java prints its version."""
+    java = folder / "bin" / "java"
+    java.parent.mkdir(parents=True)
+    java.write_text(f"#!/bin/sh\n/bin/cat >&2 <<'END'\n{banner}\nEND\n")
+    java.chmod(0o755)
+    return java
+
+
+def complaint() -> str:
+    """What ``check_java`` complains of, after making sure that it is one sentence that says what to install."""
+    with pytest.raises(SparkStartError) as caught:
+        check_java()
+    told = str(caught.value)
+    assert "\n" not in told
+    assert told.endswith("install a JDK or JRE 17 or later and put it on the PATH or in JAVA_HOME.")
+    return told
+
+
+def run_python(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, where no Spark runs yet."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        env={**inherited, "PYTHONPATH": str(SOURCE), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_java_missing_in_java_home_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where there is one on the PATH: Spark would take the one in JAVA_HOME."""
+    java = fake_java(tmp_path / "good", 'openjdk version "21.0.1"')
+    monkeypatch.setenv("PATH", str(java.parent))
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "empty"))
+
+    assert f"there is none in JAVA_HOME ({tmp_path}/empty)" in complaint()
+
+
+def test_java_missing_on_the_path_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert "there is none on the PATH" in complaint()
+
+
+@pytest.mark.parametrize(
+    ("banner", "release"),
+    [
+        ('openjdk version "11.0.2" 2019-01-15\nOpenJDK Runtime Environment 18.9', "11"),
+        ('openjdk version "1.8.0_292"', "8"),
+        ('java version "16"', "16"),
+        ('Picked up JAVA_TOOL_OPTIONS: -Xmx17g\nopenjdk version "9.0.4"', "9"),
+    ],
+)
+def test_a_java_that_is_too_old_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str, release: str
+) -> None:
+    java = fake_java(tmp_path, banner)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+
+    assert complaint().startswith(f"Spark needs Java 17 or later, and {java} is Java {release}: ")
+
+
+@pytest.mark.parametrize("banner", ["", "The operation couldn't be completed. Unable to locate a Java Runtime."])
+def test_a_java_without_a_readable_version_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str
+) -> None:
+    """The second banner is that of a system whose ``java`` only points to an installer."""
+    java = fake_java(tmp_path, banner)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+
+    assert complaint().startswith(f"'{java} -version' does not say which Java it is: ")
+
+
+@pytest.mark.parametrize(
+    "banner",
+    [
+        'openjdk version "17.0.15" 2025-04-15',
+        'openjdk version "21-ea"',
+        'java version "25"',
+        'Picked up JAVA_TOOL_OPTIONS: -Xmx8g\nopenjdk version "17"',
+    ],
+)
+@pytest.mark.parametrize("place", ["JAVA_HOME", "PATH"])
+def test_a_java_that_will_do_is_no_complaint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str, place: str
+) -> None:
+    java = fake_java(tmp_path, banner)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv(place, str(tmp_path if place == "JAVA_HOME" else java.parent))
+
+    check_java()
+
+
+def test_a_remote_session_is_refused(tmp_path: Path) -> None:
+    """In one sentence, before anything is started and whatever else is missing."""
+    done = run_python(
+        "from sparkify_kedro.framework.session import SparkStartError, get_session\n"
+        "try:\n"
+        "    get_session()\n"
+        "except SparkStartError as error:\n"
+        "    print(error)\n",
+        SPARK_REMOTE="sc://localhost:15002",
+        JAVA_HOME=str(tmp_path),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("SPARK_REMOTE is set")
+    assert "unset it" in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
+def test_settings_reach_the_session_and_false_is_sparks_false(spark: SparkSession) -> None:
+    """The session of the tests was configured with ``False`` and ``4``."""
+    assert spark.conf.get("spark.ui.enabled") == "false"
+    assert spark.sparkContext.uiWebUrl is None
+    assert spark.conf.get("spark.sql.shuffle.partitions") == "4"
+    assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+
+
+LISTENS = "0A"  # a socket's state in /proc/net/tcp
+
+
+def listening_addresses(pid: int) -> set[str]:
+    """The addresses that a process listens on, as hexadecimal digits, least byte first."""
+    sockets = {os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir() if file.is_symlink()}
+    tables = [Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    lines = [line.split() for table in tables for line in table]
+    return {line[1].rpartition(":")[0] for line in lines if line[3] == LISTENS and f"socket:[{line[9]}]" in sockets}
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux lists its sockets there")
+def test_a_local_session_listens_on_the_loopback_interface_alone(spark: SparkSession) -> None:
+    addresses = listening_addresses(spark._jvm.java.lang.ProcessHandle.current().pid())
+    assert addresses
+    assert all(address.endswith("0100007F") for address in addresses), addresses
+
+
+def test_the_running_session_is_handed_out_again(spark: SparkSession) -> None:
+    assert get_session() is spark
+
+
+STARTS = """
+import sys
+from pyspark import SparkContext
+from sparkify_kedro.framework.session import SparkStartError, configure_session, get_session
+
+quiet = {"spark.ui.enabled": False, "spark.log.level": "ERROR"}
+configure_session({**quiet, "spark.master": "local[1]", "spark.driver.memory": "600m", "spark.sql.caseSensitive": True})
+assert SparkContext._gateway is None, "configuring must not start a JVM"
+
+session = get_session()
+print(session.sparkContext.master)
+print(session.conf.get("spark.sql.caseSensitive"))
+print(session.sparkContext._jvm.java.lang.Runtime.getRuntime().maxMemory() <= 600 * 2**20)
+print(session.sparkContext.pythonExec == sys.executable)
+
+session.stop()
+configure_session({**quiet, "spark.master": "banana"})
+try:
+    get_session()
+except SparkStartError as error:
+    print(error)
+"""
+
+
+def test_the_first_session_has_the_settings_and_one_that_cannot_be_had_is_told() -> None:
+    """In a process of its own: true is Spark's true, the driver's memory is that of the settings (it must be known
+    before the JVM starts), workers run this Python; and a master that is none is one sentence.
+    """
+    done = run_python(STARTS)
+
+    assert done.returncode == 0, done.stderr
+    master, case_sensitive, memory_is_bounded, is_this_python, *told = done.stdout.splitlines()
+    assert (master, case_sensitive, memory_is_bounded, is_this_python) == ("local[1]", "true", "True", "True")
+    assert len(told) == 1
+    assert told[0].startswith("Spark did not start at banana: ")
+    assert told[0].endswith("Look at the settings in conf/*/spark.yml.")

@@ -1,0 +1,71 @@
+"""A trial runs with other parameters and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from pyspark.sql import DataFrame, SparkSession
+
+from sparkify_kedro.framework.trial_run import trial_run
+
+EVENT = {
+    "ts": 1_538_352_117_000, "userId": "30", "sessionId": 29, "itemInSession": 0, "page": "Home", "level": "paid",
+    "registration": 1_538_173_362_000,
+}  # fmt: skip
+
+
+@pytest.fixture
+def ingested(spark: SparkSession, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose newest events are one user's, twelve days apart."""
+    later = EVENT | {"ts": EVENT["ts"] + 12 * 86_400_000, "itemInSession": 1}
+    (project / "log.json").write_text(f"{json.dumps(EVENT)}\n{json.dumps(later)}\n")
+    with KedroSession.create(project_path=project, runtime_params={"raw_events": "log.json"}) as session:
+        session.run(pipeline_names=["ingestion"])
+    monkeypatch.chdir(project)
+    return project
+
+
+def test_other_parameters_give_other_rows_and_no_version(ingested: Path) -> None:
+    def files() -> set[Path]:
+        return {path for path in (ingested / "data").rglob("*") if path.is_file()}
+
+    before = files()
+    rows = {}
+    for days in (14, 7):
+        found = trial_run(
+            pipelines["feature_engineering"], ["user_time_bins"], {"feature_engineering": {"time_bin_days": days}}
+        )
+        assert isinstance(found["user_time_bins"], DataFrame)
+        rows[days] = found["user_time_bins"].count()
+    # Two and fourteen days after registration: bins 0 and 1 of 14 days, 0 and 2 of 7, and of 20 days one.
+    assert rows == {14: 2, 7: 2}
+    one = trial_run(
+        pipelines["feature_engineering"], ["user_time_bins"], {"feature_engineering": {"time_bin_days": 20}}
+    )
+    assert one["user_time_bins"].count() == 1
+    assert files() == before
+
+
+def test_what_is_made_on_the_way_can_be_asked_for(ingested: Path) -> None:
+    """Data that a later node takes is forgotten by a runner, and is kept here."""
+    found = trial_run(pipelines["ingestion"], ["parsed_lines", "log_span"], {"raw_events": "log.json"})
+    assert found["parsed_lines"].count() == 2
+    assert found["log_span"]["events"] == 2
+
+
+def test_wrong_questions_are_refused(ingested: Path) -> None:
+    with pytest.raises(ValueError, match="banana"):
+        trial_run(pipelines["ingestion"], ["banana"])
+    with pytest.raises(Exception, match="time_bin_days should be greater than or equal to 1"):
+        trial_run(pipelines["feature_engineering"], ["user_time_bins"], {"feature_engineering": {"time_bin_days": 0}})
+
+
+def test_the_runners_own_talk_is_silenced_only_while_it_runs(ingested: Path) -> None:
+    level = logging.getLogger("kedro").level
+    trial_run(pipelines["ingestion"], ["log_span"], {"raw_events": "log.json"})
+    assert logging.getLogger("kedro").level == level
