@@ -4,8 +4,8 @@ import warnings
 
 from omegaconf.resolvers import oc
 
+from sparkify_kedro.framework.hooks.runs import LineageHooks, RetentionHooks, RunningHooks
 from sparkify_kedro.framework.hooks.session import InputHooks, PathHooks, ProgressHooks, RunSummaryHooks, SparkHooks
-from sparkify_kedro.framework.runs.hooks import LineageHooks, RetentionHooks, RunningHooks
 from sparkify_kedro.framework.skipping import SkippingCatalog
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.

@@ -1,1 +1,1 @@
-"""Kedro and Spark: session, datasets, hooks, runs, errors and typed parameters. Nothing in here depends on the domain."""
+"""Kedro and Spark: session, datasets, hooks, runs, errors and typed parameters; independent of the domain."""

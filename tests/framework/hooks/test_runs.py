@@ -47,7 +47,7 @@ def test_runs_that_succeed_keep_the_newest_versions(
     with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
         run(project, "simulation", **keep_one)
     assert versions(project, USERS) == versions(project, summary) > [first]
-    said = [record.getMessage() for record in caplog.records if record.name == "sparkify_kedro.framework.runs.hooks"]
+    said = [record.getMessage() for record in caplog.records if record.name == "sparkify_kedro.framework.hooks.runs"]
     assert said == ["Removed 5 old versions of 2 datasets (runs.keep_versions: 1)"]
     assert RunningRuns(project).running() == []
     with KedroSession.create(project_path=project) as session:

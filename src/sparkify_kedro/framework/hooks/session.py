@@ -24,9 +24,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.validation.exceptions import ParameterValidationError
 from omegaconf import OmegaConf
-from sparkify_kedro.framework.runs.hooks import LineageHooks
 
 from sparkify_kedro.framework.errors import MissingVersions, sentence_of
+from sparkify_kedro.framework.hooks.runs import LineageHooks
 from sparkify_kedro.framework.parameters import unknown_parameters
 from sparkify_kedro.framework.runs.versions import has_versions, pin_own
 from sparkify_kedro.framework.session import configure_session, get_session

@@ -1,0 +1,317 @@
+"""Models of the JSON datasets that pass between nodes and that people read.
+
+Each is the ``validator:`` of its catalog entry (see ``framework.json_model``), so a node that loads one gets the model
+itself, and a file that lacks a field is refused where it is read.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Setting = bool | int | float | str
+Interval = tuple[float, float]
+
+
+class Report(BaseModel):
+    """A JSON report: immutable, and without fields that it does not declare."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- Ingestion --------------------------------------------------------------------------------------------------------
+
+
+class LineCounts(Report):
+    """The lines of a log by outcome: ``lines_read`` = ``event_lines`` + ``logged_out`` + the sum of ``rejected``."""
+
+    lines_read: int
+    event_lines: int = Field(description="lines that hold an event, exact repeats included")
+    logged_out: int
+    rejected: dict[str, int] = Field(description="lines by the first rule that rejects them")
+    warnings: dict[str, int] = Field(description="accepted lines by the rule that they break")
+    unknown_values: dict[str, dict[str, int]] = Field(description="per column, the most frequent unknown values")
+    unknown_columns: dict[str, int] = Field(description="the most frequent unknown columns")
+
+
+class LogSpan(Report):
+    """The time that a log covers (ms since the epoch), and the events and users in it; null where there is none."""
+
+    first_ts: int | None
+    last_ts: int | None
+    events: int | None = None
+    users: int | None = None
+
+
+class IngestionReport(Report):
+    """Every line accounted for.
+
+    ``lines_read`` = ``events`` + ``logged_out`` + ``duplicates`` + the sum of ``rejected``.
+    """
+
+    lines_read: int
+    events: int
+    logged_out: int
+    duplicates: int
+    rejected: dict[str, int]
+    warnings: dict[str, int]
+    unknown_values: dict[str, dict[str, int]]
+    unknown_columns: dict[str, int]
+    users: int
+    users_whose_registration_changes: int
+    users_registered_after_the_log: int
+    first_ts: int | None
+    last_ts: int | None
+
+
+# --- Scores -----------------------------------------------------------------------------------------------------------
+
+
+class RankingScores(Report):
+    """How well scores rank, with 95 % intervals; areas are null where the rows lack one of the two classes."""
+
+    rows: int
+    positives: int
+    prevalence: float | None
+    auc_pr: float | None = None
+    auc_pr_interval: Interval | None = None
+    auc_roc: float | None = None
+    auc_roc_interval: Interval | None = None
+    warning: str | None = None
+
+
+class CalibrationBin(Report):
+    """Rows of about equal score: their mean score, and the share of them that is positive."""
+
+    rows: int
+    mean_score: float
+    share_of_positives: float
+
+
+class TopShare(Report):
+    """The rows with the best scores; figures are null where there is nothing to divide by."""
+
+    share: float
+    rows: int
+    precision: float | None
+    recall: float | None
+    lift: float | None
+
+
+class Confusion(Report):
+    """The confusion matrix at a threshold, and the cost ratio that the threshold was chosen by."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+    threshold: float
+    cost_ratio: float
+
+
+class ProbabilityScores(Report):
+    """Whether probabilities are calibrated, and what acting on them brings; null where there are no rows."""
+
+    brier: float | None
+    calibration_error: float | None
+    calibration_error_by_chance: float | None
+    calibration: list[CalibrationBin]
+    top: list[TopShare]
+    confusion: Confusion
+
+
+class Metrics(ProbabilityScores):
+    """An algorithm's scores on the held-out rows, on the balanced ones among them, and by segment."""
+
+    test: RankingScores
+    test_balanced: RankingScores
+    segments: dict[str, dict[str, RankingScores]] = Field(description="by kind of segment and segment")
+
+
+class Baseline(ProbabilityScores):
+    """What a model must beat: its scores on the held-out rows, and the feature it uses, if any."""
+
+    feature: str | None
+    test: RankingScores
+
+
+class Baselines(Report):
+    """The two baselines of a label."""
+
+    prevalence: Baseline
+    best_single_feature: Baseline
+
+
+# --- Training ---------------------------------------------------------------------------------------------------------
+
+
+class ClassCounts(Report):
+    """Rows, and positives among them."""
+
+    rows: int
+    positives: int
+
+
+class FeatureScore(Report):
+    """How well a model of one feature ranks, out of fold."""
+
+    feature: str
+    auc_roc: float | None
+    auc_pr: float | None
+
+
+class FeatureAudit(Report):
+    """The features that a label may use, in the order in which models take them, and how well each ranks alone."""
+
+    label: str
+    feature_set: str
+    suspicious_auc_roc: float
+    features: list[str]
+    one_feature: list[FeatureScore] = Field(description="the best first")
+    best_original_feature: str
+
+
+class GridPoint(Report):
+    """A point of the grid with its area under the precision-recall curve in each fold; ``score`` is their mean."""
+
+    settings: dict[str, Setting]
+    fold_scores: list[float]
+    score: float
+
+
+class CalibrationCoefficients(Report):
+    """Platt's sigmoid: probability = 1 / (1 + exp(-(slope * margin + intercept)))."""
+
+    slope: float
+    intercept: float
+
+
+class SearchReport(Report):
+    """An algorithm's grid search, its calibration, its scores out of fold, and what the model says of each feature."""
+
+    algorithm: str
+    metric: str
+    settings: dict[str, Setting] = Field(description="settings that the grid does not vary")
+    train: ClassCounts
+    points: list[GridPoint]
+    best: GridPoint
+    calibration: CalibrationCoefficients
+    out_of_fold: RankingScores
+    threshold: float = Field(description="the probability that costs least to act from, out of fold")
+    coefficients: dict[str, float] | None = None
+    intercept: float | None = None
+    importances: dict[str, float] | None = None
+
+
+class CandidateScores(Report):
+    """What an algorithm enters the selection of the champion with."""
+
+    settings: dict[str, Setting]
+    cross_validated_auc_pr: float
+    train: ClassCounts
+    out_of_fold: RankingScores
+    threshold: float
+
+
+class ChampionSelection(Report):
+    """The champion of a label, why it was selected, and the scores that the selection rests on."""
+
+    champion: str
+    verdict: str
+    indistinguishable: list[str]
+    algorithms: dict[str, CandidateScores]
+
+
+class AlgorithmScores(CandidateScores, Metrics):
+    """All scores of one algorithm."""
+
+    original_protocol: RankingScores
+
+
+class Comparison(Report):
+    """A label's algorithms and baselines side by side."""
+
+    champion: str
+    verdict: str
+    indistinguishable: list[str]
+    algorithms: dict[str, AlgorithmScores]
+    judged_on: str = Field(description="the held-out rows that the champion is announced with")
+    baselines: Baselines
+    summary: str = Field(description="the champion and its scores in one sentence")
+
+    @property
+    def champion_scores(self) -> AlgorithmScores:
+        """The scores of the champion."""
+        return self.algorithms[self.champion]
+
+
+# --- Champions and scoring --------------------------------------------------------------------------------------------
+
+
+class ColumnProfile(Report):
+    """The distribution of a column over the training rows; null where there are no rows.
+
+    An interval reaches up to and includes its edge; the last has none, so there is one count more than edges.
+    """
+
+    edges: list[float]
+    counts: list[int]
+    min: float | None
+    max: float | None
+    mean: float | None
+
+
+class ChampionMetadata(Report):
+    """What a champion is and what it was trained on: scoring reads it beside the model of the same version."""
+
+    model: str = Field(description="the model's own id")
+    label: str
+    algorithm: str
+    settings: dict[str, Setting]
+    verdict: str
+    feature_set: str
+    features: list[str]
+    feature_engineering: dict[str, object] = Field(description="the parameters its features were made with")
+    cost_ratio: float
+    threshold: float
+    out_of_fold: RankingScores
+    profile: dict[str, ColumnProfile]
+    categories: dict[str, list[str]]
+    share_without_history: float | None
+
+
+class ScoredUsers(Report):
+    """The users of a log: all, those who have cancelled, those scored, and those without a row to score."""
+
+    in_log: int
+    gone: int
+    scored: int
+    without_events_in_last_bin: int
+
+
+class ColumnStability(Report):
+    """The population stability index of a column, what chance alone gives it, and the rows outside the known range."""
+
+    index: float
+    by_chance: float
+    share_outside_range: float | None
+
+
+class HistoryShares(Report):
+    """The share of rows without any history before their bin, at training and at scoring."""
+
+    training: float | None
+    scored: float | None
+
+
+class DriftReport(Report):
+    """How the scored rows differ from the rows that the champion was trained on."""
+
+    label: str
+    model: str
+    as_of: str
+    users: ScoredUsers
+    warnings: list[str]
+    warn_above: float
+    stability: dict[str, ColumnStability]
+    unseen: dict[str, list[str]]
+    share_without_history: HistoryShares
