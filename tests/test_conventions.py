@@ -45,6 +45,7 @@ EVERYTHING = sum(PIPELINES.values(), Pipeline([]))
 WRITTEN_BY_HOOKS = {"run_summary"}
 FILLED_BY_HOOKS = {"run_so_far"}
 READ_BY_HOOKS = {"runs"}  # a block of parameters
+SHARED = {"feature_registry"}  # a block of parameters of several pipelines
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
 BESIDE_DEFAULT = {"simulation", "scoring", "backtest"}
@@ -109,7 +110,7 @@ def test_the_configuration_loads_in_every_environment(env: str) -> None:
     loaded = context(env)
     for kind in KINDS:
         assert loaded.config_loader[kind], kind
-    assert set(NAMED_PIPELINES) | READ_BY_HOOKS == set(loaded.params)
+    assert set(NAMED_PIPELINES) | READ_BY_HOOKS | SHARED == set(loaded.params)
     assert len(loaded.catalog) > 0
 
 
@@ -443,7 +444,9 @@ def test_nothing_is_named_after_a_pipeline_that_is_not_there() -> None:
     names = set(NAMED_PIPELINES)
     folders = {folder.name for folder in (PACKAGE / "pipelines").iterdir() if (folder / "__init__.py").exists()}
     assert folders == names
-    assert {file.stem.removeprefix("parameters_") for file in CONF.rglob("parameters*.yml")} <= names | READ_BY_HOOKS
+    assert {
+        file.stem.removeprefix("parameters_") for file in CONF.rglob("parameters*.yml")
+    } <= names | READ_BY_HOOKS | SHARED
     catalogs = {file.stem.removeprefix("catalog_") for file in CONF.rglob("catalog*.yml")}
     assert catalogs <= names | WRITTEN_BY_HOOKS
 
@@ -468,7 +471,7 @@ def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algo
     assert {node.short_name for node in spaced.nodes} == {"search_model", "predict", "evaluate", "judge_as_original"}
     assert all({label, algorithm} <= set(node.tags) for node in spaced.nodes)
     assert data(spaced.outputs() | spaced.all_outputs()) == {
-        f"{namespace}.{name}" for name in ("model", "search", "predictions", "metrics", "original_protocol")
+        f"{namespace}.{name}" for name in ("model", "search_report", "predictions", "metrics", "original_protocol")
     }
 
 

@@ -1,13 +1,15 @@
-"""The feature catalogue says what the code computes, and which label may use what."""
+"""The feature registry says what the code computes, and which label may use what."""
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from kedro.validation.exceptions import ModelInstantiationError
 
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
@@ -19,8 +21,8 @@ from sparkify_kedro.pipelines.feature_engineering.schemas import (
 
 Lines = dict[str, dict[str, Any]]
 
-FILE = Path(__file__).parents[2] / "conf/base/schemas/features.json"
-LINES: Lines = json.loads(FILE.read_text())
+FILE = Path(__file__).parents[2] / "conf/base/parameters_feature_registry.yml"
+LINES: Lines = yaml.safe_load(FILE.read_text())["feature_registry"]
 
 # The table's columns and their types, read without Spark.
 TYPES: dict[str, str] = dict(column.split() for column in user_time_bins.columns.split(", "))
@@ -45,8 +47,8 @@ ANSWERS = {*LABELS, "churned_at", "at_risk", "next_bin_observed", "page_cancel",
 
 
 @pytest.fixture(scope="module")
-def catalogue() -> FeatureRegistry:
-    return FeatureRegistry.of(LINES)
+def registry() -> FeatureRegistry:
+    return FeatureRegistry.model_validate(LINES)
 
 
 def test_it_names_what_the_code_computes_in_the_order_of_the_table() -> None:
@@ -54,26 +56,26 @@ def test_it_names_what_the_code_computes_in_the_order_of_the_table() -> None:
     assert list(LINES) == list(TYPES)[1 : len(LINES) + 1]
 
 
-def test_no_feature_stands_in_it_twice() -> None:
-    """JSON itself would keep the last one, silently."""
-    names = json.loads(FILE.read_text(), object_pairs_hook=lambda pairs: [name for name, _ in pairs])
+def test_no_feature_is_declared_twice() -> None:
+    """YAML itself would keep the last one, silently."""
+    names = re.findall(r"^  (\w+):", FILE.read_text(), re.MULTILINE)
     assert len(names) == len(set(names)) == len(LINES)
 
 
-def test_every_line_is_valid(catalogue: FeatureRegistry) -> None:
-    assert list(catalogue.features) == list(LINES)
+def test_every_line_is_valid(registry: FeatureRegistry) -> None:
+    assert list(registry.features) == list(LINES)
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_a_model_takes_its_features_in_the_order_of_the_catalogue(catalogue: FeatureRegistry, label: str) -> None:
+def test_a_model_takes_its_features_in_the_order_of_the_registry(registry: FeatureRegistry, label: str) -> None:
     withheld = EXPOSURES if label == FORECAST else EXPOSURES | SEE_ACTIVITY_STOP
-    assert catalogue.of_set("original", label) == list(ORIGINAL_FEATURES)
-    assert catalogue.of_set("extended", label) == [name for name in LINES if name not in withheld]
+    assert registry.of_set("original", label) == list(ORIGINAL_FEATURES)
+    assert registry.of_set("extended", label) == [name for name in LINES if name not in withheld]
 
 
-def test_features_that_see_activity_stop_serve_the_forecast_alone(catalogue: FeatureRegistry) -> None:
+def test_features_that_see_activity_stop_serve_the_forecast_alone(registry: FeatureRegistry) -> None:
     serving = {
-        name: {label for label in LABELS if feature.may_serve(label)} for name, feature in catalogue.features.items()
+        name: {label for label in LABELS if feature.may_serve(label)} for name, feature in registry.features.items()
     }
     assert {name for name, labels in serving.items() if labels == {FORECAST}} == SEE_ACTIVITY_STOP
     assert {name for name, labels in serving.items() if not labels} == EXPOSURES
@@ -162,17 +164,17 @@ def test_a_definition_that_is_said_twice_is_found() -> None:
     assert faults({**LINES, "page_home": LINES["page_help"]}) == [f"{text}: is said twice"]
 
 
-# What the catalogue itself holds
+# What the registry itself holds
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ({"unit": ...}, "unit is missing"),
-        ({"unit": ""}, "should have at least 1 character"),
+        ({"unit": ...}, "page_help.unit is missing"),
+        ({"unit": ""}, "page_help.unit should have at least 1 character"),
         ({"sets": []}, "should have at least 1 item"),
-        ({"scale": "cubic"}, "scale should be 'plain' or 'log' (it is 'cubic')"),
-        ({"color": "red"}, "color is not a known parameter"),
+        ({"scale": "cubic"}, "page_help.scale should be 'plain' or 'log' (it is 'cubic')"),
+        ({"color": "red"}, "page_help.color is not a known parameter"),
         ({"labels": ["will_churn_soon"]}, "'why' belongs to features that some labels may not use"),
         ({"labels": []}, "'why' belongs to features that some labels may not use"),
         ({"why": "it is fine"}, "'why' belongs to features that some labels may not use"),
@@ -180,15 +182,15 @@ def test_a_definition_that_is_said_twice_is_found() -> None:
 )
 def test_a_wrong_line_is_told_with_its_feature(line: dict[str, Any], expected: str) -> None:
     wrong = {key: value for key, value in {**LINES["page_help"], **line}.items() if value is not ...}
-    with pytest.raises(ValueError, match="the feature catalogue's line on page_help is wrong: ") as caught:
-        FeatureRegistry.of({"page_home": LINES["page_home"], "page_help": wrong})
+    with pytest.raises(ModelInstantiationError, match="page_help") as caught:
+        FeatureRegistry.model_validate({"page_home": LINES["page_home"], "page_help": wrong})
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_line_that_is_no_object_is_told_with_its_feature() -> None:
-    with pytest.raises(ValueError, match="line on page_help is wrong: "):
-        FeatureRegistry.of({"page_help": "visits"})
+    with pytest.raises(ModelInstantiationError, match="page_help should be a block"):
+        FeatureRegistry.model_validate({"page_help": "visits"})
 
 
 @pytest.mark.parametrize(
@@ -199,12 +201,12 @@ def test_a_line_that_is_no_object_is_told_with_its_feature() -> None:
         ("banana", "'banana', which is no feature set: there are extended, original."),
     ],
 )
-def test_an_unknown_set_is_told_with_advice(catalogue: FeatureRegistry, asked: str, advice: str) -> None:
+def test_an_unknown_set_is_told_with_advice(registry: FeatureRegistry, asked: str, advice: str) -> None:
     with pytest.raises(ValueError, match="feature_set is ") as caught:
-        catalogue.of_set(asked, FORECAST)
+        registry.of_set(asked, FORECAST)
     assert str(caught.value).endswith(advice)
 
 
-def test_a_value_is_told_in_its_unit(catalogue: FeatureRegistry) -> None:
-    assert catalogue.features["log_tenure_days"].natural(math.log(42)) == pytest.approx(42)
-    assert catalogue.features["page_help"].natural(3) == 3
+def test_a_value_is_told_in_its_unit(registry: FeatureRegistry) -> None:
+    assert registry.features["log_tenure_days"].natural(math.log(42)) == pytest.approx(42)
+    assert registry.features["page_help"].natural(3) == 3

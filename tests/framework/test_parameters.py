@@ -13,7 +13,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro.validation.exceptions import ModelInstantiationError, ParameterValidationError
 from pydantic import Field, ValidationError, model_validator
 
-from sparkify_kedro.framework.parameters import ParameterBlock, did_you_mean, unknown_parameters
+from sparkify_kedro.framework.parameters import OneSentenceErrors, ParameterBlock, did_you_mean, unknown_parameters
 from sparkify_kedro.pipeline_registry import register_pipelines
 
 PROJECT = Path(__file__).parents[2]
@@ -119,8 +119,8 @@ def context(env: str, runtime_params: dict[str, Any] | None = None) -> KedroCont
 def untyped_parameters(pipeline: Pipeline, loaded: dict[str, Any]) -> list[str]:
     """The parameters that no node takes as a bounded block, nor as one value of a block that a node takes whole."""
     taken = sorted(name for name in pipeline.inputs() if is_parameter(name))
-    bounded = tuple(f"{name}." for name, value in loaded.items() if isinstance(value, ParameterBlock))
-    return [name for name in taken if not isinstance(loaded[name], ParameterBlock) and not name.startswith(bounded)]
+    bounded = tuple(f"{name}." for name, value in loaded.items() if isinstance(value, OneSentenceErrors))
+    return [name for name in taken if not isinstance(loaded[name], OneSentenceErrors) and not name.startswith(bounded)]
 
 
 @pytest.mark.parametrize("env", ["base", "original"])
@@ -183,7 +183,7 @@ def test_the_original_differs_where_it_says_so() -> None:
         ({"scoring": {"users_at_risk": {"probability": 0.2}}}, r"takes either top or probability"),
         ({"scoring": {"as_of": "tomorrow"}}, r"as_of should be a valid date"),
         ({"backtest": {"cut_dates": []}}, r"cut_dates .* at least 1 item"),
-        ({"modeling": {"comparison": {"judged_on": "train"}}}, r"judged_on should be 'test' or 'test_balanced'"),
+        ({"modeling": {"selection_rule": {"judged_on": "train"}}}, r"judged_on should be 'test' or 'test_balanced'"),
         ({"simulation": {"users": 0}}, r"users should be greater .* \(it is 0\)"),
         ({"simulation": {"end": "2018-09-30"}}, r"simulation.end \(2018-09-30\) must come after simulation.start"),
     ],

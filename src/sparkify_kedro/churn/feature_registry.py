@@ -1,32 +1,30 @@
-"""The feature catalogue: what each feature is, which sets it belongs to, and which labels may use it."""
+"""The feature registry: what each feature is, which sets it belongs to, and which labels may use it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
-from kedro.validation.exceptions import ModelInstantiationError
-from pydantic import Field, model_validator
+from pydantic import Field, RootModel, model_validator
 
-from sparkify_kedro.framework.parameters import ParameterBlock, did_you_mean
+from sparkify_kedro.framework.parameters import OneSentenceErrors, ParameterBlock, did_you_mean
 
 
 class Feature(ParameterBlock):
-    """A line of the catalogue: the meaning of a column of ``user_time_bins``."""
+    """A line of the registry: the meaning of a column of ``user_time_bins``."""
 
     sets: list[str] = Field(min_length=1, description="the feature sets it belongs to")
     unit: str = Field(min_length=1, description="of the value, or of its exponential where the scale is log")
-    definition: str = Field(min_length=1, description="in words that also do for a reason why a user is at risk")
+    definition: str = Field(min_length=1, description="in words that also serve as a reason why a user is at risk")
     labels: Literal["all"] | list[str] = Field(description="the labels that may use it")
     why: str | None = Field(default=None, description="why other labels may not")
     scale: Literal["plain", "log"] = "plain"
     moves_with_time: bool = Field(
-        default=False, description="its distribution moves as the log grows, so that a shift of it is no news"
+        default=False, description="its distribution shifts as the log grows, so drift in it raises no warning"
     )
 
     @model_validator(mode="after")
-    def _says_why(self) -> Feature:
+    def _reason_where_restricted(self) -> Feature:
         if (self.labels == "all") is (self.why is not None):
             raise ValueError("'why' belongs to features that some labels may not use, and to them alone")
         return self
@@ -40,25 +38,13 @@ class Feature(ParameterBlock):
         return math.exp(value) if self.scale == "log" else value
 
 
-class FeatureRegistry(NamedTuple):
-    """The features by name, in the order in which models take them."""
+class FeatureRegistry(OneSentenceErrors, RootModel[dict[str, Feature]]):
+    """The features by name, in the order in which models take them: the parameter ``feature_registry``."""
 
-    features: dict[str, Feature]
-
-    @classmethod
-    def of(cls, lines: Mapping[str, Any]) -> FeatureRegistry:
-        """The catalogue in ``conf/base/schemas/features.json``.
-
-        Raises:
-            ValueError: naming the feature whose line is wrong.
-        """
-        features = {}
-        for name, line in lines.items():
-            try:
-                features[name] = Feature.model_validate(line)
-            except ModelInstantiationError as error:
-                raise ValueError(f"the feature catalogue's line on {name} is wrong: {error}") from error
-        return cls(features)
+    @property
+    def features(self) -> dict[str, Feature]:
+        """The features by name."""
+        return self.root
 
     def of_set(self, feature_set: str, label: str) -> list[str]:
         """The features of a set that a label may use.

@@ -14,17 +14,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 _MOST_LISTED = 12
 
 
-class ParameterBlock(BaseModel):
-    """A typed, bounded block of ``conf/*/parameters_*.yml``.
-
-    Kedro builds it from the YAML before a run starts, because a node's signature asks for it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class OneSentenceErrors(BaseModel):
+    """A model whose validation errors are one sentence; base class of typed parameters."""
 
     @classmethod
     def model_validate(cls, obj: Any, **kwargs: Any) -> Self:
-        """Build the block from plain values.
+        """Build the model from plain values.
 
         Raises:
             ModelInstantiationError: one sentence that names every wrong key, what it must be and what it is.
@@ -33,6 +28,15 @@ class ParameterBlock(BaseModel):
             return super().model_validate(obj, **kwargs)
         except ValidationError as error:
             raise ModelInstantiationError("; ".join(_complaint(detail, cls) for detail in error.errors())) from error
+
+
+class ParameterBlock(OneSentenceErrors):
+    """A typed, bounded block of ``conf/*/parameters_*.yml``.
+
+    Kedro builds it from the YAML before a run starts, because a node's signature asks for it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from collections import Counter, defaultdict
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
@@ -488,8 +488,9 @@ def test_empty_log_has_no_rows(spark: SparkSession) -> None:
 
 
 def beyond_their_unit(rows: Rows) -> set[str]:
-    """The features with a value that the unit in the feature catalogue does not know."""
-    lines = json.loads((PROJECT / "conf/base/schemas/features.json").read_text())
+    """The features with a value that the unit in the feature registry does not know."""
+    registry = (PROJECT / "conf/base/parameters_feature_registry.yml").read_text()
+    lines = yaml.safe_load(registry)["feature_registry"]
     counts = ("visits", "sessions", "artists", "songs")
     within: dict[str, Callable[[Any], bool]] = {
         "0 or 1": lambda value: value in (0, 1),

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
+from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.framework.datasets import SparkMLDataset
 from sparkify_kedro.framework.parameters import ParameterBlock
 from sparkify_kedro.framework.skipping import CannotLearn
@@ -52,6 +53,7 @@ EVALUATION = Evaluation.model_validate(
         "segments": {"tenure_days": [30], "history_days": [14]},
     }
 )
+registry = FeatureRegistry.model_validate
 LINES: dict[str, Any] = {
     "songs": {"sets": ["original", "extended"], "unit": "songs", "definition": "songs", "labels": "all"},
     "page_about": {"sets": ["original", "extended"], "unit": "visits", "definition": "visits", "labels": "all"},
@@ -117,7 +119,7 @@ def test_rows(spark: SparkSession) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def audited(rows: DataFrame) -> dict[str, Any]:
-    return audit_features(rows, LINES, TRAINING, AUDIT, LABEL)
+    return audit_features(rows, registry(LINES), TRAINING, AUDIT, LABEL)
 
 
 @pytest.fixture(scope="module")
@@ -159,44 +161,47 @@ def test_a_leak_stops_the_run_by_name(rows: DataFrame) -> None:
     """For a label whose line in the catalogue lets it through; a weaker one passes where the threshold is higher."""
     lines = LINES | {"silence": LINES["silence"] | {"labels": [LABEL]}}
     with pytest.raises(ValueError, match=r"silence \(AUC-ROC 1.000\)") as caught:
-        audit_features(rows, lines, TRAINING, AUDIT, LABEL)
+        audit_features(rows, registry(lines), TRAINING, AUDIT, LABEL)
     assert "adverts" not in str(caught.value)
     weaker = rows.withColumn("silence", F.when(F.col("songs") % 10 > 0, F.col("silence")).otherwise(0.0))
     with pytest.raises(ValueError, match="silence"):
-        audit_features(weaker, lines, TRAINING, AUDIT, LABEL)
+        audit_features(weaker, registry(lines), TRAINING, AUDIT, LABEL)
     higher = LeakAudit(levels=10, suspicious_auc_roc=1)
-    assert "silence" in audit_features(weaker, lines, TRAINING, higher, LABEL)["features"]
+    assert "silence" in audit_features(weaker, registry(lines), TRAINING, higher, LABEL)["features"]
 
 
 def test_only_features_of_the_set_are_suspected(rows: DataFrame) -> None:
     training = TRAINING.model_copy(update={"feature_set": "original"})
     lines = LINES | {"silence": LINES["silence"] | {"labels": [LABEL]}}
-    assert audit_features(rows, lines, training, AUDIT, LABEL)["features"] == ["songs", "page_about"]
+    assert audit_features(rows, registry(lines), training, AUDIT, LABEL)["features"] == [
+        "songs",
+        "page_about",
+    ]
 
 
 @pytest.mark.parametrize("feature_set", ["original", "extended"])
 def test_a_feature_that_is_missing_is_named(rows: DataFrame, feature_set: str) -> None:
     training = TRAINING.model_copy(update={"feature_set": feature_set})
     with pytest.raises(ValueError, match="names songs, which the training rows lack"):
-        audit_features(rows.drop("songs"), LINES, training, AUDIT, LABEL)
+        audit_features(rows.drop("songs"), registry(LINES), training, AUDIT, LABEL)
 
 
 def test_the_originals_features_are_needed_for_the_baseline_whatever_the_set(rows: DataFrame) -> None:
     lines = LINES | {"songs": LINES["songs"] | {"sets": ["original"]}}
-    assert "songs" not in audit_features(rows, lines, TRAINING, AUDIT, LABEL)["features"]
+    assert "songs" not in audit_features(rows, registry(lines), TRAINING, AUDIT, LABEL)["features"]
     with pytest.raises(ValueError, match="names songs, which the training rows lack"):
-        audit_features(rows.drop("songs"), lines, TRAINING, AUDIT, LABEL)
+        audit_features(rows.drop("songs"), registry(lines), TRAINING, AUDIT, LABEL)
 
 
 def test_without_rows_the_audit_says_so(rows: DataFrame) -> None:
     with pytest.raises(CannotLearn, match="no rows to learn from"):
-        audit_features(rows.limit(0), LINES, TRAINING, AUDIT, LABEL)
+        audit_features(rows.limit(0), registry(LINES), TRAINING, AUDIT, LABEL)
 
 
 @pytest.mark.parametrize("only", ["label = 0", "label = 1", "fold = 0", "fold = 0 or label = 1"])
 def test_a_fold_without_both_classes_is_told_before_anything_is_made(rows: DataFrame, only: str) -> None:
     with pytest.raises(CannotLearn, match="rows of both classes in every fold"):
-        audit_features(rows.where(only), LINES, TRAINING, AUDIT, LABEL)
+        audit_features(rows.where(only), registry(LINES), TRAINING, AUDIT, LABEL)
 
 
 # The search.

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro.config import OmegaConfigLoader
@@ -20,6 +21,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.learning.search import train_calibrated
 from sparkify_kedro.pipelines.feature_engineering.nodes import engineer_user_time_bins
@@ -39,7 +41,9 @@ from sparkify_kedro.pipelines.simulation.parameters import Simulation
 
 PROJECT = Path(__file__).parents[3]
 PARAMETERS = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")["parameters"]
-FEATURE_LINES = json.loads((PROJECT / "conf/base/schemas/features.json").read_text())
+REGISTRY = FeatureRegistry.model_validate(
+    yaml.safe_load((PROJECT / "conf/base/parameters_feature_registry.yml").read_text())["feature_registry"]
+)
 ENGINEERING = FeatureEngineering.model_validate(PARAMETERS["feature_engineering"])
 EVALUATION = Evaluation.model_validate(PARAMETERS["modeling"]["evaluation"] | {"replicates": 20})
 DAY = 86_400_000
@@ -150,7 +154,7 @@ def test_features_as_of_a_day_do_not_depend_on_whether_the_log_goes_on(
     known, window = cut_at_as_of(log, report, wanted)
     rows_then = select_current_bins(engineer_user_time_bins(known, window, ENGINEERING), window, ENGINEERING)
     rows_now = select_current_bins(all_bins, {"last_ts": wanted.as_of_ts}, ENGINEERING)
-    columns = ["user_id", *FEATURE_LINES, "bin_end", "level_at_end", "device", "at_risk"]
+    columns = ["user_id", *REGISTRY.features, "bin_end", "level_at_end", "device", "at_risk"]
     then, now = (
         rows.select(columns).toPandas().sort_values("user_id", ignore_index=True) for rows in (rows_then, rows_now)
     )
@@ -332,9 +336,9 @@ def test_a_card_of_another_run_is_refused(
     with pytest.raises(ValueError, match=expected):
         score_users(seven, scoring(), ENGINEERING, *mixed)
     with pytest.raises(ValueError, match=expected):
-        list_users_at_risk(scores, seven, FEATURE_LINES, scoring(), *mixed)
+        list_users_at_risk(scores, seven, REGISTRY, scoring(), *mixed)
     with pytest.raises(ValueError, match=expected):
-        report_drift(scores, seven, train, FEATURE_LINES, scoring(), *mixed)
+        report_drift(scores, seven, train, REGISTRY, scoring(), *mixed)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +367,7 @@ LIST_COLUMNS = [
 
 
 def listed(scores: DataFrame, rows: DataFrame, champions: ModelsAndCards, **rule: object) -> pd.DataFrame:
-    return list_users_at_risk(scores, rows, FEATURE_LINES, scoring(**rule), *champions)
+    return list_users_at_risk(scores, rows, REGISTRY, scoring(**rule), *champions)
 
 
 def test_the_first_ones_are_listed_in_order(scores: DataFrame, seven: DataFrame, champions: ModelsAndCards) -> None:
@@ -451,7 +455,7 @@ def drift(
         "churned_at", F.lit(None).cast("long")
     )
     scored = score_users(rows, scoring(), ENGINEERING, *champions)
-    report = report_drift(scored, rows, rows if log is None else log, FEATURE_LINES, scoring(), *champions)
+    report = report_drift(scored, rows, rows if log is None else log, REGISTRY, scoring(), *champions)
     json.dumps(report, allow_nan=False)
     return report
 
@@ -529,7 +533,7 @@ def test_a_log_in_which_nobody_can_be_scored_says_so_and_leaves_empty_tables(
     assert scored.count() == 0
     assert list(listed(scored, nobody, champions).columns) == LIST_COLUMNS
     log = seven.withColumn("churned_at", F.when(F.col("user_id") == "a", 100).cast("long"))
-    report = report_drift(scored, nobody, log, FEATURE_LINES, scoring(), *champions)
+    report = report_drift(scored, nobody, log, REGISTRY, scoring(), *champions)
     json.dumps(report, allow_nan=False)
     assert report["users"] == {"in_log": 7, "gone": 1, "scored": 0, "without_events_in_last_bin": 6}
     assert report["stability"] == {}

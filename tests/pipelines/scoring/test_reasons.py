@@ -18,7 +18,7 @@ from sparkify_kedro.pipelines.scoring.champions import Champion
 from sparkify_kedro.pipelines.scoring.reasons import in_words, strongest_reasons
 
 FEATURES = ["adverts", "songs", "friends"]
-CATALOGUE = FeatureRegistry.of(
+REGISTRY = FeatureRegistry.model_validate(
     {name: {"sets": ["toy"], "unit": "visits", "definition": name, "labels": "all"} for name in FEATURES}
 )
 SETTINGS = {
@@ -57,7 +57,7 @@ def test_the_feature_that_matters_is_named_with_the_way_it_works(
     assembled: DataFrame, rows: pd.DataFrame, algorithm: str
 ) -> None:
     users = pd.DataFrame({"adverts": [19, 1], "songs": [9, 9], "friends": [9, 9]}, index=[7, 3])
-    reasons = strongest_reasons(users, champion(algorithm, assembled, rows), CATALOGUE, 2)
+    reasons = strongest_reasons(users, champion(algorithm, assembled, rows), REGISTRY, 2)
     assert list(reasons.columns) == ["reason_1", "reason_2"]
     # As the list is put beside the scores: by the rows' own index.
     assert reasons["reason_1"].to_dict() == {7: "adverts: 19 (raises the risk)", 3: "adverts: 1 (lowers the risk)"}
@@ -65,7 +65,7 @@ def test_the_feature_that_matters_is_named_with_the_way_it_works(
 
 @pytest.mark.parametrize("algorithm", SETTINGS)
 def test_nobody_to_explain(assembled: DataFrame, rows: pd.DataFrame, algorithm: str) -> None:
-    reasons = strongest_reasons(rows.head(0), champion(algorithm, assembled, rows), CATALOGUE, 3)
+    reasons = strongest_reasons(rows.head(0), champion(algorithm, assembled, rows), REGISTRY, 3)
     assert reasons.empty
     assert list(reasons.columns) == ["reason_1", "reason_2", "reason_3"]
 
@@ -74,7 +74,7 @@ def test_a_feature_that_moves_nothing_is_no_reason(spark: SparkSession, rows: pd
     """A stump on adverts: what the others are does not matter to it."""
     lone = rows.assign(songs=5, friends=5)
     lone_rows = VectorAssembler(inputCols=FEATURES, outputCol="features").transform(spark.createDataFrame(lone))
-    reasons = strongest_reasons(lone.head(2), champion("random_forest", lone_rows, lone), CATALOGUE, 3)
+    reasons = strongest_reasons(lone.head(2), champion("random_forest", lone_rows, lone), REGISTRY, 3)
     assert (reasons["reason_1"] != "").all()
     assert (reasons[["reason_2", "reason_3"]] == "").all(axis=None)
 

@@ -40,7 +40,7 @@ _REALS = (
     *(f"log_{activity}_per_day_against_earlier_bins" for activity in ACTIVITIES),
     "days_since_last_event",
 )
-# What ours adds to them; conf/base/schemas/features.json says what each is.
+# What ours adds to them; conf/base/parameters_feature_registry.yml says what each is.
 EXTENDED_FEATURES = (*_INTEGERS, *_REALS)
 
 _COUNTS = {*(page_feature(page) for page in COUNTED_PAGES), *ORIGINAL_FEATURES[-3:]}

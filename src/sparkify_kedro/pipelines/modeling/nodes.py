@@ -32,13 +32,13 @@ OUT_OF_FOLD = "out_of_fold"
 
 
 def audit_features(
-    development: DataFrame, feature_lines: dict[str, Any], training: Training, audit: LeakAudit, label: str
+    development: DataFrame, feature_registry: FeatureRegistry, training: Training, audit: LeakAudit, label: str
 ) -> dict[str, Any]:
     """Take the features of the set that the label may use, and make sure that none of them gives the label away.
 
     Args:
         development: one row per (user_id, time_bin) that is not held out: features, ``label`` and ``fold``.
-        feature_lines: the feature catalogue.
+        feature_registry: what each feature is, and which labels may use it.
         training: the feature set.
         audit: what is suspicious.
         label: the label's name.
@@ -52,13 +52,12 @@ def audit_features(
         CannotLearn: where there are no rows, or a fold lacks rows of one of the two classes.
         ValueError: naming the features that alone rank suspiciously well, or that the rows lack.
     """
-    catalogue = FeatureRegistry.of(feature_lines)
-    features = catalogue.of_set(training.feature_set, label)
-    original = catalogue.of_set("original", label)
+    features = feature_registry.of_set(training.feature_set, label)
+    original = feature_registry.of_set("original", label)
     candidates = [*dict.fromkeys([*features, *original])]
     missing = [name for name in candidates if name not in development.columns]
     if missing:
-        raise ValueError(f"the feature catalogue names {', '.join(missing)}, which the training rows lack")
+        raise ValueError(f"the feature registry names {', '.join(missing)}, which the training rows lack")
     # Before anything of the label is made, so that a label that cannot be learned leaves nothing at all.
     fold_sizes(development)
     scores = one_feature_scores(development, candidates, audit.levels).collect()
@@ -69,7 +68,7 @@ def audit_features(
         found = ", ".join(f"{row.feature} (AUC-ROC {row.auc_roc:.3f})" for row in suspicious)
         raise ValueError(
             f"the leak audit of {label} found features that alone rank better than an honest feature can: {found}; "
-            "keep them from this label in conf/base/schemas/features.json, or raise "
+            "keep them from this label in feature_registry (conf/base/parameters_feature_registry.yml), or raise "
             "modeling.leak_audit.suspicious_auc_roc if they are known in time"
         )
     return {

@@ -40,7 +40,7 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 func=audit_features,
                 inputs=[
                     "development",
-                    "feature_registry",
+                    "params:feature_registry",
                     "params:training",
                     "params:leak_audit",
                     "params:label",
@@ -99,7 +99,7 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
         ],
         namespace=label,
         inputs={
-            **{name: name for name in ("feature_registry", "log_span", "run_so_far")},
+            **{name: name for name in ("log_span", "run_so_far")},
             **{
                 f"{algorithm}_{name}": f"{label}.{algorithm}.{name}"
                 for algorithm in algorithms
@@ -109,6 +109,7 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
         parameters={
             "params:label": f"params:sampling.labels.{label}.label",
             "params:feature_engineering": "params:feature_engineering",
+            "params:feature_registry": "params:feature_registry",
             **{f"params:{name}": f"params:modeling.{name}" for name in _OF_LABEL},
         },
         tags=[label],

@@ -114,7 +114,7 @@ def score_users(
 def list_users_at_risk(
     churn_scores: DataFrame,
     current_bins: DataFrame,
-    feature_lines: dict[str, Any],
+    feature_registry: FeatureRegistry,
     scoring: Scoring,
     *models_and_cards: Any,
 ) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def list_users_at_risk(
     Args:
         churn_scores: one row per user.
         current_bins: the rows that were scored.
-        feature_lines: the feature catalogue.
+        feature_registry: what each feature is called.
         scoring: whom to list, and how many reasons to give.
         models_and_cards: the champion and the champion's card of every label, in turn.
 
@@ -137,7 +137,7 @@ def list_users_at_risk(
     listed = F.col("rank") <= rule.top if rule.top is not None else score >= rule.probability
     chosen = churn_scores.where(listed & (F.col("rank") <= rule.most))
     rows = chosen.join(current_bins.drop("time_bin"), on="user_id", how="inner").orderBy("rank").toPandas()
-    reasons = strongest_reasons(rows, champion, FeatureRegistry.of(feature_lines), rule.reasons)
+    reasons = strongest_reasons(rows, champion, feature_registry, rule.reasons)
     first = ["rank", "user_id"]
     return rows[[*first, *(name for name in churn_scores.columns if name not in first)]].join(reasons)
 
@@ -146,7 +146,7 @@ def report_drift(
     churn_scores: DataFrame,
     current_bins: DataFrame,
     user_time_bins: DataFrame,
-    feature_lines: dict[str, Any],
+    feature_registry: FeatureRegistry,
     scoring: Scoring,
     *models_and_cards: Any,
 ) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def report_drift(
         churn_scores: one row per user.
         current_bins: the rows that were scored.
         user_time_bins: all rows, to account for the users who were not scored.
-        feature_lines: the feature catalogue, which says whose shift is no news.
+        feature_registry: says in which features drift raises no warning.
         scoring: the label that ranks, and from when on to warn.
         models_and_cards: the champion and the champion's card of every label, in turn.
 
@@ -186,9 +186,10 @@ def report_drift(
         F.count_distinct(F.when(F.col("churned_at").isNotNull(), F.col("user_id"))).alias("gone"),
     ).first()
     unseen = {name: sorted(set(told[name]) - set(seen)) for name, seen in card["categories"].items()}
-    catalogue = FeatureRegistry.of(feature_lines)
     watched = {
-        name: line for name, line in stability.items() if name == SCORE or not catalogue.features[name].moves_with_time
+        name: line
+        for name, line in stability.items()
+        if name == SCORE or not feature_registry.features[name].moves_with_time
     }
     nobody = [] if told.scored else ["nobody was scored: no user who is there has an event in a last completed bin"]
     warnings = [*nobody, *_warnings(watched, unseen, scoring.drift.warn_above)]

@@ -60,7 +60,13 @@ def _score(labels: Sequence[str]) -> Pipeline:
             ),
             Node(
                 func=list_users_at_risk,
-                inputs=["churn_scores", "scoring.current_bins", "feature_registry", "params:scoring", *champions],
+                inputs=[
+                    "churn_scores",
+                    "scoring.current_bins",
+                    "params:feature_registry",
+                    "params:scoring",
+                    *champions,
+                ],
                 outputs="users_at_risk",
                 name="list_users_at_risk",
             ),
@@ -70,7 +76,7 @@ def _score(labels: Sequence[str]) -> Pipeline:
                     "churn_scores",
                     "scoring.current_bins",
                     "scoring.user_time_bins",
-                    "feature_registry",
+                    "params:feature_registry",
                     "params:scoring",
                     *champions,
                 ],

@@ -11,13 +11,13 @@ from sparkify_kedro.learning.algorithms import ALGORITHMS
 from .champions import Champion
 
 
-def strongest_reasons(rows: pd.DataFrame, champion: Champion, catalogue: FeatureRegistry, number: int) -> pd.DataFrame:
+def strongest_reasons(rows: pd.DataFrame, champion: Champion, registry: FeatureRegistry, number: int) -> pd.DataFrame:
     """The features with the largest contributions to each row's margin.
 
     Args:
         rows: one row per user, with the champion's features.
         champion: the model and its card.
-        catalogue: what each feature is called.
+        registry: what each feature is called.
         number: reasons per user.
 
     Returns:
@@ -33,7 +33,7 @@ def strongest_reasons(rows: pd.DataFrame, champion: Champion, catalogue: Feature
         [
             {
                 f"reason_{place}": in_words(
-                    catalogue.features[features[column]], values[row, column], contributions[row, column]
+                    registry.features[features[column]], values[row, column], contributions[row, column]
                 )
                 for place, column in enumerate(columns, start=1)
             }

@@ -1,0 +1,32 @@
+"""Names and units that all pipelines share: keys, pages, and times in ms since the epoch."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+
+# A row of ``user_time_bins`` and of every table that is made of it.
+KEYS = ("user_id", "time_bin")
+
+MILLISECONDS_PER_DAY = 86_400_000
+
+# Pages of the log that the code looks at by name.
+SONG = "NextSong"
+CANCELLATION = "Cancellation Confirmation"
+DOWNGRADE = "Submit Downgrade"
+UPGRADE = "Submit Upgrade"
+
+
+def midnight(day: date) -> int:
+    """The midnight (UTC) that begins a day, in ms since the epoch.
+
+    Examples:
+        >>> from datetime import date
+        >>> midnight(date(1970, 1, 2))
+        86400000
+    """
+    return int(datetime.combine(day, time(), tzinfo=UTC).timestamp()) * 1_000
+
+
+def day_of(ts: int) -> date:
+    """The day (UTC) of a time in ms since the epoch."""
+    return datetime.fromtimestamp(ts / 1_000, tz=UTC).date()
