@@ -17,6 +17,9 @@ class Report(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def __getitem__(self, name: str) -> object:
+        return getattr(self, name)
+
 
 # --- Ingestion --------------------------------------------------------------------------------------------------------
 

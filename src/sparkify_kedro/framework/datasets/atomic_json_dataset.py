@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kedro_datasets.json import JSONDataset
+from pydantic import BaseModel
 
 from .atomic_file import AtomicFileMixin
 
@@ -33,3 +36,11 @@ class AtomicJSONDataset(AtomicFileMixin, JSONDataset):
         ...     dataset.load()
         {'auc_pr': 0.2}
     """
+
+    def save(self, data: Any) -> None:
+        """Write the data; a pydantic model as its JSON.
+
+        Raises:
+            DatasetError: as every atomic file.
+        """
+        super().save(data.model_dump(mode="json") if isinstance(data, BaseModel) else data)
