@@ -1,42 +1,46 @@
 """Project settings; what is not set here has Kedro's default."""
 
+from __future__ import annotations
+
 import warnings
 
 from omegaconf.resolvers import oc
 
-from sparkify_kedro.framework.hooks.runs import LineageHooks, RetentionHooks, RunningHooks
-from sparkify_kedro.framework.hooks.session import InputHooks, PathHooks, ProgressHooks, RunSummaryHooks, SparkHooks
+from sparkify_kedro.framework.hooks.inputs import InputHooks
+from sparkify_kedro.framework.hooks.lineage import LineageHooks
+from sparkify_kedro.framework.hooks.locks import RunLockHooks
+from sparkify_kedro.framework.hooks.progress import ProgressHooks
+from sparkify_kedro.framework.hooks.retention import RetentionHooks
+from sparkify_kedro.framework.hooks.run_summary import RunSummaryHooks
+from sparkify_kedro.framework.hooks.spark import SparkHooks
 from sparkify_kedro.framework.skipping import SkippingCatalog
 
-# Kedro 1.7 registers its resolvers by OmegaConf's older name; there is nothing a user could do about the warning.
+# Kedro 1.7 registers its resolvers by OmegaConf's older name, which users cannot change.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
-# Scoring and backtest read the champions out of the labels' namespaces: a dot that Kedro warns of, and that is meant.
+# Pipelines read datasets out of the labels' namespaces, whose names contain a dot; Kedro warns of such names.
 warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters")
 
 _lineage = LineageHooks()
 
-# Kedro calls the last first: what cannot succeed is refused, and what would be read is looked at and held fast, before
-# Spark starts; Spark's hooks come before those that need a configured session. Old versions go when the summary, which
-# says what is still needed, has been written; and then the run is over.
+# Each hook states by tryfirst and trylast what must run before it: the order here has no meaning.
 HOOKS = (
-    RunningHooks(),
-    RetentionHooks(_lineage),
-    RunSummaryHooks(_lineage),
-    ProgressHooks(),
-    SparkHooks(),
-    _lineage,
-    PathHooks(),
     InputHooks(),
+    _lineage,
+    SparkHooks(),
+    ProgressHooks(),
+    RunSummaryHooks(_lineage),
+    RunLockHooks(),
+    RetentionHooks(),
 )
 
-# A label that cannot be learned leaves no version.
+# A label that cannot be learned is skipped without failing the run.
 DATA_CATALOG_CLASS = SkippingCatalog
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"spark": ["spark*", "spark*/**"]},
-    # conf/cluster takes its addresses from the environment.
+    # conf/cluster takes its addresses from environment variables.
     "custom_resolvers": {"oc.env": oc.env},
     # An environment holds only what differs from base, down to a single parameter.
     "merge_strategy": {"parameters": "soft", "spark": "soft"},

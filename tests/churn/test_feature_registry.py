@@ -198,7 +198,7 @@ def test_a_line_that_is_no_object_is_told_with_its_feature() -> None:
     [
         ("extendet", "'extendet', which is no feature set: did you mean 'extended'?"),
         ("orignal", "'orignal', which is no feature set: did you mean 'original'?"),
-        ("banana", "'banana', which is no feature set: there are extended, original."),
+        ("banana", "'banana', which is no feature set: known are extended, original."),
     ],
 )
 def test_an_unknown_set_is_told_with_advice(registry: FeatureRegistry, asked: str, advice: str) -> None:

@@ -22,7 +22,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 
 from sparkify_kedro.framework.datasets import SparkDataFrameDataset, SparkMLDataset
-from sparkify_kedro.framework.runs.storage import place, versioned_on_this_machine
+from sparkify_kedro.framework.runs.versions import place, versioned_on_this_machine
 from sparkify_kedro.pipelines import feature_engineering, ingestion, modeling, sampling
 
 PROJECT = Path(__file__).parents[2]

@@ -53,7 +53,7 @@ def test_two_runs_at_once_do_not_mix_versions(project: Path) -> None:
         rows = {name: count for node in run["nodes"] for name, count in node["rows_written"].items()}
         assert (rows["events"], rows["user_time_bins"]) == (users, users)
         version = run["run_id"]
-        note = read(project / f"data/04_feature/user_time_bins/{version}/user_time_bins.made.json")
+        note = read(project / f"data/04_feature/user_time_bins/{version}/user_time_bins.provenance.json")
         assert {name: made["version"] for name, made in note["inputs"].items()} == dict.fromkeys(
             ["events", "log_span"], version
         )

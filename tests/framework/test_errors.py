@@ -1,4 +1,4 @@
-"""An exception becomes one sentence that names the thing and says what to do."""
+"""Any exception becomes one sentence that names the file, dataset or option and what to do."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ import errno
 import pytest
 from kedro.io.core import DatasetError
 from kedro.validation.exceptions import DataValidationError, ParameterValidationError
+from pyspark.errors import PySparkException
 
-from sparkify_kedro.framework.errors import MissingVersions, sentence_of, unknown_tags
+from sparkify_kedro.framework.errors import (
+    MissingVersionsError,
+    UnknownNameError,
+    error_message,
+    java_cause,
+)
+from sparkify_kedro.framework.registry import check_selection, makers_of
 
-READING = "[FAILED_READ_FILE.NO_HINT] Encountered error while reading file file:///logs/a.json.gz.  SQLSTATE: KD001"
 SAVING = (
     "events: Failed while saving data to dataset sparkify_kedro.framework.datasets.SparkDataFrameDataset("
     "filepath='file:///data/02_intermediate/events', file_format='parquet', version=Version(load=None, save='now')).\n"
@@ -19,27 +25,33 @@ JAVA = "\n\tat java.base/java.lang.Thread.run(Thread.java:840)\nCaused by: "
 
 
 def caused(message: str, cause: BaseException) -> Exception:
-    """An error as it comes around another one."""
+    """An error that wraps another one."""
     try:
         raise DatasetError(message) from cause
     except DatasetError as error:
         return error
 
 
+def unreadable(cause: str) -> PySparkException:
+    return PySparkException(
+        message=f"Encountered error while reading file file:///logs/a.json.gz.{JAVA}{cause}",
+        errorClass="FAILED_READ_FILE.NO_HINT",
+        messageParameters={"path": "file:///logs/a.json.gz"},
+    )
+
+
 @pytest.mark.parametrize(
     ("cause", "expected"),
     [
-        ("java.io.IOException: not a gzip file", "is not compressed by gzip, as its name says"),
-        ("org.apache.hadoop.fs.ChecksumException: Checksum error: file:/logs/a.json.gz", "is damaged or was changed"),
-        ("java.io.EOFException: Unexpected end of input stream", "is cut off: copy or compress it again."),
-        ("java.io.IOException: Stream is not BZip2 formatted", "is not compressed by bzip2"),
-        ("java.io.IOException: something else", "cannot be read."),
+        ("java.io.IOException: not a gzip file", "not a gzip file"),
+        ("org.apache.hadoop.fs.ChecksumException: Checksum error: a.json.gz at 0", "Checksum error: a.json.gz at 0"),
+        ("java.io.EOFException: Unexpected end of input stream", "Unexpected end of input stream"),
     ],
 )
-def test_a_file_that_spark_cannot_read_is_named_with_what_is_wrong_with_it(cause: str, expected: str) -> None:
-    told = sentence_of(caused(SAVING, RuntimeError(READING + JAVA + cause)))
-    assert told.startswith(f"/logs/a.json.gz {expected}")
-    assert "\n" not in told
+def test_a_file_that_spark_cannot_read_is_named_with_javas_cause(cause: str, expected: str) -> None:
+    message = error_message(caused(SAVING, unreadable(cause)))
+    assert message.startswith(f"/logs/a.json.gz cannot be read ({expected}): check that the file is complete")
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -54,113 +66,112 @@ def test_a_file_that_spark_cannot_read_is_named_with_what_is_wrong_with_it(cause
             "/data/x.json cannot be written: it is read-only",
         ),
         (PermissionError(errno.EACCES, "Permission denied", "/data/x.json"), "/data/x.json cannot be written:"),
-        (
-            RuntimeError(f"java.io.IOException: No space left on device{JAVA}"),
-            "the device of /data/02_intermediate/events:",
-        ),
-        (RuntimeError("Mkdirs failed to create file:/data/y (exists=false)"), "/data/02_intermediate/events cannot be"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_named(error: Exception, expected: str) -> None:
-    assert expected in sentence_of(caused(SAVING, error))
-
-
-def test_a_place_that_java_alone_knows_is_named() -> None:
-    error = RuntimeError("java.io.FileNotFoundException: /tmp/blockmgr-1/x (No space left on device)")
-    assert "the device of /tmp/blockmgr-1/x:" in sentence_of(error)
+def test_a_path_that_cannot_be_written_is_named(error: Exception, expected: str) -> None:
+    assert expected in error_message(caused(SAVING, error))
 
 
 @pytest.mark.parametrize(
-    ("datasets", "asked_for", "expected"),
+    ("text", "expected"),
+    [
+        (f"An error occurred{JAVA}java.io.IOException: No space left on device{JAVA}x.y.ZException: disk", "disk"),
+        ("Mkdirs failed to create file:/data/y (exists=false)", "Mkdirs failed to create file:/data/y (exists=false)"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_the_last_cause_in_java_is_quoted_without_its_class(text: str, expected: str) -> None:
+    assert java_cause(RuntimeError(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("datasets", "requested", "expected"),
     [
         (
-            ["events", "log_span"],
+            ["log_span", "events"],
             {},
-            "of events and log_span yet: make it first, with kedro run --pipelines=ingestion.",
+            "There is no complete version of events, log_span yet: create it first, with kedro run "
+            "--pipelines=ingestion.",
         ),
         (
-            ["will_churn_soon.champion", "events"],
+            ["will_churn_soon.champion"],
             {},
-            "no champion of will_churn_soon yet: train first, with kedro run.",
+            "of will_churn_soon.champion yet: create it first, with kedro run --pipelines=modeling.",
         ),
-        (["banana"], {}, "There is no complete version of banana yet: make it first."),
+        (["banana"], {}, "There is no complete version of banana yet: create it first, with the node that makes it."),
         (
             ["events", "log_span"],
             {"events": "v1"},
-            "There is no complete version 'v1' of events: look at --load-versions",
+            "There is no complete version 'v1' of events: check --load-versions.",
         ),
     ],
 )
-def test_versions_that_are_not_there_come_with_what_makes_them(
-    datasets: list[str], asked_for: dict[str, str], expected: str
+def test_missing_versions_come_with_the_pipeline_that_makes_them(
+    datasets: list[str], requested: dict[str, str], expected: str
 ) -> None:
-    assert expected in sentence_of(MissingVersions(datasets, asked_for))
-
-
-def test_a_version_that_was_lost_on_the_way_is_told_alike() -> None:
-    error = DatasetError("user_time_bins: Did not find any versions for X(...)")
-    assert sentence_of(error).endswith("with kedro run --pipelines=feature_engineering.")
+    assert expected in error_message(MissingVersionsError(datasets, requested, makers_of(datasets)))
 
 
 @pytest.mark.parametrize(
-    ("message", "expected"),
+    ("options", "expected"),
     [
-        (
-            "Failed to find the pipeline named 'ingest'. It needs",
-            "There is no pipeline 'ingest': did you mean 'ingestion'?",
-        ),
-        (
-            "Pipeline does not contain nodes named ['parse_lnes'].",
-            "There is no node 'parse_lnes': did you mean 'parse_lines'?",
-        ),
-        ("Pipeline does not contain datasets named ['evens']", "There is no dataset 'evens': did you mean 'events'?"),
-        (
-            "Pipeline does not contain nodes with the following namespaces: ['will_churn_soon.random']",
-            "There is no namespace 'will_churn_soon.random': did you mean 'will_churn_soon.random_forest'?",
-        ),
-        (
-            "KeyError: Environment variable 'SPARK_MASTER' not found\n  key",
-            "The environment variable SPARK_MASTER, which",
-        ),
+        ({"pipelines": ["ingest"]}, "There is no pipeline 'ingest': did you mean 'ingestion'?"),
+        ({"pipeline": "ingest"}, "There is no pipeline 'ingest': did you mean 'ingestion'?"),
+        ({"tags": ("random_forst",)}, "There is no tag 'random_forst': did you mean 'random_forest'?"),
+        ({"namespaces": ["will_churn_son"]}, "There is no namespace 'will_churn_son': did you mean 'will_churn_soon'?"),
+        ({"from_nodes": ["parse_line"]}, "There is no node 'parse_line': did you mean 'parse_lines'?"),
+        ({"to_outputs": ["event"]}, "There is no dataset 'event': did you mean 'events'?"),
     ],
 )
-def test_what_kedro_does_not_know_is_named_with_what_is_like_it(message: str, expected: str) -> None:
-    told = sentence_of(ValueError(message))
-    assert told.startswith(expected)
-    assert "\n" not in told
+def test_an_unknown_name_comes_with_the_closest_known_one(options: dict[str, object], expected: str) -> None:
+    with pytest.raises(UnknownNameError) as refused:
+        check_selection(options)
+    assert str(refused.value) == expected
 
 
-def test_tags_that_nothing_has_are_named() -> None:
-    assert unknown_tags(["will_churn_soon", "random_forest"]) is None
-    assert unknown_tags(["will_churn_sooon"]) == "There is no tag 'will_churn_sooon': did you mean 'will_churn_soon'?"
+def test_known_names_pass() -> None:
+    check_selection(
+        {
+            "pipelines": ["ingestion", "__default__"],
+            "tags": ["random_forest"],
+            "namespaces": ["will_churn_soon", "will_churn_soon.random_forest"],
+            "node_names": ["parse_lines"],
+            "from_inputs": ["raw_events"],
+            "to_nodes": None,
+        }
+    )
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (ValueError("one\n\n two"), "one two"),
-        (ValueError(), "ValueError"),
-        (ParameterValidationError("Parameter validation failed:\n- a is wrong\n- b is too"), "a is wrong; b is too"),
         (
-            DatasetError(f"{SAVING}something{JAVA}else"),
-            "events: Failed while saving data to /data/02_intermediate/events: something",
+            DatasetError("There is no file or folder at 'nowhere.json'."),
+            "There is no file or folder at 'nowhere.json'.",
         ),
         (
-            RuntimeError("A worker failed:\nTraceback (most recent call last):\n  File x\nKeyError: 'y'\n"),
-            "A worker failed: KeyError: 'y'",
+            DatasetError(SAVING + "[CANNOT_PARSE] bad\n\tat org.apache.spark.X(Y.scala:1)"),
+            "events: Failed while saving data to /data/02_intermediate/events: [CANNOT_PARSE] bad",
         ),
+        (DataValidationError("the columns differ", dataset_name="events"), "events: the columns differ"),
         (
-            DataValidationError("a is missing", dataset_name="events", mode="save", validator="v"),
-            "events: a is missing",
+            ParameterValidationError("Parameter validation failed:\n- a is wrong\n- b is missing"),
+            "a is wrong; b is missing",
         ),
-        (RuntimeError("x" * 5_000), "x" * 600 + " …"),
+        (ValueError(""), "ValueError"),
     ],
 )
-def test_other_errors_keep_their_own_words_on_one_line(error: Exception, expected: str) -> None:
-    assert sentence_of(error) == expected
+def test_other_errors_keep_their_own_message_without_stack(error: Exception, expected: str) -> None:
+    assert error_message(error) == expected
 
 
-def test_notes_belong_to_the_sentence() -> None:
-    error = ValueError("There is no event.")
-    error.add_note("the log is a.json")
-    assert sentence_of(error) == "There is no event (the log is a.json)."
+def test_a_long_message_is_cut() -> None:
+    message = error_message(ValueError("x" * 5_000))
+    assert len(message) < 700
+    assert message.endswith("...")
+
+
+def test_notes_follow_in_parentheses() -> None:
+    error = ValueError("the log has no line")
+    error.add_note("read from log.json")
+    assert error_message(error) == "the log has no line (read from log.json)."

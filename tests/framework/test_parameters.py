@@ -80,16 +80,16 @@ CONFIGURED = {"seed": 1, "sampling": {"split": {"folds": 2}, "labels": {"soon": 
     [
         ({"seed": 2, "sampling": {"split": {"folds": 3}}}, []),
         ({"sed": 2}, ["sed is not a known parameter: did you mean 'seed'?"]),
-        ({"banana": 2}, ["banana is not a known parameter: there are sampling, seed."]),
+        ({"banana": 2}, ["banana is not a known parameter: known are sampling, seed."]),
         ({"sampling": {"lables": {}}}, ["sampling.lables is not a known parameter: did you mean 'labels'?"]),
         ({"sampling": {"labels": {"son": {}}}}, ["sampling.labels.son is not a known parameter: did you mean 'soon'?"]),
         # What a block has within, it knows itself.
         ({"sampling": {"split": {"banana": 3}, "labels": {"soon": {"banana": 1}}}}, []),
         (
             {"sampling": {"split": {"folds": {}}}},
-            ["sampling.split.folds is an empty block, which changes nothing: name"],
+            ["sampling.split.folds is an empty block, which has no effect: name"],
         ),
-        ({"sampling": {"split": {}}}, ["sampling.split is an empty block, which changes nothing: name"]),
+        ({"sampling": {"split": {}}}, ["sampling.split is an empty block, which has no effect: name"]),
         ({"sampling": 3}, ["sampling is a block, not a value."]),
         ({"seed": {"a": 1}}, ["seed is a value, not a block."]),
     ],
@@ -102,7 +102,7 @@ def test_parameters_that_no_block_knows_are_told(given: dict[str, Any], expected
 
 
 def test_of_many_names_a_sentence_tells_how_many_there_are() -> None:
-    assert did_you_mean("x", map(str, range(100))) == "it is none of 100 known names."
+    assert did_you_mean("x", map(str, range(100))) == "it is not among 100 known names."
 
 
 def test_a_block_is_frozen() -> None:

@@ -52,14 +52,14 @@ def test_java_missing_in_java_home_is_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(java.parent))
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "empty"))
 
-    assert f"there is none in JAVA_HOME ({tmp_path}/empty)" in complaint()
+    assert f"was not found in JAVA_HOME ({tmp_path}/empty)" in complaint()
 
 
 def test_java_missing_on_the_path_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert "there is none on the PATH" in complaint()
+    assert "was not found on the PATH" in complaint()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_java_without_a_readable_version_is_told(
     java = fake_java(tmp_path, banner)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
 
-    assert complaint().startswith(f"'{java} -version' does not say which Java it is: ")
+    assert complaint().startswith(f"'{java} -version' does not print a version: ")
 
 
 @pytest.mark.parametrize(
@@ -194,4 +194,4 @@ def test_the_first_session_has_the_settings_and_one_that_cannot_be_had_is_told()
     assert (master, case_sensitive, memory_is_bounded, is_this_python) == ("local[1]", "true", "True", "True")
     assert len(told) == 1
     assert told[0].startswith("Spark did not start at banana: ")
-    assert told[0].endswith("Look at the settings in conf/*/spark.yml.")
+    assert told[0].endswith("Check the settings in conf/*/spark.yml.")

@@ -18,7 +18,7 @@ from kedro.runner.runner import AbstractRunner
 from pyspark.sql import SparkSession
 
 from sparkify_kedro.framework.datasets import AtomicJSONDataset
-from sparkify_kedro.framework.skipping import CannotLearn, Skipped, SkippingCatalog, passing_on
+from sparkify_kedro.framework.skipping import SkipError, Skipped, SkippingCatalog, skippable
 
 REASON = "there are no rows to learn from"
 
@@ -26,7 +26,7 @@ REASON = "there are no rows to learn from"
 def learn(rows: int, least: int) -> dict[str, int]:
     """Fails as a search does."""
     if rows < least:
-        raise CannotLearn(REASON)
+        raise SkipError(REASON)
     return {"rows": rows}
 
 
@@ -38,7 +38,7 @@ def describe(*models: Any) -> list[str]:
     return [f"skipped: {model.reason}" if isinstance(model, Skipped) else "learned" for model in models]
 
 
-LABELS = passing_on(
+LABELS = skippable(
     Pipeline(
         [
             node
@@ -84,7 +84,7 @@ def test_other_errors_are_errors() -> None:
 
     catalog = SkippingCatalog({"rows": MemoryDataset(1)})
     with pytest.raises(ValueError, match="a leak"):
-        SequentialRunner().run(passing_on(Pipeline([Node(func=fail, inputs="rows", outputs="model")])), catalog)
+        SequentialRunner().run(skippable(Pipeline([Node(func=fail, inputs="rows", outputs="model")])), catalog)
 
 
 def test_nodes_keep_what_kedro_asks_them_for() -> None:
@@ -102,10 +102,10 @@ def test_a_run_says_once_that_a_label_is_skipped_and_writes_it_down(
     """By the project's hooks and catalog, on the label's own datasets."""
 
     def audit() -> dict[str, Any]:
-        raise CannotLearn(REASON)
+        raise SkipError(REASON)
 
     label = "will_churn_soon"
-    nodes = passing_on(
+    nodes = skippable(
         Pipeline(
             [
                 Node(func=audit, inputs=None, outputs=f"{label}.feature_audit", name="audit"),
@@ -122,7 +122,7 @@ def test_a_run_says_once_that_a_label_is_skipped_and_writes_it_down(
         hooks.hook.after_pipeline_run(run_params={"run_id": "now"}, run_result={}, pipeline=nodes, catalog=catalog)
 
     warnings = [
-        record.getMessage() for record in caplog.records if record.name == "sparkify_kedro.framework.hooks.session"
+        record.getMessage() for record in caplog.records if record.name == "sparkify_kedro.framework.hooks.progress"
     ]
     assert warnings == [f"{label} is skipped: {REASON}"]
     summary = json.loads((project / "data/08_reporting/run_summary.json/now/run_summary.json").read_text())

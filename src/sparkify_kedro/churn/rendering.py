@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from sparkify_kedro.churn.figure_style import interval, number, words
+from sparkify_kedro.framework.runs.summary import RunSoFar
 
 
 def render(package: str, template: str, **values: Any) -> str:
@@ -36,7 +37,7 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def source_of(run_so_far: dict[str, Any]) -> str:
+def source_of(run_so_far: RunSoFar) -> str:
     """The file, folder or glob that the log was read from, by this run or by the one that made its events."""
-    files = [run["files_read"].get("raw_events") for run in (run_so_far, *run_so_far["earlier"])]
+    files = [run.files_read.get("raw_events") for run in (run_so_far, *run_so_far.earlier)]
     return next((path for path in files if path), "unknown, since the run that read it has left no summary")

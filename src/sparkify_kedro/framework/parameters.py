@@ -1,4 +1,4 @@
-"""What every block of parameters has in common: it is frozen, knows its keys, and complains in one sentence."""
+"""Typed parameters: frozen, with known keys and bounds, and errors of one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Self
 from kedro.validation.exceptions import ModelInstantiationError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-# Of more names, a sentence tells only how many there are.
+# More names than these are counted, not listed.
 _MOST_LISTED = 12
 
 
@@ -27,7 +27,7 @@ class OneSentenceErrors(BaseModel):
         try:
             return super().model_validate(obj, **kwargs)
         except ValidationError as error:
-            raise ModelInstantiationError("; ".join(_complaint(detail, cls) for detail in error.errors())) from error
+            raise ModelInstantiationError("; ".join(_message(detail, cls) for detail in error.errors())) from error
 
 
 class ParameterBlock(OneSentenceErrors):
@@ -40,36 +40,36 @@ class ParameterBlock(OneSentenceErrors):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of a sentence on a name that is not known: the known one most like it, or all there are."""
+    """Advice on an unknown name: the closest known name, or all known names."""
     names = sorted(known)
     near = get_close_matches(name, names, n=1)
     if near:
         return f"did you mean '{near[0]}'?"
     return (
-        f"there are {', '.join(names)}." if len(names) <= _MOST_LISTED else f"it is none of {len(names)} known names."
+        f"known are {', '.join(names)}." if len(names) <= _MOST_LISTED else f"it is not among {len(names)} known names."
     )
 
 
 def unknown_parameters(
     given: Mapping[str, Any], configured: Mapping[str, Any], blocks: Collection[str], path: str = ""
 ) -> Iterator[str]:
-    """What is wrong with parameters given at the command line, as far as no typed block says it.
+    """Errors in the parameters of a command line, as far as no typed block reports them.
 
     Args:
         given: the parameters, nested.
         configured: those of ``conf``.
-        blocks: the paths of the blocks that nodes take, which know their own keys.
-        path: where in the tree ``given`` lies.
+        blocks: the paths of the blocks that nodes take, which check their own keys.
+        path: the path of ``given`` in the tree.
 
     Returns:
-        A sentence for each key that ``conf`` does not have, and for each empty block, which would change nothing.
+        A sentence for each key that ``conf`` does not have, and for each empty block, which has no effect.
     """
     for key, value in given.items():
         here = f"{path}{key}"
         if key not in configured:
             yield f"{here} is not a known parameter: {did_you_mean(key, configured)}"
         elif isinstance(value, Mapping) and not value:
-            yield f"{here} is an empty block, which changes nothing: name the keys to change."
+            yield f"{here} is an empty block, which has no effect: name the keys to change."
         elif here not in blocks and isinstance(configured[key], Mapping) is not isinstance(value, Mapping):
             what = "a block, not a value" if isinstance(configured[key], Mapping) else "a value, not a block"
             yield f"{here} is {what}."
@@ -83,14 +83,14 @@ def _empty_blocks(given: Mapping[str, Any], path: str) -> Iterator[str]:
     for key, value in given.items():
         if isinstance(value, Mapping):
             if not value:
-                yield f"{path}{key} is an empty block, which changes nothing: name the keys to change."
+                yield f"{path}{key} is an empty block, which has no effect: name the keys to change."
             yield from _empty_blocks(value, f"{path}{key}.")
 
 
-def _complaint(detail: Any, block: type[BaseModel]) -> str:
+def _message(detail: Any, block: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return f"{key} is not a known parameter{_of_the_same_block(detail['loc'], block)}"
+        return f"{key} is not a known parameter{_closest_key(detail['loc'], block)}"
     if detail["type"] == "missing":
         return f"{key} is missing"
     if detail["type"] in ("model_type", "dict_type"):
@@ -102,8 +102,8 @@ def _complaint(detail: Any, block: type[BaseModel]) -> str:
     return f"{key} {message} (it is {detail['input']!r})"
 
 
-def _of_the_same_block(at: tuple[int | str, ...], block: type[BaseModel]) -> str:
-    """The known parameter that was likely meant, in the block in which an unknown one stands."""
+def _closest_key(at: tuple[int | str, ...], block: type[BaseModel]) -> str:
+    """The closest known parameter in the block of an unknown one."""
     for part in at[:-1]:
         field = block.model_fields.get(str(part))
         if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):

@@ -1,4 +1,4 @@
-"""The one place a Spark session starts: late, and from ``conf/*/spark.yml``."""
+"""The Spark session of the project: started late, with the settings of ``conf/*/spark.yml``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 OLDEST_JAVA = 17
 
-# A session on this machine alone need not be reached from any other one.
+# A session with a local master need not be reachable from other machines.
 _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 _lock = threading.Lock()
@@ -27,17 +27,17 @@ _settings: dict[str, str] = {}
 
 
 class SparkStartError(RuntimeError):
-    """Spark cannot start; the message says what to install or to change."""
+    """Spark cannot start; the message names what to install or to change."""
 
 
 def configure_session(settings: Mapping[str, Any]) -> None:
-    """Remember the settings of the session that ``get_session`` will start; starts nothing itself.
+    """Set the properties of the session that ``get_session`` will start.
 
     Args:
         settings: Spark properties, as in ``spark.yml``.
     """
     _settings.clear()
-    # YAML's true and false are Python's True and False, which Spark does not read.
+    # YAML's true becomes Python's True, which Spark does not understand.
     _settings.update(
         {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in settings.items()}
     )
@@ -46,13 +46,13 @@ def configure_session(settings: Mapping[str, Any]) -> None:
 def get_session() -> SparkSession:
     """The running session, or a new one with the configured settings.
 
-    A session with a local master listens on the loopback interface, unless the settings say otherwise.
+    A session with a local master listens on the loopback interface unless the settings differ.
 
     Returns:
-        The session. The JVM starts with the first call, never before.
+        The session; the JVM starts with the first call.
 
     Raises:
-        SparkStartError: where no Java, or one older than Spark needs, is found, or the session cannot be had.
+        SparkStartError: where Java is missing or too old, or the session does not start.
     """
     with _lock:
         running = SparkSession.getActiveSession() or SparkSession._instantiatedSession
@@ -64,7 +64,7 @@ def get_session() -> SparkSession:
                 "in spark.yml (spark.master), as conf/cluster does."
             )
         check_java()
-        # Workers must be the interpreter that runs the project, whatever 'python3' is on the path.
+        # Python workers must use the project's interpreter, not the first python3 on the PATH.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder
         is_local = _settings.get("spark.master", "").startswith("local")
@@ -76,18 +76,18 @@ def get_session() -> SparkSession:
         except Exception as error:
             if "BindException" in str(error):
                 raise SparkStartError(
-                    "Spark did not start: a port that spark.yml names (spark.driver.port or spark.ui.port) is taken; "
-                    "name a free one in conf/local/spark.yml, or end the program that has it."
+                    "Spark did not start: a port set in spark.yml (spark.driver.port or spark.ui.port) is in use; "
+                    "set a free one in conf/local/spark.yml, or end the program that uses it."
                 ) from error
             first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise SparkStartError(
                 f"Spark did not start at {_settings.get('spark.master', 'its default master')}: {first_line} "
-                "Look at the settings in conf/*/spark.yml."
+                "Check the settings in conf/*/spark.yml."
             ) from error
 
 
 def check_java() -> None:
-    """Make sure that a Java of version 17 or later is there.
+    """Make sure that Java 17 or later is installed.
 
     Raises:
         SparkStartError: one sentence that says what to install.
@@ -97,13 +97,13 @@ def check_java() -> None:
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if java is None or shutil.which(java) is None:
         where = f"in JAVA_HOME ({home})" if home else "on the PATH"
-        raise SparkStartError(f"Spark needs Java, and there is none {where}: {advice}")
+        raise SparkStartError(f"Spark needs Java, which was not found {where}: {advice}")
     try:
         banner = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
     except OSError as error:
-        raise SparkStartError(f"Spark needs Java, and {java} is not a program ({error}): {advice}") from error
+        raise SparkStartError(f"Spark needs Java, and {java} cannot be executed ({error}): {advice}") from error
     found = re.search(r'version "(?:1\.)?(\d+)', banner.stderr + banner.stdout)
     if found is None:
-        raise SparkStartError(f"'{java} -version' does not say which Java it is: {advice}")
+        raise SparkStartError(f"'{java} -version' does not print a version: {advice}")
     if int(found[1]) < OLDEST_JAVA:
         raise SparkStartError(f"Spark needs Java {OLDEST_JAVA} or later, and {java} is Java {found[1]}: {advice}")

@@ -1,4 +1,4 @@
-"""A label that cannot be learned is skipped: what depends on it passes the reason on, and everything else runs."""
+"""Skip a namespace that cannot be computed: everything that depends on it is skipped, and everything else runs."""
 
 from __future__ import annotations
 
@@ -13,31 +13,37 @@ from kedro.pipeline import Node, Pipeline
 
 @dataclass(frozen=True)
 class Skipped:
-    """What stands for a dataset that could not be made.
+    """Stands for a dataset that could not be made.
 
-    Args:
-        reason: why, in words that go on after "because" or a colon.
+    Attributes:
+        reason: why, in words that follow a colon.
     """
 
     reason: str
 
 
-class CannotLearn(ValueError):
-    """There is nothing to learn from; the message is the reason."""
+class SkipError(ValueError):
+    """A node of a skippable pipeline has nothing to work with; the message is the reason."""
 
 
-def passing_on(pipeline: Pipeline) -> Pipeline:
-    """The same pipeline, whose nodes give ``Skipped`` for each of their outputs where there is nothing to learn from.
+def skippable(pipeline: Pipeline) -> Pipeline:
+    """The same pipeline, whose nodes return ``Skipped`` for each output where they cannot run.
 
-    That is where the node itself finds out (``CannotLearn``), or where one of its inputs is ``Skipped`` already.
+    That is where the node raises ``SkipError``, or where one of its inputs is ``Skipped``.
     """
-    return Pipeline([_passing_on(node) for node in pipeline.nodes])
+    # Kedro has no public way to replace a node's function.
+    return Pipeline([node._copy(func=_skippable(node)) for node in pipeline.nodes])
+
+
+def namespace_of(dataset_name: str) -> str:
+    """The outermost namespace of a dataset, which is skipped as a whole."""
+    return dataset_name.partition(".")[0]
 
 
 class SkippingCatalog(DataCatalog):
-    """A catalog that keeps ``Skipped`` in memory, for the nodes of the same run, where others are written.
+    """A catalog that keeps ``Skipped`` in memory for the other nodes of the run instead of writing it.
 
-    So a label that is skipped leaves no new version, and the versions it had stay the latest.
+    So a skipped namespace leaves no new versions, and the versions it had stay the newest.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,32 +59,31 @@ class SkippingCatalog(DataCatalog):
             super().save(ds_name, data)
 
     def load(self, ds_name: str, version: str | None = None) -> Any:
-        """What was written, or why nothing was."""
+        """The data, or why there is none."""
         if ds_name in self._skipped:
             return self._skipped[ds_name]
         return super().load(ds_name, version)
 
 
-def _passing_on(node: Node) -> Node:
-    # Kedro has no public way to change a node's function.
-    outputs = node._outputs
-    return node._copy(func=_skippable(node.func, None if isinstance(outputs, str) else len(outputs)))
+def _skippable(node: Node) -> Callable[..., Any]:
+    """The node's function, which may return ``Skipped`` in the shape of the node's outputs.
 
-
-def _skippable(func: Callable[..., Any], outputs: int | None) -> Callable[..., Any]:
-    """The function, which may give ``Skipped``: as often as it has outputs, or once where it has not a list of them.
-
-    Its signature and type hints stay, since Kedro builds blocks of parameters by them.
+    Signature and annotations stay, since Kedro builds typed parameters from them.
     """
+    func = node.func
+    # The outputs as declared: a name, a list of names, or a mapping from keys of the result to names.
+    outputs: str | list[str] | dict[str, str] | None = node._outputs
 
     @wraps(func)
-    def run(*inputs: Any) -> Any:
-        skipped = next((value for value in inputs if isinstance(value, Skipped)), None)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        skipped = next((value for value in (*args, *kwargs.values()) if isinstance(value, Skipped)), None)
         if skipped is None:
             try:
-                return func(*inputs)
-            except CannotLearn as error:
+                return func(*args, **kwargs)
+            except SkipError as error:
                 skipped = Skipped(str(error))
-        return skipped if outputs is None else [skipped] * outputs
+        if isinstance(outputs, dict):
+            return dict.fromkeys(outputs, skipped)
+        return [skipped] * len(outputs) if isinstance(outputs, list) else skipped
 
     return run

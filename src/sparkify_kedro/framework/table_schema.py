@@ -1,4 +1,4 @@
-"""Table schemas, declared once and checked where a dataframe enters or leaves the catalog."""
+"""Table schemas, checked where a dataframe is loaded from or saved to the catalog."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from pyspark.sql.types import StructType
 class TableSchema:
     """The columns of a table and the columns that identify a row.
 
-    Used as a catalog entry's ``validator:``. The check reads names and types from the query plan, so it costs no pass
-    over the data; that keys do not repeat is by construction (each table is grouped or selected by its keys) and is
-    held by the tests.
+    Used as a catalog entry's ``validator:``. The check reads names and types from the query plan, without a pass over
+    the data. That keys are unique follows from how each table is made, and is checked by the tests.
 
     Args:
         name: the table's name, for messages.
         columns: ``name type`` pairs in Spark's DDL notation.
-        keys: the columns that identify a row; none where rows have no identity.
-        is_open: whether further columns may stand beside the declared ones.
+        keys: the columns that identify a row; none where rows may repeat.
+        is_open: whether other columns are allowed beside the declared ones.
     """
 
     name: str
@@ -32,7 +31,10 @@ class TableSchema:
     @cached_property
     def struct(self) -> StructType:
         """The columns as Spark's type."""
-        return StructType.fromDDL(self.columns)
+        struct = StructType.fromDDL(self.columns)
+        if not isinstance(struct, StructType):
+            raise TypeError(f"the columns of {self.name} are not a list of columns: {self.columns}")
+        return struct
 
     def validate(self, data: DataFrame) -> DataFrame:
         """Return the dataframe unchanged, if its columns are the declared ones.

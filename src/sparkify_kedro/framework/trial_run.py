@@ -1,4 +1,4 @@
-"""Runs that leave nothing behind: for notebooks, where one wants to know what would be if."""
+"""Trial runs: a part of a pipeline with other parameters, in memory, for notebooks."""
 
 from __future__ import annotations
 
@@ -12,52 +12,55 @@ from kedro.io import CatalogConfigResolver, DataCatalog
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
-# Spark's dataframes and models are handed on as they are.
+from .runs.versions import catalog_of
+
+# Spark's dataframes and models cannot be copied.
 _IN_MEMORY = {"{name}": {"type": "MemoryDataset", "copy_mode": "assign"}}
 
 
 def trial_run(pipeline: Pipeline, outputs: Sequence[str], parameters: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Run what it takes to make some datasets, with other parameters, in memory.
+    """Compute datasets with other parameters, in memory.
 
-    What a pipeline does not make itself is read from the project's catalog, in its latest version. Nothing is saved, so
-    that no version of a trial becomes the latest for anybody else.
+    Inputs that the pipeline does not make are loaded from the project's catalog, in their latest version. Nothing is
+    saved, so a trial never becomes the latest version of a dataset.
 
     Args:
         pipeline: the nodes to choose from.
-        outputs: the datasets to make.
+        outputs: the datasets to compute.
         parameters: as for ``kedro run --params``, nested.
 
     Returns:
-        The datasets by name. Dataframes among them are lazy.
+        The datasets by name; dataframes are lazy.
 
     Raises:
-        ValueError: where the pipeline makes no such dataset, or a parameter is out of its bounds.
+        ValueError: where the pipeline does not make such a dataset, or a parameter is out of bounds.
     """
-    with KedroSession.create(runtime_params=parameters) as session:
-        kept = session.load_context().catalog
+    session = KedroSession.create(runtime_params=parameters)
+    with session:
+        project_catalog = catalog_of(session.load_context())
     part = pipeline.to_outputs(*outputs)
-    # The runner forgets what the last node that needs it has had.
-    kept_outputs = {name: f"kept_{place}" for place, name in enumerate(outputs)}
-    keeping = Pipeline([Node(func=_same, inputs=name, outputs=kept) for name, kept in kept_outputs.items()])
-    scratch = DataCatalog(config_resolver=CatalogConfigResolver(default_runtime_patterns=_IN_MEMORY))
+    # The runner releases a dataset after the last node that needs it, so copies are made under other names.
+    copies = {name: f"trial_output_{number}" for number, name in enumerate(outputs)}
+    copying = Pipeline([Node(func=_identity, inputs=name, outputs=copy) for name, copy in copies.items()])
+    catalog = DataCatalog(config_resolver=CatalogConfigResolver(default_runtime_patterns=_IN_MEMORY))
     for name in part.inputs():
-        scratch[name] = kept[name]
-    with _quiet("kedro"):
-        SequentialRunner().run(part + keeping, scratch)
-        return {name: scratch.load(place) for name, place in kept_outputs.items()}
+        catalog[name] = project_catalog[name]
+    with _only_warnings("kedro"):
+        SequentialRunner().run(part + copying, catalog)
+        return {name: catalog.load(copy) for name, copy in copies.items()}
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """A runner tells of every dataset, which nobody in a notebook wants to read; searches still tell of their fits."""
+def _only_warnings(name: str) -> Iterator[None]:
+    """Silence the runner's messages on every dataset; searches still log their progress."""
     logger = logging.getLogger(name)
-    before = logger.level
+    level = logger.level
     logger.setLevel(logging.WARNING)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        logger.setLevel(level)
 
 
-def _same(data: Any) -> Any:
+def _identity(data: Any) -> Any:
     return data

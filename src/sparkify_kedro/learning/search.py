@@ -23,7 +23,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.framework.skipping import CannotLearn
+from sparkify_kedro.framework.skipping import SkipError
 
 from .algorithms import ALGORITHMS
 from .calibration import Calibration, expose_margin, fit_calibration
@@ -92,7 +92,7 @@ def train_calibrated(
         The calibrated model and how it was found. Collects one number per grid point and fold, and one row per fold.
 
     Raises:
-        CannotLearn: where a fold lacks rows of one of the two classes.
+        SkipError: where a fold lacks rows of one of the two classes.
     """
     sizes = fold_sizes(train)
     assembler = VectorAssembler(inputCols=list(features), outputCol="features")
@@ -119,16 +119,16 @@ def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
     """Rows and positives per fold. Collects one row per fold.
 
     Raises:
-        CannotLearn: where there are no rows, or fewer than two folds with rows of both classes.
+        SkipError: where there are no rows, or fewer than two folds with rows of both classes.
     """
     counts = train.groupBy("fold").agg(F.count(F.lit(1)).alias("rows"), F.sum("label").alias("positives")).collect()
     sizes = {row.fold: (row.rows, row.positives) for row in counts}
     if not sizes:
-        raise CannotLearn("there are no rows to learn from: use a longer log")
+        raise SkipError("there are no rows to learn from: use a longer log")
     one_sided = [fold for fold, (rows, positives) in sorted(sizes.items()) if positives in (0, rows)]
     if len(sizes) < 2 or one_sided:
         found = ", ".join(f"fold {fold}: {p} of {n} rows are positive" for fold, (n, p) in sorted(sizes.items()))
-        raise CannotLearn(
+        raise SkipError(
             f"cross-validation needs rows of both classes in every fold, and found {found}: use a longer "
             "log, fewer folds (sampling.split.folds.number) or another seed"
         )

@@ -12,16 +12,17 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 
 from sparkify_kedro.cli import cli
-from sparkify_kedro.framework.runs.cleanup import LeftOver, find_left_overs
-from sparkify_kedro.framework.runs.locks import RunningRuns
+from sparkify_kedro.framework.runs.cleanup import Leftover, find_leftovers
+from sparkify_kedro.framework.runs.locks import RunLocks
 
 OLD, NEW = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
 HEX = "0123456789abcdef" * 2
 TABLE = "data/04_feature/user_time_bins"
-NOTE = "user_time_bins.made.json"
+NOTE = "user_time_bins.provenance.json"
 CHAMPION = "data/06_models/will_churn_soon/champion"
-JSON = "data/06_models/will_churn_soon/choice.json"
+JSON = "data/06_models/will_churn_soon/champion_selection.json"
 LOG = "data/01_raw/simulated_events"
+JSON_DRAFT = f"{JSON}/{NEW}/.writing.{HEX}.champion_selection.json"
 DRAFT = f"data/01_raw/.simulated_events.{HEX}.writing"
 
 
@@ -38,7 +39,7 @@ def files(project: Path) -> dict[str, str]:
     return {
         str(path.relative_to(project)): path.read_text()
         for path in (project / "data").rglob("*")
-        if path.is_file() and path.name != ".guard"
+        if path.is_file() and path.name != ".mutex"
     }
 
 
@@ -62,13 +63,13 @@ def project(copied: Path) -> Path:
 
 
 @pytest.fixture
-def found(project: Path, catalog: DataCatalog) -> Callable[[], list[LeftOver]]:
+def found(project: Path, catalog: DataCatalog) -> Callable[[], list[Leftover]]:
     """Finds what has been left in the project."""
-    return lambda: find_left_overs(catalog, RunningRuns(project))
+    return lambda: find_leftovers(catalog, RunLocks(project))
 
 
 @pytest.fixture
-def clear(project: Path, found: Callable[[], list[LeftOver]]) -> Callable[[], list[str]]:
+def clear(project: Path, found: Callable[[], list[Leftover]]) -> Callable[[], list[str]]:
     """Clears what has been left in the project, and tells where it lay."""
 
     def clear_all() -> list[str]:
@@ -92,7 +93,7 @@ def complete(project: Path) -> dict[str, str]:
         f"{CHAMPION}/{OLD}/champion/_SUCCESS",
         f"{CHAMPION}/{OLD}/model_card.md",
         f"{CHAMPION}/2026-01-01T12.00.00.000Z/model_card.md",
-        f"{JSON}/{OLD}/choice.json",
+        f"{JSON}/{OLD}/champion_selection.json",
         f"{LOG}/part-0.json.gz",
         "data/08_reporting/run_summary.json/2026-01-01T00.00.00.000Z/run_summary.json",
     )
@@ -112,7 +113,10 @@ def test_where_nothing_was_killed_nothing_is_found(
         ([f"{TABLE}/{NEW}/user_time_bins/part-0.parquet"], f"{TABLE}/{NEW}/user_time_bins"),
         ([f"{TABLE}/{NEW}/user_time_bins/_temporary/0/part-0"], f"{TABLE}/{NEW}/user_time_bins"),
         ([f"{CHAMPION}/{NEW}/champion/metadata/_SUCCESS"], f"{CHAMPION}/{NEW}/champion"),
-        ([f"{JSON}/{NEW}/.writing.{HEX}.choice.json"], f"{JSON}/{NEW}/.writing.{HEX}.choice.json"),
+        (
+            [JSON_DRAFT],
+            JSON_DRAFT,
+        ),
         ([f"{TABLE}/{NEW}/.writing.{HEX}.{NOTE}"], f"{TABLE}/{NEW}/.writing.{HEX}.{NOTE}"),
         ([f"{TABLE}/{NEW}/{NOTE}"], f"{TABLE}/{NEW}/{NOTE}"),
         ([f"{CHAMPION}/{NEW}/.writing.{HEX}.model_card.md"], f"{CHAMPION}/{NEW}/.writing.{HEX}.model_card.md"),
@@ -120,7 +124,7 @@ def test_where_nothing_was_killed_nothing_is_found(
         ([f"{DRAFT}/_log/part-0.json.gz"], DRAFT),
         ([f"{DRAFT}.replaced/part-0.json.gz"], f"{DRAFT}.replaced"),
         ([f"data/.running/{NEW}.{HEX}.json"], f"data/.running/{NEW}.{HEX}.json"),
-        ([f"data/.running/.{NEW}.{HEX}.coming"], f"data/.running/.{NEW}.{HEX}.coming"),
+        ([f"data/.running/.{NEW}.{HEX}.pending"], f"data/.running/.{NEW}.{HEX}.pending"),
     ],
     ids=[
         "table",
@@ -160,10 +164,10 @@ def test_a_model_that_was_cut_off_goes_and_the_card_beside_it_stays(
 
 
 def test_a_log_that_has_stepped_aside_for_one_that_never_came_is_put_back(
-    project: Path, clear: Callable[[], list[str]], found: Callable[[], list[LeftOver]]
+    project: Path, clear: Callable[[], list[str]], found: Callable[[], list[Leftover]]
 ) -> None:
     write(project, f"{DRAFT}/_log/part-0.json.gz", f"{DRAFT}.replaced/part-0.json.gz")
-    assert [each.belongs_at for each in found()] == [None, project / LOG]
+    assert [each.restore_to for each in found()] == [None, project / LOG]
     clear()
     assert files(project) == {f"{LOG}/part-0.json.gz": f"{DRAFT}.replaced/part-0.json.gz"}
 
@@ -176,7 +180,7 @@ def test_what_is_not_ours_is_not_touched(
         project,
         f"{TABLE}/{NEW}/notes.txt",
         f"{TABLE}/my_copy/user_time_bins/part-0.parquet",
-        f"{JSON}/{OLD}/.writing.choice.json",
+        f"{JSON}/{OLD}/.writing.champion_selection.json",
         f"{JSON}/{OLD}/.writing.{HEX}.other.json",
         f"data/04_feature/banana/{NEW}/banana/part-0.parquet",
         f"data/01_raw/.other_log.{HEX}.writing/part-0",
@@ -193,9 +197,14 @@ def test_no_link_is_followed(
 ) -> None:
     """A version, a folder of versions and a draft that lie elsewhere are left, with what they link to."""
     elsewhere = tmp_path / "elsewhere"
-    write(elsewhere, f"{NEW}/user_time_bins/part-0.parquet", f"{NEW}/choice.json/part-0", f"{NEW}/train/part-0")
+    write(
+        elsewhere,
+        f"{NEW}/user_time_bins/part-0.parquet",
+        f"{NEW}/champion_selection.json/part-0",
+        f"{NEW}/train/part-0",
+    )
     (project / TABLE / NEW).symlink_to(elsewhere / NEW)
-    (project / JSON / OLD / f".writing.{HEX}.choice.json").symlink_to(elsewhere / NEW)
+    (project / JSON / OLD / f".writing.{HEX}.champion_selection.json").symlink_to(elsewhere / NEW)
     (project / "data/05_model_input/will_churn_soon").mkdir(parents=True)
     (project / "data/05_model_input/will_churn_soon/train").symlink_to(elsewhere)
     assert clear() == []
@@ -216,14 +225,14 @@ def test_a_link_inside_of_what_is_cleared_goes_and_what_it_names_stays(
 def test_what_a_running_run_writes_is_not_touched(
     project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
 ) -> None:
-    """Its versions, and drafts of a log, which may be its own; the left-overs of others are."""
-    announcement = RunningRuns(project).announce(NEW, dict)
+    """Its versions, and drafts of a log, which may be its own; the leftover files of others are."""
+    announcement = RunLocks(project).acquire(NEW, dict)
     theirs = "2026-01-03T00.00.00.000Z"
     write(project, *(f"{TABLE}/{version}/user_time_bins/part-0.parquet" for version in (NEW, theirs)))
-    write(project, f"{JSON}/{NEW}/.writing.{HEX}.choice.json", f"{DRAFT}/_log/part-0.json.gz")
+    write(project, JSON_DRAFT, f"{DRAFT}/_log/part-0.json.gz")
     assert clear() == [f"{TABLE}/{theirs}/user_time_bins"]
 
-    announcement.withdraw()
+    announcement.release()
     assert len(clear()) == 3
     assert files(project) == complete
 
@@ -236,29 +245,29 @@ def _within(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_within")
 def test_the_command_tells_each_thing_and_a_total(project: Path, complete: dict[str, str]) -> None:
     """Once without doing it; then it does."""
-    announcement = RunningRuns(project).announce(OLD, dict)
-    write(project, f"{TABLE}/{NEW}/user_time_bins/part-0.parquet", f"{JSON}/{NEW}/.writing.{HEX}.choice.json")
+    announcement = RunLocks(project).acquire(OLD, dict)
+    write(project, f"{TABLE}/{NEW}/user_time_bins/part-0.parquet", JSON_DRAFT)
     before = files(project)
 
     told = CliRunner().invoke(cli, ["runs", "clean", "--dry-run"]).output
-    assert f"the run {OLD}" in told
-    assert f"{TABLE}/{NEW}/user_time_bins: version that was cut off\n" in told
-    assert f"{JSON}/{NEW}/.writing.{HEX}.choice.json: draft of a file\n" in told
-    assert "2 left-overs would be cleared" in told
+    assert f"the active run {OLD}" in told
+    assert f"{TABLE}/{NEW}/user_time_bins: incomplete version\n" in told
+    assert f"{JSON_DRAFT}: draft of a file\n" in told
+    assert "2 leftover files would be removed" in told
     assert files(project) == before
 
-    announcement.withdraw()
-    assert "2 left-overs cleared" in CliRunner().invoke(cli, ["runs", "clean"]).output
+    announcement.release()
+    assert "2 leftover files removed" in CliRunner().invoke(cli, ["runs", "clean"]).output
     assert files(project) == complete
-    assert "0 left-overs cleared" in CliRunner().invoke(cli, ["runs", "clean"]).output
+    assert "0 leftover files removed" in CliRunner().invoke(cli, ["runs", "clean"]).output
 
 
 @pytest.mark.usefixtures("_within")
 def test_the_command_looks_where_the_runs_parameters_have_led(project: Path) -> None:
     write(project, f"data/01_raw/.mine.{HEX}.writing/_log/part-0")
-    assert "0 left-overs" in CliRunner().invoke(cli, ["runs", "clean"]).output
+    assert "0 leftover files" in CliRunner().invoke(cli, ["runs", "clean"]).output
     words = ["runs", "clean", "--params=simulated_events=data/01_raw/mine"]
-    assert "1 left-over cleared" in CliRunner().invoke(cli, words).output
+    assert "1 leftover file removed" in CliRunner().invoke(cli, words).output
     assert files(project) == {}
 
 

@@ -1,4 +1,4 @@
-"""Where two runs differ is found and told."""
+"""Two runs are compared by parameters, inputs, software and results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from kedro.io import DataCatalog
 
-from sparkify_kedro.framework.runs.compare import compare, tell
+from sparkify_kedro.framework.runs.compare import compare, format_comparison
+from sparkify_kedro.framework.runs.summary import RunSummary
 
 FIRST, SECOND = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
 METRICS = {"test": {"auc_pr": 0.25, "interval": [0.1, 0.4]}, "model": "Pipeline_a"}
@@ -35,35 +36,41 @@ def keep(catalog: DataCatalog, version: str, metrics: dict[str, Any]) -> None:
     writer.save("metrics", metrics)
 
 
-def summary(run_id: str, **changes: Any) -> dict[str, Any]:
-    return {
+def summary(run_id: str, **changes: Any) -> RunSummary:
+    fields: dict[str, Any] = {
         "run_id": run_id,
+        "succeeded": True,
+        "error": None,
+        "finished": "2026-01-01",
+        "seconds": 1.0,
+        "asked_for": {},
+        "files_read": {},
         "parameters": {"modeling": {"trees": 30}, "seed": 1},
         "contents_read": {"raw_events": "abc"},
         "versions_read": {},
         "versions_written": {"metrics": run_id, "another": run_id},
-        "nodes": [{"node": "select_events", "rows_written": {"events": 10}}],
+        "nodes": [{"node": "select_events", "seconds": 1.0, "rows_written": {"events": 10}}],
         "git": {"commit": "c0ffee", "dirty": False},
         "python": "3.11.2",
         "packages": {"pyspark": "4.3.0"},
-        **changes,
     }
+    return RunSummary.model_validate(fields | changes)
 
 
-def told(one: dict[str, Any], other: dict[str, Any], catalog: DataCatalog) -> list[str]:
+def lines(one: RunSummary, other: RunSummary, catalog: DataCatalog) -> list[str]:
     catalog["another"] = None
-    return list(tell(compare(one, other, catalog)))
+    return list(format_comparison(compare(one, other, catalog)))
 
 
 def test_runs_that_found_the_same(catalog: DataCatalog) -> None:
     """A model's own id is another in every fit, and no finding."""
     keep(catalog, FIRST, METRICS)
     keep(catalog, SECOND, METRICS | {"model": "Pipeline_b"})
-    assert told(summary(FIRST), summary(SECOND), catalog) == [
+    assert lines(summary(FIRST), summary(SECOND), catalog) == [
         "parameters: the same",
         "inputs: the same",
         "software: the same",
-        "findings: all 2 are the same",
+        "results: all 2 are the same",
     ]
 
 
@@ -74,11 +81,11 @@ def test_runs_that_differ_in_everything(catalog: DataCatalog) -> None:
         SECOND,
         parameters={"modeling": {"trees": 5}, "seed": 1, "raw_events": "log.json"},
         contents_read={"raw_events": "def"},
-        nodes=[{"node": "select_events", "rows_written": {"events": 12}}],
+        nodes=[{"node": "select_events", "seconds": 1.0, "rows_written": {"events": 12}}],
         git=None,
         packages={"pyspark": "4.3.1"},
     )
-    assert told(summary(FIRST), other, catalog) == [
+    assert lines(summary(FIRST), other, catalog) == [
         "parameters:",
         "  modeling.trees: 30 | 5",
         "  raw_events: None | 'log.json'",
@@ -88,7 +95,7 @@ def test_runs_that_differ_in_everything(catalog: DataCatalog) -> None:
         "  commit: 'c0ffee' | None",
         "  uncommitted changes: False | None",
         "  pyspark: '4.3.0' | '4.3.1'",
-        "findings: 2 of 2 differ",
+        "results: 2 of 2 differ",
         "  metrics: test.auc_pr: 0.25 | 0.5 (and 1 more)",
         "  rows of events: rows: 10 | 12",
     ]
@@ -97,15 +104,15 @@ def test_runs_that_differ_in_everything(catalog: DataCatalog) -> None:
 def test_runs_that_found_nothing_in_common(catalog: DataCatalog) -> None:
     """One of them has made no findings; then one whose findings are kept no more."""
     nothing = summary(SECOND, versions_written={}, nodes=[])
-    assert told(summary(FIRST), nothing, catalog)[-1] == "findings: none that both runs have made"
+    assert lines(summary(FIRST), nothing, catalog)[-1] == "results: none that both runs have written"
     gone = summary(SECOND, nodes=[])
-    assert told(summary(FIRST), gone, catalog)[-1] == "findings: none that both runs have made"
+    assert lines(summary(FIRST), gone, catalog)[-1] == "results: none that both runs have written"
 
 
 def test_many_differences_are_cut_short(catalog: DataCatalog) -> None:
     rows = {f"table_{number}": number for number in range(20)}
-    one = summary(FIRST, nodes=[{"node": "n", "rows_written": rows}])
-    other = summary(SECOND, nodes=[{"node": "n", "rows_written": {name: -1 for name in rows}}])
-    lines = told(one, other, catalog)
-    assert lines[-1] == "  and 10 more"
-    assert len([line for line in lines if line.startswith("  rows of")]) == 10
+    one = summary(FIRST, nodes=[{"node": "n", "seconds": 1.0, "rows_written": rows}])
+    other = summary(SECOND, nodes=[{"node": "n", "seconds": 1.0, "rows_written": {name: -1 for name in rows}}])
+    told = lines(one, other, catalog)
+    assert told[-1] == "  and 10 more"
+    assert len([line for line in told if line.startswith("  rows of")]) == 10

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkify_kedro.framework.runs.locks import AnnouncementError, RunningRuns
+from sparkify_kedro.framework.runs.locks import RunLockError, RunLocks
 
 FIRST, SECOND = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
 READS = {"events": "2025-12-31T00.00.00.000Z"}
@@ -20,52 +20,52 @@ READS = {"events": "2025-12-31T00.00.00.000Z"}
 ANNOUNCE = """
 import sys, time
 from pathlib import Path
-from sparkify_kedro.framework.runs.locks import RunningRuns
-kept = RunningRuns(Path(sys.argv[1])).announce(sys.argv[2], lambda: {"events": "before"})
+from sparkify_kedro.framework.runs.locks import RunLocks
+kept = RunLocks(Path(sys.argv[1])).acquire(sys.argv[2], lambda: {"events": "before"})
 print("announced", flush=True)
 time.sleep(600)
 """
 
 
 def test_a_run_is_running_until_it_takes_its_announcement_back(tmp_path: Path) -> None:
-    runs = RunningRuns(tmp_path)
-    assert runs.locks() == []
+    runs = RunLocks(tmp_path)
+    assert runs.active() == []
 
-    announcement = runs.announce(FIRST, lambda: READS)
-    (run,) = RunningRuns(tmp_path).running()
+    announcement = runs.acquire(FIRST, lambda: READS)
+    (run,) = RunLocks(tmp_path).active()
     assert (run.run_id, run.pid, run.reads) == (FIRST, os.getpid(), READS)
-    assert runs.left_over() == []
+    assert runs.stale() == []
 
-    announcement.withdraw()
-    announcement.withdraw()
-    assert (runs.locks(), runs.left_over()) == ([], [])
+    announcement.release()
+    announcement.release()
+    assert (runs.active(), runs.stale()) == ([], [])
 
 
 def test_a_run_uses_what_it_reads_and_all_that_it_writes(tmp_path: Path) -> None:
-    runs = RunningRuns(tmp_path)
-    announcement = runs.announce(FIRST, lambda: READS)
-    (run,) = runs.locks()
+    runs = RunLocks(tmp_path)
+    announcement = runs.acquire(FIRST, lambda: READS)
+    (run,) = runs.active()
     assert run.uses("events", READS["events"])
     assert run.uses("anything", FIRST)
     assert not run.uses("events", SECOND)
     assert not run.uses("user_time_bins", READS["events"])
-    announcement.withdraw()
+    announcement.release()
 
 
 def test_runs_of_one_process_do_not_block_each_other(tmp_path: Path) -> None:
     """Even of the same id."""
-    runs = RunningRuns(tmp_path)
-    kept = [runs.announce(run_id, dict) for run_id in (FIRST, SECOND, SECOND)]
-    assert [run.run_id for run in runs.locks()] == [FIRST, SECOND, SECOND]
-    kept[1].withdraw()
-    assert [run.run_id for run in runs.locks()] == [FIRST, SECOND]
+    runs = RunLocks(tmp_path)
+    kept = [runs.acquire(run_id, dict) for run_id in (FIRST, SECOND, SECOND)]
+    assert [run.run_id for run in runs.active()] == [FIRST, SECOND, SECOND]
+    kept[1].release()
+    assert [run.run_id for run in runs.active()] == [FIRST, SECOND]
     for announcement in kept:
-        announcement.withdraw()
+        announcement.release()
 
 
 def test_a_run_that_is_killed_is_running_no_longer(tmp_path: Path) -> None:
     """What it has left is told, and is nobody's."""
-    runs = RunningRuns(tmp_path)
+    runs = RunLocks(tmp_path)
     run = subprocess.Popen(
         [sys.executable, "-c", ANNOUNCE, str(tmp_path), FIRST],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3] / "src")},
@@ -74,44 +74,44 @@ def test_a_run_that_is_killed_is_running_no_longer(tmp_path: Path) -> None:
     try:
         assert run.stdout is not None
         assert run.stdout.readline() == b"announced\n"
-        (running,) = runs.locks()
-        assert (running.run_id, running.pid, runs.left_over()) == (FIRST, run.pid, [])
+        (running,) = runs.active()
+        assert (running.run_id, running.pid, runs.stale()) == (FIRST, run.pid, [])
     finally:
         run.send_signal(signal.SIGKILL)
         run.communicate()
 
-    assert runs.locks() == []
-    (left,) = runs.left_over()
+    assert runs.active() == []
+    (left,) = runs.stale()
     assert json.loads(left.read_text())["run_id"] == FIRST
 
 
 def test_no_run_begins_while_versions_are_removed(tmp_path: Path) -> None:
     """It looks for what it reads afterwards, when that cannot go any more."""
-    runs, looked, begun = RunningRuns(tmp_path), threading.Event(), []
+    runs, looked, begun = RunLocks(tmp_path), threading.Event(), []
 
     def find_reads() -> dict[str, str]:
         looked.set()
         return READS
 
-    with runs.guarded():
-        beginning = threading.Thread(target=lambda: begun.append(runs.announce(FIRST, find_reads)))
+    with runs.exclusive():
+        beginning = threading.Thread(target=lambda: begun.append(runs.acquire(FIRST, find_reads)))
         beginning.start()
         assert not looked.wait(timeout=0.2)
     beginning.join(timeout=10)
-    assert [run.reads for run in runs.locks()] == [READS]
-    begun[0].withdraw()
+    assert [run.reads for run in runs.active()] == [READS]
+    begun[0].release()
 
 
 def test_a_run_that_cannot_be_announced_says_where(tmp_path: Path) -> None:
     """Here because a file lies in the folder's place; nothing is announced where the reads cannot be found either."""
     (tmp_path / "data").write_text("")
-    with pytest.raises(AnnouncementError, match=r"cannot be announced in .*data/\.running"):
-        RunningRuns(tmp_path).announce(FIRST, dict)
+    with pytest.raises(RunLockError, match=r"No run lock can be written to .*data/\.running"):
+        RunLocks(tmp_path).acquire(FIRST, dict)
 
     def fail() -> dict[str, str]:
         raise LookupError("no versions")
 
-    runs = RunningRuns(tmp_path / "elsewhere")
+    runs = RunLocks(tmp_path / "elsewhere")
     with pytest.raises(LookupError):
-        runs.announce(FIRST, fail)
-    assert (runs.locks(), runs.left_over()) == ([], [])
+        runs.acquire(FIRST, fail)
+    assert (runs.active(), runs.stale()) == ([], [])

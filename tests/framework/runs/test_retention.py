@@ -1,4 +1,4 @@
-"""Old versions go, but none that a champion or a card that is kept comes from, nor any that a running run uses."""
+"""Old versions are removed, except those that a kept champion was made from and those that an active run uses."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
-from sparkify_kedro.framework.runs.locks import Run
+from sparkify_kedro.framework.runs.locks import ActiveRun
 from sparkify_kedro.framework.runs.retention import DatasetVersion, Versions, versions_to_prune
-from sparkify_kedro.framework.runs.storage import delete
-from sparkify_kedro.framework.runs.versions import note_of
+from sparkify_kedro.framework.runs.versions import delete, provenance_path
 
 RUN_SUMMARY = "run_summary"
 
@@ -76,9 +75,11 @@ class Storage:
         entry = {"type": "sparkify_kedro.framework.datasets.AtomicJSONDataset", "versioned": True}
         names = {*PIPELINE.all_outputs(), RUN_SUMMARY}
         entries = {name: entry | {"filepath": f"{self._folder}/{name}"} for name in names}
+        for name in ("soon.champion", *CARDS):
+            entries[name]["metadata"] = {"keep_lineage": True}
         return Versions(DataCatalog.from_config(entries), PIPELINE.datasets())
 
-    def pruned(self, *written: str, keep: int, running: Iterable[Run] = ()) -> dict[str, list[int]]:
+    def pruned(self, *written: str, keep: int, running: Iterable[ActiveRun] = ()) -> dict[str, list[int]]:
         """The days of the versions that go, by dataset."""
         found: dict[str, list[int]] = {}
         for name, old in versions_to_prune(written, self.versions(), PIPELINE, running, keep):
@@ -101,8 +102,8 @@ def test_the_oldest_versions_of_what_was_written_go(storage: Storage) -> None:
 def test_what_a_version_was_made_from_goes_with_it(storage: Storage, tmp_path: Path) -> None:
     storage.run(1, "events")
     place = tmp_path / "events" / version(1) / "events"
-    note_of(place).write_text("{}")
-    delete(storage.versions().set_aside(DatasetVersion("events", version(1))))
+    provenance_path(place).write_text("{}")
+    delete(storage.versions().hide(DatasetVersion("events", version(1))))
     assert not place.parent.exists()
 
 
@@ -183,7 +184,7 @@ def test_the_card_of_a_kept_champion_is_kept_with_it(storage: Storage) -> None:
 def test_what_a_running_run_reads_or_writes_is_kept(storage: Storage) -> None:
     for day in (1, 2, 3, 4):
         storage.run(day, "events", "scores")
-    reading = Run(run_id=version(2), pid=1, reads={"events": version(1)})
+    reading = ActiveRun(run_id=version(2), pid=1, reads={"events": version(1)})
     assert storage.pruned("events", "scores", keep=1, running=[reading]) == {"events": [3], "scores": [1, 3]}
 
 

@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.framework.datasets import SparkMLDataset
 from sparkify_kedro.framework.parameters import ParameterBlock
-from sparkify_kedro.framework.skipping import CannotLearn
+from sparkify_kedro.framework.skipping import SkipError
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.pipelines.modeling.nodes import (
     audit_features,
@@ -194,13 +194,13 @@ def test_the_originals_features_are_needed_for_the_baseline_whatever_the_set(row
 
 
 def test_without_rows_the_audit_says_so(rows: DataFrame) -> None:
-    with pytest.raises(CannotLearn, match="no rows to learn from"):
+    with pytest.raises(SkipError, match="no rows to learn from"):
         audit_features(rows.limit(0), registry(LINES), TRAINING, AUDIT, LABEL)
 
 
 @pytest.mark.parametrize("only", ["label = 0", "label = 1", "fold = 0", "fold = 0 or label = 1"])
 def test_a_fold_without_both_classes_is_told_before_anything_is_made(rows: DataFrame, only: str) -> None:
-    with pytest.raises(CannotLearn, match="rows of both classes in every fold"):
+    with pytest.raises(SkipError, match="rows of both classes in every fold"):
         audit_features(rows.where(only), registry(LINES), TRAINING, AUDIT, LABEL)
 
 
@@ -264,7 +264,7 @@ def test_the_model_takes_columns_by_name(found: tuple[PipelineModel, dict[str, A
 def test_a_fold_without_both_classes_is_told_in_a_sentence(
     train: DataFrame, rows: DataFrame, audited: dict[str, Any], only: str
 ) -> None:
-    with pytest.raises(CannotLearn, match=r"rows of both classes in every fold|no rows to learn from"):
+    with pytest.raises(SkipError, match=r"rows of both classes in every fold|no rows to learn from"):
         search_model(train.where(only), rows, audited, TRAINING, SEARCH, EVALUATION)
 
 

@@ -1,12 +1,9 @@
-"""Datasets that kedro-datasets lacks: Spark data, Spark ML models, files and figures that are never half there."""
+"""Datasets that kedro-datasets lacks: Spark tables and models, files and figures that are complete or do not exist."""
 
-from .atomic_csv_dataset import AtomicCSVDataset
-from .atomic_json_dataset import AtomicJSONDataset
-from .atomic_plotly_dataset import AtomicPlotlyDataset
-from .atomic_text_dataset import AtomicTextDataset
-from .json_lines_dataset import JSONLinesDataset
-from .spark_dataframe_dataset import SparkDataFrameDataset
-from .spark_ml_dataset import SparkMLDataset
+from .atomic_files import AtomicCSVDataset, AtomicJSONDataset, AtomicPlotlyDataset, AtomicTextDataset
+from .json_lines import JSONLinesDataset
+from .spark_dataframe import SparkDataFrameDataset
+from .spark_ml import SparkMLDataset
 
 __all__ = [
     "AtomicCSVDataset",

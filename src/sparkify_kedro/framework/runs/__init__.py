@@ -1,1 +1,1 @@
-"""Runs among themselves: who is running, what versions each reads and makes of what, what is kept and what is left."""
+"""Runs: run locks, pinned versions, provenance, summaries, retention, cleanup, comparison and repetition."""

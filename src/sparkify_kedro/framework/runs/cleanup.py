@@ -1,4 +1,4 @@
-"""What writes that were killed have left: found, and removed. A version that is complete is never touched."""
+"""Cleanup: files that killed processes have left behind. Complete versions are never touched."""
 
 from __future__ import annotations
 
@@ -9,126 +9,127 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
-from kedro.io.core import AbstractVersionedDataset
 
-from sparkify_kedro.framework.datasets import JSONLinesDataset
-
-from .locks import Run, RunningRuns
-from .storage import (
+from ..datasets import JSONLinesDataset
+from ..registry import registered_pipelines
+from .locks import ActiveRun, RunLocks
+from .versions import (
     REMOVING,
     VERSION,
+    VersionedDataset,
     delete,
-    folder_of_versions,
+    hide,
+    is_versioned,
     on_this_machine,
-    place,
-    set_aside,
+    provenance_path,
+    version_path,
+    versions_folder,
 )
-from .versions import has_versions, note_of
 
 _HEX = r"[0-9a-f]{32}"
 
 
 @dataclass(frozen=True)
-class LeftOver:
-    """Something that a killed process has left.
+class Leftover:
+    """A file or folder that a killed process has left behind.
 
     Attributes:
         path: where it lies.
-        what: what it is, in words.
-        belongs_at: where it must go back to, if it is an old log that has stepped aside for one that never came.
+        kind: what it is.
+        restore_to: where it is moved back to, if it is a complete old file whose replacement was never written.
     """
 
     path: Path
-    what: str
-    belongs_at: Path | None = None
+    kind: str
+    restore_to: Path | None = None
 
     def size(self) -> int:
-        """Bytes in files."""
+        """Bytes of all files."""
         files = [self.path] if not self.path.is_dir() else [p for p in self.path.rglob("*") if not p.is_dir()]
         return sum(file.lstat().st_size for file in files)
 
     def clear(self) -> None:
-        """Remove it, or put it back to where it belongs."""
-        if self.belongs_at is not None:
-            self.path.rename(self.belongs_at)
+        """Remove it, or move it back."""
+        if self.restore_to is not None:
+            self.path.rename(self.restore_to)
         elif VERSION.fullmatch(self.path.name):
-            with suppress(OSError):  # it is empty no longer
+            with suppress(OSError):  # no longer empty
                 self.path.rmdir()
         elif self.path.name.startswith(".") or self.path.is_file():
             delete(self.path)
         else:
-            # A Java machine may outlive its run for a moment: what it still writes must not look complete.
-            delete(set_aside(self.path))
+            # A Java process may outlive its run for a moment: what it still writes must not look complete.
+            delete(hide(self.path))
 
 
-def every_dataset(catalog: DataCatalog) -> set[str]:
-    """The datasets of all registered pipelines, by their names or by a pattern, and what the hooks write."""
-    in_pipelines = set().union(*(pipeline.datasets() for pipeline in pipelines.values()))
+def all_datasets(catalog: DataCatalog) -> set[str]:
+    """The datasets of all registered pipelines, resolved from patterns too, and those that only hooks write."""
+    in_pipelines = set[str]().union(*(pipeline.datasets() for pipeline in registered_pipelines().values()))
     return in_pipelines | set(catalog.keys())
 
 
-def find_left_overs(catalog: DataCatalog, runs: RunningRuns) -> list[LeftOver]:
-    """What killed runs have left at the places of the catalog's datasets, and nowhere else.
+def find_leftovers(catalog: DataCatalog, locks: RunLocks) -> list[Leftover]:
+    """What killed runs have left at the paths of the catalog's datasets, and nowhere else.
 
-    What runs write that are running now is left out: versions of theirs, and, since a draft of what has no versions
-    does not say whose it is, all of those while any run is running.
+    What active runs write is left out: their versions, and, since a draft of a dataset without versions does not name
+    its run, all such drafts while any run is active.
     """
-    running = runs.locks()
-    found: list[LeftOver] = []
-    for dataset in on_this_machine(catalog, every_dataset(catalog)).values():
-        if has_versions(dataset):
-            found += _of_versions(dataset, running)
-        elif isinstance(dataset, JSONLinesDataset) and not running:
-            found += _of_log(Path(dataset._path))
-    found += [LeftOver(path, "announcement of a run that was killed") for path in runs.left_over()]
-    # Texts lie in the folders of the versions of what they are about.
-    return sorted(set(found), key=lambda each: str(each.path))
+    active = locks.active()
+    leftovers: list[Leftover] = []
+    for dataset in on_this_machine(catalog, all_datasets(catalog)).values():
+        if is_versioned(dataset):
+            leftovers += _in_versions(dataset, active)
+        elif isinstance(dataset, JSONLinesDataset) and not active:
+            leftovers += _beside_log(dataset.path)
+    leftovers += [Leftover(path, "lock file of a killed run") for path in locks.stale()]
+    # Several datasets may share the folder of a version.
+    return sorted(set(leftovers), key=lambda leftover: str(leftover.path))
 
 
-def _of_versions(dataset: AbstractVersionedDataset, running: Iterable[Run]) -> Iterator[LeftOver]:
-    """Of a dataset with versions: versions without an end, drafts, and folders with nothing in them."""
-    own = {run.run_id for run in running}
+def _in_versions(dataset: VersionedDataset, active: Iterable[ActiveRun]) -> Iterator[Leftover]:
+    """Incomplete versions, drafts and empty folders of a versioned dataset."""
+    run_ids = {run.run_id for run in active}
     complete = set(dataset.list_versions(full_path=False))
-    for folder in _folders(folder_of_versions(dataset)):
-        if not VERSION.fullmatch(folder.name) or folder.name in own:
+    for folder in _folders(versions_folder(dataset)):
+        if not VERSION.fullmatch(folder.name) or folder.name in run_ids:
             continue
-        within = place(dataset, folder.name)
-        note = note_of(within)
-        draft = re.compile(rf"\.writing\.{_HEX}\.({re.escape(within.name)}|{re.escape(note.name)})")
-        removing = re.compile(rf"{re.escape(REMOVING)}\.{_HEX}\.{re.escape(within.name)}")
+        path = version_path(dataset, folder.name)
+        provenance = provenance_path(path)
+        draft = re.compile(rf"\.writing\.{_HEX}\.({re.escape(path.name)}|{re.escape(provenance.name)})")
+        removing = re.compile(rf"{re.escape(REMOVING)}\.{_HEX}\.{re.escape(path.name)}")
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         if not entries:
-            yield LeftOver(folder, "empty folder of a version")
+            yield Leftover(folder, "empty folder of a version")
         for entry in entries:
             if entry.is_symlink():
                 continue
             if draft.fullmatch(entry.name):
-                yield LeftOver(Path(entry.path), "draft of a file")
+                yield Leftover(Path(entry.path), "draft of a file")
             elif removing.fullmatch(entry.name):
-                yield LeftOver(Path(entry.path), "rest of a version that was being removed")
-            elif entry.name == within.name and folder.name not in complete:
-                yield LeftOver(Path(entry.path), "version that was cut off")
-            elif entry.name == note.name and folder.name not in complete:
-                yield LeftOver(note, "note on a version that is gone")
+                yield Leftover(Path(entry.path), "version whose removal was interrupted")
+            elif entry.name == path.name and folder.name not in complete:
+                yield Leftover(Path(entry.path), "incomplete version")
+            elif entry.name == provenance.name and folder.name not in complete:
+                yield Leftover(provenance, "provenance of a removed version")
 
 
-def _of_log(path: Path) -> Iterator[LeftOver]:
-    """Of a log without versions: drafts, and old logs that have stepped aside for a new one."""
+def _beside_log(path: Path) -> Iterator[Leftover]:
+    """Drafts of a log without versions, and old logs that were moved aside for a new one."""
     draft = re.compile(rf"\.{re.escape(path.name)}\.{_HEX}\.writing")
-    is_gone = not path.exists()
-    # The newest first: of several that have stepped aside it is the last that was in place.
+    is_missing = not path.exists()
+    # The newest first: of several old logs it was the last one in place.
     for folder in sorted(_folders(path.parent), key=lambda each: each.stat().st_mtime, reverse=True):
         if draft.fullmatch(folder.name):
-            yield LeftOver(folder, "draft of a log")
+            yield Leftover(folder, "draft of a log")
         elif draft.fullmatch(folder.name.removesuffix(".replaced")):
-            yield LeftOver(folder, "old log, put back" if is_gone else "old log", path if is_gone else None)
-            is_gone = False
+            kind = "old log, to be moved back" if is_missing else "old log"
+            yield Leftover(folder, kind, path if is_missing else None)
+            is_missing = False
 
 
 def _folders(path: Path) -> list[Path]:
-    """The folders in a folder, which is no link, and none of them either."""
+    """The folders in a folder; links are not followed."""
     if path.is_symlink() or not path.is_dir():
         return []
     with os.scandir(path) as entries:

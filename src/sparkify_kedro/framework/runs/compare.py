@@ -1,118 +1,108 @@
-"""What two runs have in common, and where they differ."""
+"""Compare two runs: parameters, inputs, software, and the results that both have written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
+from pydantic import BaseModel
 
-from sparkify_kedro.framework.datasets import AtomicJSONDataset
+from ..datasets import AtomicJSONDataset
+from ..nested import Difference, differences
+from .summary import RunSummary
 
-# A model's own id is drawn anew with every fit; which run made it, is no finding.
-_OF_THE_RUN_ITSELF = {"model", "run_id", "finished", "seconds"}
+# A model's own id is random, and these fields of a result only say which run wrote it.
+_IGNORED = frozenset({"model", "run_id", "finished", "seconds"})
+_LONGEST_VALUE = 60
 
 
 class Comparison(NamedTuple):
-    """Differences by what differs: per name, what it is in the one run and in the other.
+    """Differences by path: the value in the first run and in the second.
 
-    ``compared`` counts the findings (JSON datasets, and rows of tables) that both runs have made.
+    ``compared`` counts the results (JSON datasets, and row counts of tables) that both runs have written.
     """
 
-    parameters: dict[str, tuple[Any, Any]]
-    inputs: dict[str, tuple[Any, Any]]
-    software: dict[str, tuple[Any, Any]]
-    findings: dict[str, dict[str, tuple[Any, Any]]]
+    parameters: dict[str, Difference]
+    inputs: dict[str, Difference]
+    software: dict[str, Difference]
+    results: dict[str, dict[str, Difference]]
     compared: int
 
 
-def compare(one: Mapping[str, Any], other: Mapping[str, Any], catalog: DataCatalog) -> Comparison:
-    """Compare two runs by their summaries and by what they found.
+def compare(one: RunSummary, other: RunSummary, catalog: DataCatalog) -> Comparison:
+    """Compare two runs by their summaries and results.
 
     Args:
         one: a run's summary.
-        other: another run's.
-        catalog: where what they have written lies.
+        other: another run's summary.
+        catalog: where their results lie.
 
     Returns:
-        The differences. Findings are looked at where both runs have made them and they are still kept.
+        The differences. Results are compared where both runs have written them and both versions still exist.
     """
-    found_by_both = dict(_found_by_both(one, other, catalog))
-    findings = {name: dict(_leaves_that_differ(*pair)) for name, pair in found_by_both.items()}
+    pairs = dict(_common_results(one, other, catalog))
+    results = {name: dict(differences(*pair, ignore=_IGNORED)) for name, pair in pairs.items()}
     return Comparison(
-        parameters=dict(_leaves_that_differ(one["parameters"], other["parameters"])),
-        inputs=dict(_leaves_that_differ(_read(one), _read(other))),
-        software=dict(_leaves_that_differ(_software(one), _software(other))),
-        findings={name: differences for name, differences in findings.items() if differences},
-        compared=len(found_by_both),
+        parameters=dict(differences(one.parameters, other.parameters)),
+        inputs=dict(differences(_inputs(one), _inputs(other))),
+        software=dict(differences(_software(one), _software(other))),
+        results={name: found for name, found in results.items() if found},
+        compared=len(pairs),
     )
 
 
-def tell(comparison: Comparison, at_most: int = 10) -> Iterator[str]:
-    """The comparison in lines of text; of findings that differ, ``at_most`` are told."""
+def format_comparison(comparison: Comparison, at_most: int = 10) -> Iterator[str]:
+    """The comparison as lines of text, with at most ``at_most`` results that differ."""
     for title in ("parameters", "inputs", "software"):
-        differences = getattr(comparison, title)
-        yield f"{title}: {'the same' if not differences else ''}".rstrip()
-        yield from (f"  {name}: {_shown(was)} | {_shown(now)}" for name, (was, now) in differences.items())
+        found: dict[str, Difference] = getattr(comparison, title)
+        yield f"{title}:{'' if found else ' the same'}"
+        yield from (f"  {path}: {_short(was)} | {_short(now)}" for path, (was, now) in found.items())
     if not comparison.compared:
-        yield "findings: none that both runs have made"
+        yield "results: none that both runs have written"
         return
-    differing = len(comparison.findings)
+    differing = len(comparison.results)
     yield (
-        f"findings: {differing} of {comparison.compared} differ"
+        f"results: {differing} of {comparison.compared} differ"
         if differing
-        else (f"findings: all {comparison.compared} are the same")
+        else f"results: all {comparison.compared} are the same"
     )
-    for name, differences in list(comparison.findings.items())[:at_most]:
-        first, (was, now) = next(iter(differences.items()))
-        more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
-        yield f"  {name}: {first}: {_shown(was)} | {_shown(now)}{more}"
+    for name, found in list(comparison.results.items())[:at_most]:
+        path, (was, now) = next(iter(found.items()))
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        yield f"  {name}: {path}: {_short(was)} | {_short(now)}{more}"
     if differing > at_most:
         yield f"  and {differing - at_most} more"
 
 
-def _found_by_both(
-    one: Mapping[str, Any], other: Mapping[str, Any], catalog: DataCatalog
-) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    written = (one["versions_written"], other["versions_written"])
-    for name in sorted(written[0].keys() & written[1].keys()):
+def _common_results(one: RunSummary, other: RunSummary, catalog: DataCatalog) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    for name in sorted(one.versions_written.keys() & other.versions_written.keys()):
         if isinstance(catalog.get(name), AtomicJSONDataset):
+            versions = (one.versions_written[name], other.versions_written[name])
             try:
-                yield name, (catalog.load(name, version=written[0][name]), catalog.load(name, version=written[1][name]))
-            except DatasetError:
+                yield name, (_as_json(catalog.load(name, versions[0])), _as_json(catalog.load(name, versions[1])))
+            except DatasetError:  # at least one version is gone
                 continue
-    rows = [
-        {name: count for node in run["nodes"] for name, count in node["rows_written"].items()} for run in (one, other)
-    ]
+    rows = [{name: n for node in run.nodes for name, n in node.rows_written.items()} for run in (one, other)]
     for name in sorted(rows[0].keys() & rows[1].keys()):
         yield f"rows of {name}", ({"rows": rows[0][name]}, {"rows": rows[1][name]})
 
 
-def _read(run: Mapping[str, Any]) -> dict[str, Any]:
-    """By content: the same log may lie elsewhere."""
-    return {**run["contents_read"], **run["versions_read"]}
+def _as_json(data: Any) -> Any:
+    return data.model_dump(mode="json") if isinstance(data, BaseModel) else data
 
 
-def _software(run: Mapping[str, Any]) -> dict[str, Any]:
-    git = run["git"] or {}
-    return {"commit": git.get("commit"), "uncommitted changes": git.get("dirty"), "python": run["python"]} | dict(
-        run["packages"]
-    )
+def _inputs(run: RunSummary) -> dict[str, str | None]:
+    """Files by content, since the same file may lie elsewhere."""
+    return {**run.contents_read, **run.versions_read}
 
 
-def _leaves_that_differ(one: Any, other: Any, at: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for key in [*one, *(key for key in other if key not in one)]:
-            if key not in _OF_THE_RUN_ITSELF:
-                yield from _leaves_that_differ(one.get(key), other.get(key), f"{at}.{key}" if at else str(key))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for place, pair in enumerate(zip(one, other, strict=True)):
-            yield from _leaves_that_differ(*pair, f"{at}[{place}]")
-    elif one != other:
-        yield at, (one, other)
+def _software(run: RunSummary) -> dict[str, Any]:
+    commit, dirty = (run.git.commit, run.git.dirty) if run.git else (None, None)
+    return {"commit": commit, "uncommitted changes": dirty, "python": run.python, **run.packages}
 
 
-def _shown(value: Any) -> str:
+def _short(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."

@@ -1,4 +1,4 @@
-"""Who is running: every run announces itself and what it reads, so that nobody takes that away from under it."""
+"""Run locks: every run holds a lock file that lists the versions it reads, so that no other run removes them."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 from uuid import uuid4
 
 try:
     import fcntl
-except ModuleNotFoundError:  # Windows: nothing tells a run that was killed from one that runs
-    fcntl = None
+except ModuleNotFoundError:  # Windows has no such locks: a run that was killed cannot be told from one that runs
+    fcntl = None  # type: ignore[assignment]  # the module is optional
 
 # On the machine that runs, wherever the storage is.
 FOLDER = Path("data") / ".running"
-_GUARD = ".guard"
-# What is not announced yet has not got its name yet.
-_COMING = ".coming"
+_MUTEX = ".mutex"
+# A lock file is written under a hidden name and renamed when it is complete and locked.
+_PENDING = ".pending"
 
 
-class AnnouncementError(RuntimeError):
-    """A run cannot be announced; the message says where and why."""
+class RunLockError(RuntimeError):
+    """A run lock cannot be written; the message names the folder and the reason."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """A run that has been announced.
+class ActiveRun:
+    """A run that holds a lock.
 
     Attributes:
-        run_id: its id, which is also the version of all that it writes.
+        run_id: its id, which is also the version of everything it writes.
         pid: its process.
         reads: the version that it reads, by dataset.
     """
@@ -46,103 +46,98 @@ class Run:
         return version == self.run_id or self.reads.get(dataset) == version
 
 
-class Announcement:
-    """A file that is there, and locked, for as long as the run is; a process that ends, however, unlocks it."""
+class RunLock:
+    """The lock file of a run; the operating system releases the lock when the process ends."""
 
-    def __init__(self, path: Path, lock: TextIO) -> None:
-        """Keep the open file: closing it is what unlocks it."""
-        self._path, self._lock = path, lock
+    def __init__(self, path: Path, file: TextIO) -> None:
+        """Keep the open file: closing it releases the lock."""
+        self._path, self._file = path, file
 
-    def withdraw(self) -> None:
-        """Take the announcement back; again does nothing."""
+    def release(self) -> None:
+        """Remove the lock file; calling it again does nothing."""
         self._path.unlink(missing_ok=True)
-        self._lock.close()
+        self._file.close()
 
 
-class RunningRuns:
-    """The announcements of a project, in its folder ``data/.running``.
+class RunLocks:
+    """The run locks of a project, in its folder ``data/.running``.
 
-    Each is a JSON file that its run's process holds a lock on, which no process outlives. Where there are no such locks
-    (Windows), everything that is announced counts as running until ``data/.running`` is emptied by hand.
+    Where the operating system has no file locks (Windows), every lock file counts as held until it is deleted by hand.
     """
 
     def __init__(self, project: Path) -> None:
         """Of the project in this folder; nothing is created before the first run."""
         self._folder = project / FOLDER
 
-    def announce(self, run_id: str, find_reads: Callable[[], Mapping[str, str]]) -> Announcement:
-        """Announce a run of this process.
+    def acquire(self, run_id: str, find_reads: Callable[[], Mapping[str, str]]) -> RunLock:
+        """Lock the versions that a run of this process reads.
 
         Args:
-            run_id: its id.
-            find_reads: tells the version that the run reads, by dataset. It is called when nobody removes versions.
+            run_id: the run's id.
+            find_reads: returns the version that the run reads, by dataset; called while nobody removes versions.
 
         Returns:
-            What takes the announcement back when the run has ended.
+            The lock, to be released when the run ends.
 
         Raises:
-            AnnouncementError: where the folder cannot be written.
+            RunLockError: where the folder cannot be written.
         """
         try:
-            with self.guarded():
-                return self._write(Run(run_id, os.getpid(), dict(find_reads())))
+            with self.exclusive():
+                return self._write(ActiveRun(run_id, os.getpid(), dict(find_reads())))
         except OSError as error:
-            raise AnnouncementError(
-                f"The run cannot be announced in {self._folder}: {error.strerror or error}."
-            ) from error
+            raise RunLockError(f"No run lock can be written to {self._folder}: {error.strerror or error}.") from error
 
-    def running(self) -> list[Run]:
-        """The runs that are running now, the earliest first."""
-        found = [_read(path) for path in self._announced() if _is_held(path)]
-        return [run for run in found if run is not None]
+    def active(self) -> list[ActiveRun]:
+        """The runs that hold a lock now, the earliest first."""
+        runs = [_read(path) for path in self._lock_files() if _is_held(path)]
+        return [run for run in runs if run is not None]
 
-    def left_over(self) -> list[Path]:
-        """The announcements of runs that have ended without taking them back: they were killed."""
-        coming = self._folder.glob(f".*{_COMING}")
-        return [path for path in [*self._announced(), *sorted(coming)] if not _is_held(path)]
+    def stale(self) -> list[Path]:
+        """The lock files of runs that were killed."""
+        pending = self._folder.glob(f".*{_PENDING}")
+        return [path for path in [*self._lock_files(), *sorted(pending)] if not _is_held(path)]
 
     @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """While this lasts, no run begins, and nobody else removes versions.
+    def exclusive(self) -> Iterator[None]:
+        """While this lasts, no run begins and nobody else removes versions.
 
         Raises:
             OSError: where the folder cannot be written.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / _GUARD).open("w") as guard:
-            _lock(guard)
+        with (self._folder / _MUTEX).open("w") as mutex:
+            _lock(mutex)
             yield
 
-    def _announced(self) -> list[Path]:
+    def _lock_files(self) -> list[Path]:
         return sorted(self._folder.glob("[!.]*.json"))
 
-    def _write(self, run: Run) -> Announcement:
-        """Under its name a file is whole and locked: nobody sees less of it."""
+    def _write(self, run: ActiveRun) -> RunLock:
         path = self._folder / f"{run.run_id}.{uuid4().hex}.json"
-        coming = path.with_name(f".{path.stem}{_COMING}")
-        lock = coming.open("w")
+        pending = path.with_name(f".{path.stem}{_PENDING}")
+        file = pending.open("w")
         try:
-            _lock(lock)
-            json.dump({"run_id": run.run_id, "pid": run.pid, "reads": dict(run.reads)}, lock, indent=2)
-            lock.flush()
+            _lock(file)
+            json.dump(asdict(run), file, indent=2)
+            file.flush()
             if fcntl is None:
-                lock.close()  # Windows renames no open file
-            coming.rename(path)
+                file.close()  # Windows does not rename an open file
+            pending.rename(path)
         except BaseException:
-            coming.unlink(missing_ok=True)
-            with suppress(OSError):  # a full disk has no room for what is not written yet
-                lock.close()
+            pending.unlink(missing_ok=True)
+            with suppress(OSError):  # a full disk has no room for the rest of the file
+                file.close()
             raise
-        return Announcement(path, lock)
+        return RunLock(path, file)
 
 
-def _read(path: Path) -> Run | None:
-    """The run; None where it has just taken its announcement back."""
+def _read(path: Path) -> ActiveRun | None:
+    """The run; None where it has released its lock meanwhile."""
     try:
-        told: dict[str, Any] = json.loads(path.read_text())
+        return ActiveRun(**json.loads(path.read_text()))
     except FileNotFoundError:
         return None
-    return Run(told["run_id"], told["pid"], told["reads"])
 
 
 def _lock(file: TextIO) -> None:
@@ -151,7 +146,7 @@ def _lock(file: TextIO) -> None:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether a process that lives holds the file; one that has just gone is not held."""
+    """Whether a living process holds the lock; False where the file is gone."""
     if fcntl is None:
         return path.exists()
     try:

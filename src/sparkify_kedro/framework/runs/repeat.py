@@ -1,87 +1,79 @@
-"""A run once more: the same nodes, parameters and inputs."""
+"""Repeat a run: the same nodes, parameters and inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
 
-from .content import content_of
-from .lineage import filesystem_of
+from ..nested import changed_leaves
+from .fingerprint import content_fingerprint
+from .retention import RUN_SUMMARY
+from .summary import RunSummary
+from .versions import catalog_of, filesystem_of, versioned
 
-RUN_SUMMARY = "run_summary"
 
-
-def summary_of(run_id: str, catalog: DataCatalog) -> dict[str, Any]:
+def load_summary(run_id: str, catalog: DataCatalog) -> RunSummary:
     """The summary of a run.
 
     Raises:
         ValueError: where the run has left none.
     """
     try:
-        return catalog.load(RUN_SUMMARY, version=run_id)
+        summary: RunSummary = catalog.load(RUN_SUMMARY, version=run_id)
     except DatasetError as error:
-        raise ValueError(f"no run has left the summary '{run_id}': `kedro runs list` names those that have") from error
+        raise ValueError(f"there is no summary of a run '{run_id}': `kedro runs list` lists the runs") from error
+    return summary
 
 
-def repeat(run: Mapping[str, Any], context: KedroContext) -> str:
-    """Run the nodes of a run again, with its parameters, on what it has read.
+def repeat(run: RunSummary, context: KedroContext) -> str:
+    """Run the nodes of a run again, with its parameters, on its inputs.
 
     Args:
         run: the run's summary.
-        context: the project's, in the environment that the run was made in.
+        context: the project's context in the environment of the run.
 
     Returns:
-        The new run's id.
+        The id of the new run.
 
     Raises:
-        ValueError: where the run failed, or what it has read is gone or has changed.
+        ValueError: where the run failed, or one of its inputs is gone or has changed.
     """
-    if not run["succeeded"]:
-        raise ValueError(f"the run {run['run_id']} failed: only what came to its end can be repeated")
-    _check_files(run, context.project_path, context.catalog)
-    _check_versions(run, context.catalog)
-    parameters = _what_differs(run["parameters"], context.config_loader["parameters"])
-    with KedroSession.create(context.project_path, env=context.env, runtime_params=parameters) as session:
+    if not run.succeeded:
+        raise ValueError(f"the run {run.run_id} failed: only a successful run can be repeated")
+    catalog = catalog_of(context)
+    _check_files(run, context.project_path, catalog)
+    _check_versions(run, catalog)
+    parameters = changed_leaves(run.parameters, context.config_loader["parameters"])
+    session = KedroSession.create(context.project_path, env=context.env, runtime_params=parameters)
+    with session:
         session.run(
-            pipeline_names=run["asked_for"].get("pipeline_names"),
-            node_names=[node["node"] for node in run["nodes"]],
-            load_versions=run["versions_read"],
+            pipeline_names=run.asked_for.get("pipeline_names"),
+            node_names=[node.node for node in run.nodes],
+            load_versions=run.versions_read,
         )
-        return session.session_id
+    return session.session_id
 
 
-def _what_differs(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that were others than those configured now, nested."""
-    found = {}
-    for key, value in was.items():
-        if isinstance(value, Mapping) and isinstance(now.get(key), Mapping):
-            found |= {key: inner} if (inner := _what_differs(value, now[key])) else {}
-        elif key not in now or value != now[key]:
-            found[key] = value
-    return found
-
-
-def _check_files(run: Mapping[str, Any], project_path: Path, catalog: DataCatalog) -> None:
-    for name, content in run["contents_read"].items():
-        path = run["files_read"][name]
+def _check_files(run: RunSummary, project_path: Path, catalog: DataCatalog) -> None:
+    for name, content in run.contents_read.items():
+        path = run.files_read[name]
         local = str(project_path / path) if "://" not in path else path
-        now = content_of(filesystem_of(catalog[name]), local)
-        if now != content:
-            what = "is gone" if now is None else "has changed"
-            raise ValueError(f"{path}, which the run {run['run_id']} read as {name}, {what} since")
+        present = content_fingerprint(filesystem_of(catalog[name]), local)
+        if present != content:
+            change = "no longer exists" if present is None else "has changed since"
+            raise ValueError(f"{path}, which the run {run.run_id} read as {name}, {change}")
 
 
-def _check_versions(run: Mapping[str, Any], catalog: DataCatalog) -> None:
+def _check_versions(run: RunSummary, catalog: DataCatalog) -> None:
+    inputs = versioned(catalog, run.versions_read)
     gone = [
         f"{name} ({version})"
-        for name, version in run["versions_read"].items()
-        if version not in catalog[name].list_versions(full_path=False)
+        for name, version in run.versions_read.items()
+        if version not in inputs[name].list_versions(full_path=False)
     ]
     if gone:
-        raise ValueError(f"the run {run['run_id']} read versions that are no longer kept: {', '.join(gone)}")
+        raise ValueError(f"the run {run.run_id} read versions that no longer exist: {', '.join(gone)}")

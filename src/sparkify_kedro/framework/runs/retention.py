@@ -1,8 +1,9 @@
-"""How many versions are kept: the newest of each dataset, and whatever a champion comes from that is kept."""
+"""Retention: the old versions to remove after a run; what a kept version was made from is kept as well."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,13 +11,10 @@ from typing import Any, NamedTuple
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from .locks import Run
-from .storage import place, set_aside, versioned_on_this_machine
-from .versions import note_of
+from .locks import ActiveRun
+from .versions import hide, metadata_of, provenance_path, version_path, versioned_on_this_machine
 
 RUN_SUMMARY = "run_summary"
-# A champion and what is said of it, for a program and for people; all that they were made from is kept with them.
-_OF_CHAMPION = ("champion", "champion_metadata", "model_card")
 
 
 class DatasetVersion(NamedTuple):
@@ -27,98 +25,109 @@ class DatasetVersion(NamedTuple):
 
 
 class Versions:
-    """The complete versions of a catalog's datasets, looked up once, and what the runs that made them have told."""
+    """The complete versions of a catalog's datasets on this machine, and the summaries of the runs that made them."""
 
     def __init__(self, catalog: DataCatalog, names: Iterable[str]) -> None:
-        """Of those of the datasets that have versions on this machine."""
+        """Of these datasets; each is looked up once."""
         self._datasets = versioned_on_this_machine(catalog, {*names, RUN_SUMMARY})
-        self._found: dict[str, list[str]] = {}
-        self._told: dict[str, Mapping[str, Any]] = {}
+        self._versions: dict[str, list[str]] = {}
+        self._summaries: dict[str, Mapping[str, Any]] = {}
 
     def of(self, dataset: str) -> list[str]:
         """The complete versions of a dataset, the newest first; none where it has no versions."""
-        if dataset not in self._found:
+        if dataset not in self._versions:
             known = self._datasets.get(dataset)
-            self._found[dataset] = [] if known is None else known.list_versions(full_path=False)
-        return self._found[dataset]
+            self._versions[dataset] = [] if known is None else known.list_versions(full_path=False)
+        return self._versions[dataset]
 
-    def set_aside(self, old: DatasetVersion) -> Path:
-        """Take a version out of the versions; its new place, to be deleted."""
-        version = place(self._datasets[old.dataset], old.version)
-        aside = set_aside(version)
-        note_of(version).unlink(missing_ok=True)
-        return aside
+    def with_lineage_kept(self) -> dict[str, list[str]]:
+        """The datasets whose catalog entry says ``metadata: {keep_lineage: true}``, by namespace.
 
-    def told_by(self, run_id: str) -> Mapping[str, Any]:
-        """The run's summary; empty where it has left none, because it was killed, or none that can be read."""
-        if run_id not in self._told:
-            self._told[run_id] = self._read_summary(run_id) if run_id in self.of(RUN_SUMMARY) else {}
-        return self._told[run_id]
+        The datasets of a namespace belong together: a version of one is kept where another one has it.
+        """
+        groups = defaultdict(list)
+        for name, dataset in self._datasets.items():
+            if metadata_of(dataset).get("keep_lineage"):
+                groups[name.rpartition(".")[0]].append(name)
+        return dict(groups)
+
+    def hide(self, old: DatasetVersion) -> Path:
+        """Turn a version into a hidden path, to be deleted."""
+        path = version_path(self._datasets[old.dataset], old.version)
+        hidden = hide(path)
+        provenance_path(path).unlink(missing_ok=True)
+        return hidden
+
+    def summary_of(self, run_id: str) -> Mapping[str, Any]:
+        """The summary of a run; empty where it was killed before it wrote one, or the file cannot be read."""
+        if run_id not in self._summaries:
+            self._summaries[run_id] = self._read_summary(run_id) if run_id in self.of(RUN_SUMMARY) else {}
+        return self._summaries[run_id]
 
     def _read_summary(self, run_id: str) -> Mapping[str, Any]:
-        """From the file itself: the catalog would log each."""
+        """From the file itself: the catalog would log every load."""
         try:
-            return json.loads(place(self._datasets[RUN_SUMMARY], run_id).read_text())
+            summary: Mapping[str, Any] = json.loads(version_path(self._datasets[RUN_SUMMARY], run_id).read_text())
         except (OSError, ValueError):
             return {}
+        return summary
 
 
 def versions_to_prune(
-    written: Iterable[str], versions: Versions, pipeline: Pipeline, running: Iterable[Run], keep: int
+    written: Iterable[str], versions: Versions, pipeline: Pipeline, active: Iterable[ActiveRun], keep: int
 ) -> list[DatasetVersion]:
-    """The versions that are not kept of the datasets that a run has written.
+    """The versions to remove of the datasets that a run has written.
 
     Args:
         written: the datasets.
-        versions: the versions that there are.
-        pipeline: how all datasets are made, to follow champions to what they were made from.
-        running: the runs that run now.
+        versions: the versions that exist.
+        pipeline: how all datasets are made, to follow kept versions to what they were made from.
+        active: the other runs that hold a lock.
         keep: how many versions of each dataset are kept in any case; 0 for all.
 
     Returns:
-        Dataset by dataset, the oldest version first. Never one that a running run reads or writes, nor what the newest
-        ``keep`` champions and cards of a label were made from, nor the summaries of the runs that made it.
+        Dataset by dataset, the oldest version first. Never a version that an active run reads or writes, nor what the
+        newest ``keep`` versions of datasets with ``keep_lineage`` were made from, nor the summaries of the runs that
+        made it.
     """
     if keep == 0:
         return []
-    kept = set(_kept_for_champions(versions, pipeline, keep))
-    running = list(running)
+    kept = set(_kept_lineage(versions, pipeline, keep))
+    active = list(active)
     return [
         DatasetVersion(name, version)
         for name in sorted(written)
         for version in reversed(versions.of(name)[keep:])
-        if (name, version) not in kept and not any(run.uses(name, version) for run in running)
+        if (name, version) not in kept and not any(run.uses(name, version) for run in active)
     ]
 
 
-def _kept_for_champions(versions: Versions, pipeline: Pipeline, keep: int) -> Iterator[DatasetVersion]:
-    """The newest champions and cards of each label, and what they were made from."""
+def _kept_lineage(versions: Versions, pipeline: Pipeline, keep: int) -> Iterator[DatasetVersion]:
+    """The newest versions of the datasets with ``keep_lineage``, and everything that they were made from."""
     inputs = {made: node.inputs for node in pipeline.nodes for made in node.outputs}
-    labels = [name.removesuffix(".champion") for name in inputs if name.endswith(".champion")]
-    seen: set[DatasetVersion] = set()
-    for label in labels:
-        champions = versions.of(f"{label}.champion")[:keep]
-        for part in (f"{label}.{part}" for part in _OF_CHAMPION):
-            for version in sorted({*champions, *versions.of(part)[:keep]}):
-                yield from _made_from(DatasetVersion(part, version), versions, inputs, seen)
+    visited: set[DatasetVersion] = set()
+    for group in versions.with_lineage_kept().values():
+        newest = {version for name in group for version in versions.of(name)[:keep]}
+        for name in group:
+            for version in sorted(newest):
+                yield from _lineage(DatasetVersion(name, version), versions, inputs, visited)
 
 
-def _made_from(
-    made: DatasetVersion, versions: Versions, inputs: Mapping[str, list[str]], seen: set[DatasetVersion]
+def _lineage(
+    made: DatasetVersion, versions: Versions, inputs: Mapping[str, list[str]], visited: set[DatasetVersion]
 ) -> Iterator[DatasetVersion]:
     """The version, its run's summary, and the same of each version that it was made from.
 
-    A run's summary says what it has read and written. Of a run that has left none, because it was killed, what it has
-    written has its version, and what it has read was the newest of its time.
+    Where a run was killed and left no summary, the newest version of its time counts as what it read.
     """
-    if made in seen:
+    if made in visited:
         return
-    seen.add(made)
+    visited.add(made)
     yield made
     yield DatasetVersion(RUN_SUMMARY, made.version)
-    told = versions.told_by(made.version)
-    known = {**told.get("versions_read", {}), **told.get("versions_written", {})}
+    summary = versions.summary_of(made.version)
+    known = {**summary.get("versions_read", {}), **summary.get("versions_written", {})}
     for name in inputs.get(made.dataset, ()):
-        there = versions.of(name)
-        at_the_time = next((version for version in there if version <= made.version), made.version)
-        yield from _made_from(DatasetVersion(name, known.get(name) or at_the_time), versions, inputs, seen)
+        earlier = (version for version in versions.of(name) if version <= made.version)
+        version = known.get(name) or next(earlier, made.version)
+        yield from _lineage(DatasetVersion(name, version), versions, inputs, visited)

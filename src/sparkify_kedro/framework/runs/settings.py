@@ -1,4 +1,4 @@
-"""What runs can be told about themselves."""
+"""The parameter block ``runs``, which the hooks read."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from sparkify_kedro.framework.parameters import ParameterBlock
+from ..parameters import ParameterBlock
 
 
-class RunParameters(ParameterBlock):
-    """The block ``runs``, which hooks read."""
+class RunSettings(ParameterBlock):
+    """How many versions a run keeps, and what it does about stale inputs."""
 
     keep_versions: int = Field(ge=0, strict=True, description="complete versions kept of a dataset; 0: all")
     on_stale: Literal["warn", "stop"]
 
 
 class _Parameters(ParameterBlock):
-    """Around the block, so that what is wrong in it is named in full."""
+    """Around the block, so that errors name its keys in full."""
 
-    runs: RunParameters
+    runs: RunSettings
 
 
-def run_parameters(parameters: Mapping[str, Any]) -> RunParameters:
-    """The block out of all parameters.
+def run_settings(parameters: Mapping[str, Any]) -> RunSettings:
+    """The block ``runs`` of all parameters.
 
     Raises:
-        ModelInstantiationError: one sentence that names what is wrong.
+        ModelInstantiationError: one sentence that names every wrong key.
     """
     return _Parameters.model_validate({"runs": parameters.get("runs")}).runs

@@ -10,6 +10,8 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from sparkify_kedro.framework.errors import InputDataError
+
 from .contract import (
     failures,
     is_logged_out,
@@ -132,21 +134,21 @@ def check_lines(parsed: DataFrame, rejected_events: DataFrame, parameters: Inges
 def _refuse_what_no_run_can_use(counts: dict[str, Any], fatal: dict[str, int], parameters: Ingestion) -> None:
     read, rejected = counts["lines_read"], sum(counts["rejected"].values())
     if read == 0:
-        raise ValueError("the log has no line: name another one")
+        raise InputDataError("the log has no line: name another one")
     where = "look at the dataset rejected_events, which has these lines"
     if fatal:
-        raise ValueError(
+        raise InputDataError(
             f"the log breaks a rule of the contract that must hold: {_most_frequent(fatal)}; {where}, or let the rule "
             "only reject (ingestion.columns, ingestion.if_broken, ingestion.if_malformed)"
         )
     if rejected > parameters.max_rejected_share * read:
-        raise ValueError(
+        raise InputDataError(
             f"{rejected:,} of the log's {read:,} lines ({rejected / read:.1%}) are rejected, and "
             f"ingestion.max_rejected_share allows {parameters.max_rejected_share:.1%}: "
             f"{_most_frequent(counts['rejected'])}; {where}, and raise the share to go on without them"
         )
     if counts["event_lines"] == 0:
-        raise ValueError(
+        raise InputDataError(
             f"the log has no event: of its {read:,} lines {counts['logged_out']:,} are of nobody (logged out) and "
             f"{rejected:,} are rejected"
         )

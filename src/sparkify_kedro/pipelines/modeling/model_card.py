@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from sparkify_kedro.churn.rendering import render, source_of
+from sparkify_kedro.framework.runs.summary import RunSoFar
 
 # What of the parameters a model follows from.
 _MAKING = ("ingestion", "feature_engineering", "sampling", "modeling")
@@ -21,7 +22,7 @@ def write_model_card(
     champion_metadata: dict[str, Any],
     comparison: dict[str, Any],
     log_span: dict[str, Any],
-    run_so_far: dict[str, Any],
+    run_so_far: RunSoFar,
 ) -> str:
     """Write down for people what a champion is, how it was judged and how far to trust it.
 
@@ -34,7 +35,7 @@ def write_model_card(
     Returns:
         Markdown.
     """
-    parameters = run_so_far["parameters"]
+    parameters = run_so_far.parameters
     return render(
         "sparkify_kedro.pipelines.modeling",
         "model_card.md.j2",

@@ -49,7 +49,7 @@ def audit_features(
         model of each feature alone, best first; and ``best_original_feature``, the first of them that the original had.
 
     Raises:
-        CannotLearn: where there are no rows, or a fold lacks rows of one of the two classes.
+        SkipError: where there are no rows, or a fold lacks rows of one of the two classes.
         ValueError: naming the features that alone rank suspiciously well, or that the rows lack.
     """
     features = feature_registry.of_set(training.feature_set, label)
@@ -106,7 +106,7 @@ def search_model(
         feature.
 
     Raises:
-        CannotLearn: where a fold lacks rows of one of the two classes.
+        SkipError: where a fold lacks rows of one of the two classes.
     """
     features = feature_audit["features"]
     trained = train_calibrated(train, development, features, search, training)
@@ -316,6 +316,21 @@ def compare_algorithms(
         "algorithms": algorithms,
         "baselines": baselines,
     }
+
+
+def _summary(comparison: dict[str, Any]) -> str:
+    """The champion and its scores in one sentence."""
+    champion, judged_on = comparison["champion"], comparison["judged_on"]
+    scores = comparison["algorithms"][champion][judged_on]
+    counts = f"{scores['positives']} positives in {scores['rows']} rows of {judged_on}"
+    warning = f"; {scores['warning']}" if scores["warning"] else ""
+    if scores["auc_pr"] is None:
+        return f"champion {champion}, not evaluated ({counts}{warning})"
+    low, high = scores["auc_pr_interval"]
+    return (
+        f"champion {champion}, AUC-PR {scores['auc_pr']:.3f} (95 % interval {low:.3f} to {high:.3f}, prevalence "
+        f"{scores['prevalence']:.3f}), AUC-ROC {scores['auc_roc']:.3f} ({counts}{warning})"
+    )
 
 
 def keep_champion(champion_selection: dict[str, Any], *models: PipelineModel) -> PipelineModel:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from sparkify_kedro.framework.skipping import passing_on
+from sparkify_kedro.framework.skipping import skippable
 
 from .model_card import write_model_card
 from .nodes import (
@@ -29,7 +29,7 @@ def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipelin
 
     A label that cannot be learned is skipped, and the others are not.
     """
-    return passing_on(sum((_model_label(label, algorithms) for label in labels), Pipeline([])))
+    return skippable(sum((_model_label(label, algorithms) for label in labels), Pipeline([])))
 
 
 def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:

@@ -11,6 +11,7 @@ import yaml
 from plotly.offline import get_plotlyjs
 
 from sparkify_kedro.churn.rendering import render, source_of
+from sparkify_kedro.framework.runs.summary import RunSoFar
 from sparkify_kedro.framework.skipping import Skipped
 
 from .page import first_users, in_one_sentence, stages
@@ -60,7 +61,7 @@ def render_report(  # noqa: PLR0913, PLR0917 - a page is put together from all t
     users_at_risk: pd.DataFrame | None,
     drift_report: dict[str, Any] | None,
     drift_figure: go.Figure | None,
-    run_so_far: dict[str, Any],
+    run_so_far: RunSoFar,
     reporting: Reporting,
     *labels: Any,
 ) -> str:
@@ -116,7 +117,7 @@ def render_report(  # noqa: PLR0913, PLR0917 - a page is put together from all t
         run=run_so_far,
         source=source_of(run_so_far),
         stages=stages(run_so_far),
-        parameters=yaml.safe_dump(run_so_far["parameters"], sort_keys=False, allow_unicode=True),
+        parameters=yaml.safe_dump(run_so_far.parameters, sort_keys=False, allow_unicode=True),
         sections=sections,
         skipped=skipped,
     )

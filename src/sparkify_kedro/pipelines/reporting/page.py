@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from sparkify_kedro.framework.runs.summary import RunSoFar
+
 # Reasons stand in columns of their own.
 _REASON = "reason_"
 _PROBABILITY = "probability_"
@@ -33,17 +35,16 @@ def in_one_sentence(scores: dict[str, Any]) -> str:
     return f"{sentence} It ranks better than chance on users it has never seen."
 
 
-def stages(run: dict[str, Any]) -> list[dict[str, Any]]:
+def stages(run: RunSoFar) -> list[dict[str, Any]]:
     """Seconds per pipeline: of this run, and of the newest of the earlier runs whose results it read.
 
     Returns:
         One entry per pipeline with ``run_id``, ``pipeline``, ``nodes`` and ``seconds``, the oldest run's first.
     """
     found: dict[str, dict[str, Any]] = {}
-    for one in (run, *run["earlier"]):
-        # Summaries of earlier releases have none.
-        for name, spent in one.get("stages", {}).items():
-            found.setdefault(name, {"run_id": one["run_id"], "pipeline": name, **spent})
+    for one in (run, *run.earlier):
+        for name, spent in one.stages.items():
+            found.setdefault(name, {"run_id": one.run_id, "pipeline": name, **spent.model_dump()})
     return sorted(found.values(), key=lambda line: line["run_id"])
 
 

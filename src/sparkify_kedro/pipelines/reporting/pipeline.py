@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from sparkify_kedro.framework.skipping import passing_on
+from sparkify_kedro.framework.skipping import skippable
 
 from .log_figures import (
     draw_activity,
@@ -50,7 +50,7 @@ def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipelin
     A label that was skipped has no figures; the page says why.
     """
     names = list(labels)
-    about_labels = passing_on(sum((_report_label(label, algorithms) for label in names), Pipeline([])))
+    about_labels = skippable(sum((_report_label(label, algorithms) for label in names), Pipeline([])))
     return _report_log(names) + about_labels + _render(names)
 
 

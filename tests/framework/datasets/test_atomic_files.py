@@ -265,7 +265,7 @@ def test_a_file_is_opened_only_to_be_written_anew(kind: Kind, tmp_path: Path, mo
     """What is added to a draft would be all that is left of the file."""
     kind.plain(tmp_path).save(kind.value)
 
-    with pytest.raises(DatasetError, match="open_args_save can be of mode 'w'"):
+    with pytest.raises(DatasetError, match="open_args_save needs a mode with 'w'"):
         kind.plain(tmp_path, fs_args={"open_args_save": {"mode": mode}}).save(kind.other)
 
     assert same(kind.plain(tmp_path).load(), kind.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -12,25 +13,27 @@ from kedro_datasets._typing import TablePreview
 from kedro_datasets._utils.databricks_utils import to_spark_path
 from kedro_datasets._utils.spark_utils import get_spark_filesystem
 from kedro_datasets.spark import SparkDatasetV2
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from sparkify_kedro.framework.session import get_session
+from ..errors import java_cause
+from ..session import get_session
 
-# Hadoop's committer writes this file after everything else, unless it is told not to.
+# Hadoop's committer writes this file after all others, unless it is configured not to.
 SUCCESS_MARKER = "_SUCCESS"
-_WRITES_NO_MARKER = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
+_WITHOUT_MARKER = {"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false"}
 
 
-class SparkDataFrameDataset(SparkDatasetV2):
-    """``SparkDataFrameDataset`` is ``spark.SparkDatasetV2`` with three promises more.
+class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-datasets has no types
+    """``SparkDataFrameDataset`` is ``spark.SparkDatasetV2`` with complete versions only.
 
-    A version counts as existing only when Spark has finished writing it, so "latest" never names a version that was cut
-    off; a version is never overwritten; and the session comes from the project's settings, never from a silent
-    fallback. Looking up versions starts no JVM, nor does a preview. Since a version never changes, Spark looks at its
-    files once: until the dataset is released, further loads give the same dataframe. While it saves, Spark itself
-    counts the rows: see ``rows_written``.
+    A version exists only when Spark has finished writing it, so the latest version is never an incomplete one; a
+    version is never overwritten; and the session has the project's settings. Looking up versions and previews start no
+    JVM. A version never changes, so it is opened once: until the dataset is released, further loads return the same
+    dataframe. Spark counts the rows while it saves: see ``rows_written``.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
@@ -84,7 +87,7 @@ class SparkDataFrameDataset(SparkDatasetV2):
         """Creates a new instance of ``SparkDataFrameDataset``.
 
         Args:
-            filepath: Folder, file or glob, local or a URL that both Spark and fsspec can reach.
+            filepath: Folder, file or glob, local or a URL that both Spark and fsspec can read.
             file_format: A format of Spark's readers and writers.
             load_args: Options of Spark's reader.
             save_args: Options of Spark's writer, with ``partitionBy``.
@@ -101,42 +104,43 @@ class SparkDataFrameDataset(SparkDatasetV2):
             credentials=credentials,
             metadata=metadata,
         )
-        self._find, self._there = self._glob_function, self._exists_function
+        self._file_exists: Callable[[str], bool] = self._exists_function  # type: ignore[has-type]  # untyped base
         if version is not None:
             self._exists_function = self._is_complete
         self.rows_written: int | None = None
-        self._read: tuple[str, SparkContext, DataFrame] | None = None
+        self._opened: tuple[str, SparkContext, DataFrame] | None = None
 
-    # Kedro makes load and save of these two, because the parent class has them under these names.
+    # The parent class defines these two, from which Kedro makes load and save.
     def _load(self) -> DataFrame:
         """The dataframe, lazily.
 
         Raises:
-            DatasetError: where there is nothing at the path, naming it, the version is not complete, or a column's
-                type brings its own code.
+            DatasetError: where the path does not exist, the version is not complete, or a column has a user-defined
+                type, whose code the file would bring with it.
         """
         path = str(self._get_load_path())
         if self._version and not self._is_complete(path):
             raise DatasetError(
                 f"There is no complete version '{self.resolve_load_version()}' at {self._original_filepath}."
             )
-        if not self._version and not self._find(path):
+        if not self._version and not self._glob_function(path):
             raise DatasetError(f"There is no file or folder at '{self._original_filepath}'.")
-        read, context = self._read, get_session().sparkContext
-        if read and read[:2] == (path, context):
-            return read[2]
-        data = super()._load()
-        # Asked on Java's side: PySpark would unpickle the type's class, which the file itself holds.
+        opened, context = self._opened, get_session().sparkContext
+        if opened and opened[:2] == (path, context):
+            return opened[2]
+        data: DataFrame = super()._load()
+        # From the JVM's schema: PySpark's own would unpickle the type's class, which is stored in the file.
         if '"serializedClass"' in data._jdf.schema().json():
             raise DatasetError(
-                f"The table at '{self._original_filepath}' is not read: a column's type has its code in the file."
+                f"The table at '{self._original_filepath}' is not loaded: a column has a user-defined type, whose code "
+                "is stored in the file."
             )
         if self._version:
-            self._read = path, context, data
+            self._opened = path, context, data
         return data
 
     def _save(self, data: DataFrame | pd.DataFrame) -> None:
-        """Write the dataframe; afterwards ``rows_written`` says how many rows Spark wrote.
+        """Write the dataframe; afterwards ``rows_written`` is the number of rows.
 
         Raises:
             DatasetError: where the version exists already, or Spark cannot write it.
@@ -147,18 +151,22 @@ class SparkDataFrameDataset(SparkDatasetV2):
         rows = Observation()
         is_partitioned = "partitionBy" in self._save_args
         if is_partitioned:
-            self._save_args |= _WRITES_NO_MARKER
-        super()._save(data.observe(rows, F.count(F.lit(1)).alias("rows")))
+            self._save_args |= _WITHOUT_MARKER
+        try:
+            super()._save(data.observe(rows, F.count(F.lit(1)).alias("rows")))
+        except (PySparkException, Py4JError) as error:
+            message = f"Spark could not write to '{self._original_filepath}': {java_cause(error)}"
+            raise DatasetError(message) from error
         self.rows_written = rows.get["rows"]
         if is_partitioned and self.rows_written == 0:
-            # Spark writes no file at all for a partitioned table without rows; an empty part keeps its columns, and it
-            # is the one that ends the write.
+            # Spark writes no file for a partitioned table without rows; an empty part keeps the columns, and its write
+            # adds the marker.
             data.limit(0).write.mode("append").format(self._file_format).save(to_spark_path(self._protocol, path))
         elif is_partitioned:
             get_spark_filesystem(self._protocol, self._credentials).touch(f"{path}/{SUCCESS_MARKER}")
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, for kedro-viz; read from the parquet files themselves, so that no JVM starts.
+        """The first rows, for kedro-viz; read from the parquet files directly, so that no JVM starts.
 
         Args:
             nrows: How many rows.
@@ -170,20 +178,20 @@ class SparkDataFrameDataset(SparkDatasetV2):
             DatasetError: where there is no complete version, or the files are not parquet.
         """
         if self._file_format != "parquet":
-            raise DatasetError(f"Only parquet is previewed, and '{self._original_filepath}' is {self._file_format}.")
+            raise DatasetError(f"Only parquet has a preview, and '{self._original_filepath}' is {self._file_format}.")
         if not self.exists():
-            raise DatasetError(f"There is nothing yet at '{self._original_filepath}'.")
+            raise DatasetError(f"There is no version yet at '{self._original_filepath}'.")
         filesystem = get_spark_filesystem(self._protocol, self._credentials)
         table = pyarrow.dataset.dataset(str(self._get_load_path()), filesystem=filesystem, format="parquet")
         return TablePreview(json.loads(table.head(nrows).to_pandas().to_json(orient="split", date_format="iso")))
 
     def _is_complete(self, path: str) -> bool:
-        return self._there(f"{path}/{SUCCESS_MARKER}")
+        return bool(self._file_exists(f"{path}/{SUCCESS_MARKER}"))
 
     def _exists(self) -> bool:
         path = str(self._get_load_path())
-        return self._is_complete(path) if self._version else bool(self._find(path))
+        return self._is_complete(path) if self._version else bool(self._glob_function(path))
 
     def _release(self) -> None:
         super()._release()
-        self._read = None
+        self._opened = None

@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType, UserDefinedType
 
-from sparkify_kedro.framework.datasets import SparkDataFrameDataset, spark_dataframe_dataset
+from sparkify_kedro.framework.datasets import SparkDataFrameDataset, spark_dataframe
 
 SOURCE = Path(__file__).parents[3] / "src"
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
@@ -164,7 +164,7 @@ def test_a_table_that_brings_code_is_not_read(spark: SparkSession, tmp_path: Pat
     for version in ("2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"):
         versioned(tmp_path, save=version).save(table.select("name") if version < "2026-01-02" else table)
     assert versioned(tmp_path, load="2026-01-01T00.00.00.000Z").load().columns == ["name"]
-    with pytest.raises(DatasetError, match="a column's type has its code in the file"):
+    with pytest.raises(DatasetError, match="a column has a user-defined type"):
         versioned(tmp_path).load()
 
 
@@ -286,7 +286,7 @@ def test_text_is_read_from_a_file_a_glob_or_a_folder(
 
 
 def test_the_docstring_examples_run(spark: SparkSession) -> None:
-    outcome = doctest.testmod(spark_dataframe_dataset)
+    outcome = doctest.testmod(spark_dataframe)
     assert outcome.attempted > 0
     assert outcome.failed == 0
 
@@ -353,9 +353,9 @@ def test_a_preview_of_a_partitioned_table_can_be_written_as_json(spark: SparkSes
 
 
 def test_what_cannot_be_previewed_says_why(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="Only parquet is previewed"):
+    with pytest.raises(DatasetError, match="Only parquet has a preview"):
         SparkDataFrameDataset(filepath=f"{tmp_path}/log.json", file_format="text").preview()
-    with pytest.raises(DatasetError, match="There is nothing yet"):
+    with pytest.raises(DatasetError, match="There is no version yet"):
         versioned(tmp_path).preview()
 
 

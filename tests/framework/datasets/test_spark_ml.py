@@ -18,7 +18,7 @@ from pyspark.ml.classification import DecisionTreeClassifier, LogisticRegression
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from sparkify_kedro.framework.datasets import SparkMLDataset, spark_ml_dataset
+from sparkify_kedro.framework.datasets import SparkMLDataset, spark_ml
 
 SOURCE = Path(__file__).parents[3] / "src"
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
@@ -167,13 +167,13 @@ def test_a_file_url_works_like_the_path(two_versions: Path, model: PipelineModel
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ('{"class":"os.path"}', "has a stage 'os.path', which can run any code"),
-        ('{"class":"pyspark.ml.util.DefaultParamsReader"}', "has a stage 'pyspark.ml.util.DefaultParamsReader'"),
-        ('{"class":"org.apache.spark.ml.feature.SQLTransformer"}', "has a stage 'org.apache.spark.ml.feature.SQL"),
-        ('{"class":"org.apache.spark.ml.feature.VectorAssembler"}\n{"class":"os.path"}', "has a stage 'os.path'"),
-        ("{}", "does not say what it is"),
-        ("[]", "does not say what it is"),
-        ("no JSON", "does not say what it is"),
+        ('{"class":"os.path"}', "its stage 'os.path'"),
+        ('{"class":"pyspark.ml.util.DefaultParamsReader"}', "its stage 'pyspark.ml.util.DefaultParamsReader'"),
+        ('{"class":"org.apache.spark.ml.feature.SQLTransformer"}', "its stage 'org.apache.spark.ml.feature.SQL"),
+        ('{"class":"org.apache.spark.ml.feature.VectorAssembler"}\n{"class":"os.path"}', "its stage 'os.path'"),
+        ("{}", "does not name a class"),
+        ("[]", "does not name a class"),
+        ("no JSON", "does not name a class"),
     ],
 )
 def test_a_model_that_names_other_code_than_sparks_is_not_loaded(
@@ -205,7 +205,7 @@ def test_nothing_is_pickled(saved: Path) -> None:
 
 
 def test_the_docstring_examples_run(spark: SparkSession) -> None:
-    outcome = doctest.testmod(spark_ml_dataset)
+    outcome = doctest.testmod(spark_ml)
     assert outcome.attempted > 0
     assert outcome.failed == 0
 

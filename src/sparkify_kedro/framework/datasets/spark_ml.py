@@ -11,40 +11,42 @@ from typing import Any
 from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, get_protocol_and_path
 from kedro_datasets._utils.databricks_utils import to_spark_path
 from kedro_datasets._utils.spark_utils import get_spark_filesystem
+from py4j.protocol import Py4JError
 from pyspark import SparkContext
+from pyspark.errors import PySparkException
 from pyspark.ml import PipelineModel
 
-from sparkify_kedro.framework.session import get_session
+from ..errors import java_cause
+from ..session import get_session
+from .spark_dataframe import SUCCESS_MARKER
 
-from .spark_dataframe_dataset import SUCCESS_MARKER
-
-# What a fitted pipeline may be made of. Spark loads whatever class a stage's file names, a Python module's too.
+# The stages that a fitted pipeline may have: Spark loads any class that a stage's file names, Python classes too.
 _STAGES = ("org.apache.spark.ml.PipelineModel", "org.apache.spark.ml.classification.", "org.apache.spark.ml.feature.")
-# Its statement is SQL, and SQL can call any static method of Java.
-_RUNS_STATEMENTS = "org.apache.spark.ml.feature.SQLTransformer"
+# Runs SQL, which can call any static Java method.
+_SQL_TRANSFORMER = "org.apache.spark.ml.feature.SQLTransformer"
 
 
 class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
     """``SparkMLDataset`` loads and saves fitted Spark ML pipelines in Spark's own format: nothing is pickled.
 
     A model is many files. The marker ``_SUCCESS`` is written after all of them, and only a model with the marker
-    exists: "latest" never names a version that was cut off. An existing model is never overwritten. Looking up
-    versions starts no JVM. Since a version never changes, it is read once: until the dataset is released, further loads
-    give the same model. A model of stages that are not Spark's own classifiers and feature transformers, or one that
-    runs SQL, is not loaded: its files could name any code there is.
+    exists, so the latest version is never an incomplete one. An existing model is never overwritten. Looking up
+    versions starts no JVM. A version never changes, so it is read once: until the dataset is released, further loads
+    return the same model. A model with stages other than Spark's classifiers and feature transformers, or with a stage
+    that runs SQL, is not loaded, because its files could name arbitrary code.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
 
         ```yaml
-        churn_model:
+        spam_model:
           type: sparkify_kedro.framework.datasets.SparkMLDataset
-          filepath: data/06_models/churn_model
+          filepath: data/06_models/spam_model
           versioned: true
 
-        "{label}.{algorithm}.model":
+        "{name}.model":
           type: sparkify_kedro.framework.datasets.SparkMLDataset
-          filepath: s3a://bucket/06_models/{label}/{algorithm}/model
+          filepath: hdfs://host/06_models/{name}/model
           versioned: true
         ```
 
@@ -67,7 +69,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         [0.0, 1.0]
     """
 
-    # Spark's session lives in this process.
+    # The Spark session belongs to this process.
     _SINGLE_PROCESS = True
 
     def __init__(
@@ -81,7 +83,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         """Creates a new instance of ``SparkMLDataset``.
 
         Args:
-            filepath: Folder of the model, local or a URL that both Spark (Hadoop) and fsspec can reach.
+            filepath: Folder of the model, local or a URL that both Spark and fsspec can read.
             version: ``Version(load, save)`` as for every versioned dataset.
             credentials: Credentials for fsspec.
             metadata: Ignored by Kedro; read by plugins such as kedro-viz.
@@ -92,7 +94,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         self._protocol = protocol
         self._fs = get_spark_filesystem(protocol, deepcopy(credentials))
         self.metadata = metadata
-        self._read: tuple[str, SparkContext, PipelineModel] | None = None
+        self._loaded: tuple[str, SparkContext, PipelineModel] | None = None
         super().__init__(
             filepath=PurePosixPath(path),
             version=version,
@@ -104,22 +106,20 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         """The fitted pipeline.
 
         Raises:
-            DatasetError: where there is no complete model, naming the path, or it names code that is not Spark's.
+            DatasetError: where there is no complete model, or a stage is not one of Spark's own.
         """
         path = str(self._get_load_path())
         if not self._is_complete(path):
             raise DatasetError(f"There is no complete model at {path}.")
-        read, context = self._read, get_session().sparkContext
-        if read and read[:2] == (path, context):
-            return read[2]
+        loaded, context = self._loaded, get_session().sparkContext
+        if loaded and loaded[:2] == (path, context):
+            return loaded[2]
         for stage in self._stages(path):
-            if not stage.startswith(_STAGES) or stage == _RUNS_STATEMENTS:
-                raise DatasetError(
-                    f"The model at {path} is not loaded: it has a stage '{stage}', which can run any code."
-                )
+            if not stage.startswith(_STAGES) or stage == _SQL_TRANSFORMER:
+                raise DatasetError(f"The model at {path} is not loaded: its stage '{stage}' could run arbitrary code.")
         model = PipelineModel.load(to_spark_path(self._protocol, path))
         if self._version:
-            self._read = path, context, model
+            self._loaded = path, context, model
         return model
 
     def save(self, data: PipelineModel) -> None:
@@ -132,11 +132,14 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         if self._is_complete(path):
             raise DatasetError(f"There is a model at {path} already, and models are not overwritten.")
         get_session()
-        data.write().save(to_spark_path(self._protocol, path))
+        try:
+            data.write().save(to_spark_path(self._protocol, path))
+        except (PySparkException, Py4JError) as error:
+            raise DatasetError(f"Spark could not write to '{path}': {java_cause(error)}") from error
         self._fs.touch(f"{path}/{SUCCESS_MARKER}")
 
     def _stages(self, path: str) -> Iterator[str]:
-        """The classes that the model's files name, as Spark would read them."""
+        """The classes that the model's files name."""
         for file in self._fs.find(path):
             place = PurePosixPath(file)
             if place.parent.name != "metadata" or place.name.startswith((".", "_")):
@@ -145,10 +148,10 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
                 lines = self._fs.read_text(file, encoding="utf-8").splitlines()
                 yield from [str(json.loads(line)["class"]) for line in lines]
             except (ValueError, KeyError, TypeError) as error:
-                raise DatasetError(f"The model at {path} is not loaded: {file} does not say what it is.") from error
+                raise DatasetError(f"The model at {path} is not loaded: {file} does not name a class.") from error
 
     def _is_complete(self, path: str) -> bool:
-        return self._fs.exists(f"{path}/{SUCCESS_MARKER}")
+        return bool(self._fs.exists(f"{path}/{SUCCESS_MARKER}"))
 
     def _exists(self) -> bool:
         return self._is_complete(str(self._get_load_path()))
@@ -158,5 +161,5 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
 
     def _release(self) -> None:
         super()._release()
-        self._read = None
+        self._loaded = None
         self._fs.invalidate_cache(str(self._filepath))

@@ -13,9 +13,9 @@ from kedro.io.core import DatasetError
 from kedro.validation.exceptions import ModelInstantiationError
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.framework.runs.cleanup import find_left_overs
-from sparkify_kedro.framework.runs.locks import RunningRuns
-from sparkify_kedro.framework.runs.settings import run_parameters
+from sparkify_kedro.framework.runs.cleanup import find_leftovers
+from sparkify_kedro.framework.runs.locks import RunLocks
+from sparkify_kedro.framework.runs.settings import run_settings
 
 SMALL_LOG = {"simulation": {"users": 2, "files": 1, "start": "2018-10-01", "end": "2018-10-03"}}
 USERS = "data/01_raw/simulated_users"
@@ -47,11 +47,13 @@ def test_runs_that_succeed_keep_the_newest_versions(
     with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
         run(project, "simulation", **keep_one)
     assert versions(project, USERS) == versions(project, summary) > [first]
-    said = [record.getMessage() for record in caplog.records if record.name == "sparkify_kedro.framework.hooks.runs"]
+    said = [
+        record.getMessage() for record in caplog.records if record.name == "sparkify_kedro.framework.hooks.retention"
+    ]
     assert said == ["Removed 5 old versions of 2 datasets (runs.keep_versions: 1)"]
-    assert RunningRuns(project).running() == []
+    assert RunLocks(project).active() == []
     with KedroSession.create(project_path=project) as session:
-        assert find_left_overs(session.load_context().catalog, RunningRuns(project)) == []
+        assert find_leftovers(session.load_context().catalog, RunLocks(project)) == []
 
 
 def test_a_run_is_announced_with_what_it_reads_and_may_be_interrupted(
@@ -63,7 +65,7 @@ def test_a_run_is_announced_with_what_it_reads_and_may_be_interrupted(
     seen = []
 
     def interrupt(self: Any, *_: Any, **__: Any) -> None:
-        seen.extend(RunningRuns(project).running())
+        seen.extend(RunLocks(project).active())
         raise KeyboardInterrupt
 
     monkeypatch.setattr("kedro.runner.SequentialRunner._run", interrupt)
@@ -75,7 +77,7 @@ def test_a_run_is_announced_with_what_it_reads_and_may_be_interrupted(
     assert interrupted
     (running,) = seen
     assert running.reads == {"simulated_users": users}
-    assert (RunningRuns(project).running(), RunningRuns(project).left_over()) == ([], [])
+    assert (RunLocks(project).active(), RunLocks(project).stale()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_a_run_is_announced_with_what_it_reads_and_may_be_interrupted(
 )
 def test_a_wrong_parameter_is_one_sentence(block: Any, expected: str) -> None:
     with pytest.raises(ModelInstantiationError, match=expected):
-        run_parameters({"runs": block})
+        run_settings({"runs": block})
 
 
 def test_a_wrong_parameter_is_told_before_the_run(project: Path) -> None:

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sparkify_kedro.framework.runs.code import code_of
+from sparkify_kedro.framework.runs.fingerprint import code_fingerprint
 
 CODES = """
 import json
 from sparkify_kedro.pipeline_registry import register_pipelines
-from sparkify_kedro.framework.runs.code import code_of
-print(json.dumps({node.name: code_of(node.func) for node in register_pipelines()["__default__"].nodes}))
+from sparkify_kedro.framework.runs.fingerprint import code_fingerprint
+print(json.dumps({node.name: code_fingerprint(node.func) for node in register_pipelines()["__default__"].nodes}))
 """
 
 
@@ -34,8 +34,8 @@ def other(value: int) -> int:
 
 
 def test_of_a_function_from_elsewhere_its_own_code_counts() -> None:
-    assert code_of(one) == code_of(one)
-    assert len({code_of(function) for function in (one, other, len, max)}) == 4
+    assert code_fingerprint(one) == code_fingerprint(one)
+    assert len({code_fingerprint(function) for function in (one, other, len, max)}) == 4
 
 
 def append(project: Path, file: str, text: str) -> None:

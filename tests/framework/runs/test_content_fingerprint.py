@@ -7,13 +7,13 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from sparkify_kedro.framework.runs.content import content_of
+from sparkify_kedro.framework.runs.fingerprint import content_fingerprint
 
 LOCAL = fsspec.filesystem("file")
 
 
 def content(path: Path | str) -> str | None:
-    return content_of(LOCAL, str(path))
+    return content_fingerprint(LOCAL, str(path))
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def test_of_nothing_there_is_no_content(folder: Path) -> None:
 def test_on_other_storage_its_own_checksums_stand_for_the_contents() -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe("/lineage/log.json", b"1")
-    before = content_of(memory, "/lineage/log.json")
+    before = content_fingerprint(memory, "/lineage/log.json")
     memory.pipe("/lineage/log.json", b"22")
     assert before is not None
-    assert content_of(memory, "/lineage/log.json") != before
+    assert content_fingerprint(memory, "/lineage/log.json") != before
     memory.rm("/lineage", recursive=True)

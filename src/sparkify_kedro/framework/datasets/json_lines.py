@@ -1,8 +1,8 @@
-"""An event log as a person would hand it over: one file of JSON lines, or a folder of parts."""
+"""JSON lines: one file, or a folder of parts."""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
 
@@ -10,10 +10,13 @@ import fsspec
 from kedro.io.core import AbstractDataset, DatasetError, get_protocol_and_path
 from kedro_datasets._utils.databricks_utils import to_spark_path
 from kedro_datasets._utils.spark_utils import get_spark_filesystem
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
-from sparkify_kedro.framework.session import get_session
+from ..errors import java_cause
+from ..session import get_session
 
 _CODECS = {".json": "none", ".json.gz": "gzip", ".json.bz2": "bzip2"}
 
@@ -22,9 +25,8 @@ class JSONLinesDataset(AbstractDataset[DataFrame, DataFrame]):
     """``JSONLinesDataset`` saves a Spark dataframe as JSON lines: one file, or a folder of gzip parts.
 
     The path decides: what ends in ``.json``, ``.json.gz`` or ``.json.bz2`` is one file, everything else a folder. The
-    data is written beside its place and moved there when complete: there is never half a log, and the old one goes only
-    when the new one is there.
-    Partitions become parts in order; one file takes a dataframe of one partition.
+    data is written to a hidden folder and moved to the path when it is complete, and only then the old data is
+    removed. Partitions become parts in order; one file takes a dataframe of one partition.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
@@ -54,7 +56,7 @@ class JSONLinesDataset(AbstractDataset[DataFrame, DataFrame]):
         """Creates a new instance of ``JSONLinesDataset``.
 
         Args:
-            filepath: Where the log goes.
+            filepath: File or folder to write.
             metadata: Ignored by Kedro; read by plugins such as kedro-viz.
         """
         self._protocol, path = get_protocol_and_path(filepath)
@@ -68,38 +70,40 @@ class JSONLinesDataset(AbstractDataset[DataFrame, DataFrame]):
         self.rows_written: int | None = None
 
     def load(self) -> DataFrame:
-        """The log's lines, one column ``value``.
+        """The lines, one column ``value``.
 
         Raises:
-            DatasetError: where there is nothing at the path.
+            DatasetError: where the path does not exist.
         """
         if not self._exists():
-            raise DatasetError(f"There is no log at {self._path}.")
+            raise DatasetError(f"There is no file or folder at {self._path}.")
         return get_session().read.text(to_spark_path(self._protocol, str(self._path)))
 
     def save(self, data: DataFrame) -> None:
-        """Write the log; afterwards ``rows_written`` says how many lines Spark wrote.
+        """Write the lines; afterwards ``rows_written`` is the number of lines.
 
         Raises:
-            DatasetError: where one file is asked for and the dataframe has several partitions, or a folder holds
-                anything but the parts of a log.
+            DatasetError: where one file is to be written and the dataframe has several partitions, where a folder
+                that would be replaced holds other files than parts, or where Spark cannot write.
         """
-        self._refuse_to_replace_what_is_no_log()
+        self._check_replaceable()
         get_session()
         rows = Observation()
-        # Spark takes the inner name for hidden, so a glob over the logs beside it does not read a draft.
+        # Spark skips hidden names, so a glob over the files beside it does not read a draft.
         folder = str(self._path.with_name(f".{self._path.name}.{uuid4().hex}.writing"))
         draft = f"{folder}/_log"
         observed = data.observe(rows, F.count(F.lit(1)).alias("rows"))
         try:
             observed.write.json(to_spark_path(self._protocol, draft), compression=self._codec or "gzip")
-            self._move_into_place(draft)
+            self._replace_by(draft)
+        except (PySparkException, Py4JError) as error:
+            raise DatasetError(f"Spark could not write to '{self._path}': {java_cause(error)}") from error
         finally:
             if self._fs.exists(folder):
                 self._fs.rm(folder, recursive=True)
         self.rows_written = rows.get["rows"]
 
-    def _refuse_to_replace_what_is_no_log(self) -> None:
+    def _check_replaceable(self) -> None:
         path = str(self._path)
         if not self._fs.isdir(path):
             return
@@ -107,24 +111,24 @@ class JSONLinesDataset(AbstractDataset[DataFrame, DataFrame]):
         others = [name for name in names if not name.startswith(("part-", ".part-", "_SUCCESS", "._SUCCESS"))]
         if self._codec or others:
             raise DatasetError(
-                f"{path} is a folder that holds more than the parts of a log ({', '.join(others[:3] or names[:3])}), "
-                "and would be replaced: name another place."
+                f"{path} is a folder that would be replaced, and holds other files than parts of JSON lines "
+                f"({', '.join(others[:3] or names[:3])}): choose another path."
             )
 
-    def _move_into_place(self, draft: str) -> None:
+    def _replace_by(self, draft: str) -> None:
         complete = draft
         if self._codec:
             parts = self._fs.glob(f"{draft}/part-*")
             if len(parts) != 1:
                 raise DatasetError(
-                    f"{self._path} is one file, but the log has {len(parts)} parts: set simulation.files to 1, "
+                    f"{self._path} is one file, but the data has {len(parts)} partitions: make one partition of them "
                     "or name a folder."
                 )
             complete = parts[0]
         if not self._fs.isdir(str(self._path)):
             self._fs.mv(complete, str(self._path), recursive=self._codec is None)
             return
-        # A folder cannot be replaced in one move: the old log steps aside, and comes back if the new one cannot come.
+        # A folder cannot be replaced in one move: the old one is moved aside, and back if the new one cannot be moved.
         aside = str(self._path.with_name(f"{PurePosixPath(draft).parent.name}.replaced"))
         self._fs.mv(str(self._path), aside, recursive=True)
         try:
@@ -134,8 +138,13 @@ class JSONLinesDataset(AbstractDataset[DataFrame, DataFrame]):
             raise
         self._fs.rm(aside, recursive=True)
 
+    @property
+    def path(self) -> Path:
+        """The file or folder."""
+        return Path(self._path)
+
     def _exists(self) -> bool:
-        return self._fs.exists(str(self._path))
+        return bool(self._fs.exists(str(self._path)))
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path, "protocol": self._protocol, "compression": self._codec or "gzip"}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from kedro.io import DataCatalog
 
-from sparkify_kedro.framework.runs.storage import (
+from sparkify_kedro.framework.runs.versions import (
     delete,
-    folder_of_versions,
+    hide,
     on_this_machine,
-    place,
-    set_aside,
+    version_path,
     versioned_on_this_machine,
+    versions_folder,
 )
 
 VERSION = "2026-01-01T00.00.00.000Z"
@@ -38,22 +38,22 @@ def test_buckets_and_memory_and_parameters_are_left_alone(tmp_path: Path) -> Non
 
 
 def test_a_version_lies_where_its_dataset_puts_it(tmp_path: Path) -> None:
-    """A text's versions lie beside its place, as those of what it is about do."""
+    """A text's versions lie beside its version_path, as those of what it is about do."""
     known = catalog(tmp_path)
-    assert place(known["choice"], VERSION) == tmp_path / "choice.json" / VERSION / "choice.json"
-    assert folder_of_versions(known["choice"]) == tmp_path / "choice.json"
-    assert place(known["card"], VERSION) == tmp_path / "champion" / VERSION / "card.md"
-    assert folder_of_versions(known["card"]) == tmp_path / "champion"
+    assert version_path(known["choice"], VERSION) == tmp_path / "choice.json" / VERSION / "choice.json"
+    assert versions_folder(known["choice"]) == tmp_path / "choice.json"
+    assert version_path(known["card"], VERSION) == tmp_path / "champion" / VERSION / "card.md"
+    assert versions_folder(known["card"]) == tmp_path / "champion"
 
 
 def test_what_is_set_aside_is_no_version_any_more_and_all_there(tmp_path: Path) -> None:
     dataset = catalog(tmp_path)["choice"]
-    path = place(dataset, VERSION)
+    path = version_path(dataset, VERSION)
     path.parent.mkdir(parents=True)
     path.write_text("{}")
     assert dataset.list_versions(full_path=False) == [VERSION]
 
-    aside = set_aside(path)
+    aside = hide(path)
     assert dataset.list_versions() == []
     assert aside.read_text() == "{}"
 

@@ -18,7 +18,7 @@ from kedro.io.core import DatasetError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from sparkify_kedro.framework.datasets import JSONLinesDataset, SparkDataFrameDataset, json_lines_dataset
+from sparkify_kedro.framework.datasets import JSONLinesDataset, SparkDataFrameDataset, json_lines
 
 SOURCE = Path(__file__).parents[3] / "src"
 
@@ -96,8 +96,8 @@ def test_several_partitions_for_one_file_are_refused_and_the_old_log_stays(
         dataset.save(log_in_parts)
 
     told = str(caught.value)
-    assert told.startswith(f"{tmp_path}/log.json is one file, but the log has 3 parts")
-    assert "simulation.files" in told
+    assert told.startswith(f"{tmp_path}/log.json is one file, but the data has 3 partitions")
+    assert "make one partition of them" in told
     assert "\n" not in told
     assert (tmp_path / "log.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["log.json"]
@@ -181,12 +181,12 @@ def test_a_file_url_works_like_the_path(log: DataFrame, tmp_path: Path) -> None:
 
 
 def test_a_path_where_no_log_is_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=f"There is no log at {tmp_path}/nowhere"):
+    with pytest.raises(DatasetError, match=f"There is no file or folder at {tmp_path}/nowhere"):
         JSONLinesDataset(filepath=f"{tmp_path}/nowhere").load()
 
 
 def test_the_docstring_examples_run(spark: SparkSession) -> None:
-    outcome = doctest.testmod(json_lines_dataset)
+    outcome = doctest.testmod(json_lines)
     assert outcome.attempted > 0
     assert outcome.failed == 0
 
@@ -231,7 +231,7 @@ def test_a_folder_with_other_files_is_not_replaced(spark: SparkSession, tmp_path
     for target in (tmp_path, tmp_path / "parts"):
         (target / "precious.json.gz").parent.mkdir(exist_ok=True)
         (target / "precious.json.gz").write_bytes(b"a log")
-        with pytest.raises(DatasetError, match=r"holds more than the parts of a log \(p"):
+        with pytest.raises(DatasetError, match=r"holds other files than parts of JSON lines \(p"):
             JSONLinesDataset(filepath=str(target)).save(spark.range(2).coalesce(1).toDF("ts"))
         assert (target / "precious.json.gz").read_bytes() == b"a log"
 

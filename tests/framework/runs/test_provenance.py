@@ -11,7 +11,7 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
-from sparkify_kedro.framework.runs.lineage import Lineage
+from sparkify_kedro.framework.runs.provenance import ProvenanceStore
 from sparkify_kedro.framework.runs.versions import pin_newest, pin_own
 
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
@@ -63,13 +63,13 @@ class Workshop:
 
     def lineage(
         self, run_id: str = "now", parameters: dict[str, Any] = PARAMETERS, source: str = "source.json", **options: Any
-    ) -> Lineage:
-        return Lineage(self.catalog(run_id, source), PIPELINE.nodes, parameters, options.get("chosen", ()))
+    ) -> ProvenanceStore:
+        return ProvenanceStore(self.catalog(run_id, source), PIPELINE.nodes, parameters, options.get("chosen", ()))
 
     def run(self, run_id: str, parameters: dict[str, Any] = PARAMETERS, source: str = "source.json") -> dict[str, Any]:
         """Everything; what is written down of each dataset."""
         catalog = self.catalog(run_id, source)
-        lineage = Lineage(catalog, PIPELINE.nodes, parameters, ["source"])
+        lineage = ProvenanceStore(catalog, PIPELINE.nodes, parameters, ["source"])
         blocks = {"params:made.factor": parameters["made"]["factor"], "params:made.limit": parameters["made"]["limit"]}
         blocks["params:offset"] = parameters["offset"]
         notes = {}
@@ -94,7 +94,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 def test_what_a_version_was_made_from_lies_beside_it(workshop: Workshop) -> None:
     notes = workshop.run(FIRST)
-    lying_there = json.loads((workshop.folder / f"doubled.json/{FIRST}/doubled.json.made.json").read_text())
+    lying_there = json.loads((workshop.folder / f"doubled.json/{FIRST}/doubled.json.provenance.json").read_text())
     assert lying_there["run_id"] == FIRST
     assert lying_there["node"] == "double"
     assert lying_there["parameters"] == {"made.factor": 2}
@@ -103,7 +103,7 @@ def test_what_a_version_was_made_from_lies_beside_it(workshop: Workshop) -> None
     # What is handed on in memory counts as what it was made from.
     assert notes["total"].parameters == {"made.limit": 3, "offset": 1}
     assert notes["total"].inputs == {"doubled": {"version": FIRST, "fingerprint": notes["doubled"].fingerprint}}
-    assert workshop.lineage().made("total") == notes["total"]
+    assert workshop.lineage().provenance("total") == notes["total"]
 
 
 def test_the_same_from_the_same_has_the_same_fingerprint_and_is_not_stale(workshop: Workshop) -> None:
@@ -117,9 +117,9 @@ def test_the_same_from_the_same_has_the_same_fingerprint_and_is_not_stale(worksh
 @pytest.mark.parametrize(
     ("parameters", "stale"),
     [
-        (changed(factor=3), {"doubled": "made.factor is 3 and was 2"}),
-        (changed(limit=2), {"total": "made.limit is 2 and was 3"}),
-        ({**PARAMETERS, "offset": 0}, {"total": "offset is 0 and was 1"}),
+        (changed(factor=3), {"doubled": "parameter made.factor changed from 2 to 3"}),
+        (changed(limit=2), {"total": "parameter made.limit changed from 3 to 2"}),
+        ({**PARAMETERS, "offset": 0}, {"total": "parameter offset changed from 1 to 0"}),
         ({**PARAMETERS, "of_another_pipeline": 5}, {}),
     ],
 )
@@ -135,7 +135,7 @@ def test_a_file_that_has_changed_is_named(workshop: Workshop) -> None:
     workshop.run(FIRST)
     workshop.write("source.json", [1, 2, 4])
     (why,) = workshop.lineage().why_stale("total").values()
-    assert why == f"source ({workshop.folder}/source.json) has changed"
+    assert why == f"{workshop.folder}/source.json changed"
 
 
 def test_another_file_counts_by_its_content_and_only_where_the_run_reads_it(workshop: Workshop) -> None:
@@ -145,7 +145,7 @@ def test_another_file_counts_by_its_content_and_only_where_the_run_reads_it(work
     assert workshop.lineage(source="copy.json", chosen=["source"]).why_stale("doubled") == {}
     assert workshop.lineage(source="other.json").why_stale("doubled") == {}
     why = workshop.lineage(source="other.json", chosen=["source"]).why_stale("doubled")
-    assert why == {"doubled": f"source is {workshop.folder}/other.json and was {workshop.folder}/source.json"}
+    assert why == {"doubled": f"source was {workshop.folder}/source.json and is {workshop.folder}/other.json"}
 
 
 def test_a_newer_input_counts_by_what_it_was_made_from(workshop: Workshop) -> None:
@@ -158,7 +158,7 @@ def test_a_newer_input_counts_by_what_it_was_made_from(workshop: Workshop) -> No
     workshop.run(THIRD, source="other.json")
     _forget(workshop.folder / f"total.json/{THIRD}")
     why = workshop.lineage().why_stale("total")
-    assert why == {"total": f"it was made from doubled {FIRST}, and {THIRD} is there now"}
+    assert why == {"total": f"it was made from doubled {FIRST}, and the newest is {THIRD}"}
 
 
 def _forget(version: Path) -> None:
@@ -169,17 +169,17 @@ def _forget(version: Path) -> None:
 
 def test_of_what_nobody_wrote_down_nothing_is_claimed(workshop: Workshop) -> None:
     workshop.run(FIRST)
-    (workshop.folder / f"total.json/{FIRST}/total.json.made.json").unlink()
+    (workshop.folder / f"total.json/{FIRST}/total.json.provenance.json").unlink()
     lineage = workshop.lineage(parameters=changed(limit=1))
-    assert lineage.made("total") is None
+    assert lineage.provenance("total") is None
     assert lineage.why_stale("total") == {}
 
 
 def test_a_note_that_is_no_note_claims_nothing(workshop: Workshop) -> None:
     workshop.run(FIRST)
     for text in ("[]", "{}", "{"):
-        (workshop.folder / f"total.json/{FIRST}/total.json.made.json").write_text(text)
-        assert workshop.lineage().made("total") is None
+        (workshop.folder / f"total.json/{FIRST}/total.json.provenance.json").write_text(text)
+        assert workshop.lineage().provenance("total") is None
 
 
 @pytest.mark.parametrize("pin", [pin_newest, pin_own])

@@ -1,0 +1,67 @@
+"""Commands that end a failure with one sentence instead of a stack trace."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import click
+
+from .errors import error_message
+from .registry import check_selection
+
+logger = logging.getLogger(__name__)
+
+TRACEBACK_VARIABLE = "SPARKIFY_TRACEBACK"
+
+
+class OneSentenceCommand(click.Command):
+    """A command whose failures are one sentence; the stack trace goes to the log file.
+
+    With ``SPARKIFY_TRACEBACK=1`` in the environment the stack trace is printed.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command.
+
+        Raises:
+            click.ClickException: with one sentence, so that the exit code is 1 and no stack trace is printed.
+        """
+        with_traceback = bool(os.environ.get(TRACEBACK_VARIABLE))
+        # Where the log file cannot be written, the run's own error says more than a stack trace per message.
+        logging.raiseExceptions = with_traceback
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if with_traceback:
+                raise
+            _log_traceback(error)
+            raise click.ClickException(error_message(error)) from error
+
+
+class RunCommand(OneSentenceCommand):
+    """``kedro run``: names of nodes, tags and so on are checked before anything is loaded."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Check the selection, then run.
+
+        Raises:
+            click.ClickException: naming an unknown name, with the closest known one.
+        """
+        try:
+            check_selection(ctx.params)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        return super().invoke(ctx)
+
+
+def _log_traceback(error: Exception) -> None:
+    """Write the stack trace to the log file only."""
+    exception = (type(error), error, error.__traceback__)
+    record = logger.makeRecord(logger.name, logging.ERROR, __file__, 0, "The run failed.", (), exception)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)

@@ -1,0 +1,59 @@
+"""The registered pipelines, and the names in them that a command line can select."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from kedro.framework.project import pipelines
+from kedro.io.core import is_parameter
+from kedro.pipeline import Pipeline
+
+from .errors import UnknownNameError
+
+
+def registered_pipelines() -> dict[str, Pipeline]:
+    """Every registered pipeline by name, whichever of them the current run requested."""
+    pipelines.set_requested(None)
+    return dict(pipelines)
+
+
+def makers_of(datasets: Iterable[str]) -> set[str]:
+    """The names of the registered pipelines that make any of the datasets; ``__default__`` is left out."""
+    names = set(datasets)
+    return {
+        name
+        for name, pipeline in registered_pipelines().items()
+        if name != "__default__" and not pipeline.all_outputs().isdisjoint(names)
+    }
+
+
+def check_selection(options: Mapping[str, object]) -> None:
+    """Check the names that select a part of the registered pipelines.
+
+    Args:
+        options: of ``kedro run``, by parameter name.
+
+    Raises:
+        UnknownNameError: for the first unknown name.
+    """
+    registered = registered_pipelines()
+    everything = sum(registered.values(), Pipeline([]))
+    nodes = {node.name for node in everything.nodes}
+    datasets = {name for name in everything.datasets() if not is_parameter(name)}
+    namespaces = {
+        ".".join(parts[: depth + 1])
+        for parts in (node.namespace.split(".") for node in everything.nodes if node.namespace)
+        for depth in range(len(parts))
+    }
+    known = {
+        **dict.fromkeys(("pipeline", "pipelines"), ("pipeline", set(registered))),
+        "tags": ("tag", {tag for node in everything.nodes for tag in node.tags}),
+        "namespaces": ("namespace", namespaces),
+        **dict.fromkeys(("node_names", "from_nodes", "to_nodes"), ("node", nodes)),
+        **dict.fromkeys(("from_inputs", "to_outputs"), ("dataset", datasets)),
+    }
+    for option, (kind, names) in known.items():
+        given = options.get(option) or ()
+        for name in [given] if isinstance(given, str) else list(given):  # type: ignore[call-overload]  # click's values
+            if name not in names:
+                raise UnknownNameError(kind, name, names)
