@@ -1,4 +1,4 @@
-"""What all figures have in common."""
+"""The common style of all figures: colors, texts, intervals and layout."""
 
 from __future__ import annotations
 
@@ -7,44 +7,49 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-# Tones between light and dark, so that they are seen on a white page and on a black one, and told apart by a
-# color-blind reader or in gray.
+# Medium tones: visible on white and black pages, distinguishable for color-blind readers and in gray.
 BLUE, ORANGE, GREEN, GRAY = "#2f7fd6", "#d9700f", "#1a9e77", "#888888"
 ALGORITHM_COLORS = {"logistic_regression": BLUE, "random_forest": GREEN, "gradient_boosted_trees": ORANGE}
 RAISES, LOWERS = ORANGE, BLUE
 CLEAR = "rgba(0,0,0,0)"
+DOTTED = {"color": GRAY, "dash": "dot"}
 
-# How strongly an interval is drawn around its line.
+# Opacity of the interval around a line.
 BAND = 0.15
 
 
 def words(name: str) -> str:
-    """A name of the code as words: ``random_forest`` is random forest."""
+    """An identifier as words: ``random_forest`` becomes random forest."""
     return name.replace("_", " ")
 
 
 def heading(name: str) -> str:
-    """The same at the beginning of a title."""
+    """An identifier as words, capitalized for a title."""
     return words(name).capitalize()
 
 
+def algorithm_name(name: str, champion: str) -> str:
+    """An algorithm as words, with a mark on the champion."""
+    return words(name) + (" (champion)" if name == champion else "")
+
+
 def plain(text: str) -> str:
-    """A string that may come from the log, as plotly shows it without taking it for markup."""
+    """A string from the data, escaped so that plotly does not render it as markup."""
     return escape(str(text), quote=False)
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A score as people read it."""
+    """A number as text; unknown where it is missing."""
     return "unknown" if value is None else f"{value:.{digits}f}"
 
 
-def interval(edges: list[float] | None) -> str:
-    """An interval as people read it."""
+def interval(edges: tuple[float, float] | None) -> str:
+    """An interval as text; unknown where it is missing."""
     return "unknown" if edges is None else f"{edges[0]:.2f} to {edges[1]:.2f}"
 
 
 def band(x: Any, low: Any, high: Any, color: str, name: str) -> go.Scatter:
-    """An interval along a line, as an area without a border."""
+    """An interval around a line, as an area without a border."""
     return go.Scatter(
         x=[*x, *reversed(x)],
         y=[*high, *reversed(low)],
@@ -59,12 +64,12 @@ def band(x: Any, low: Any, high: Any, color: str, name: str) -> go.Scatter:
 
 
 def finish(figure: go.Figure, title: str, how_to_read: str, height: int = 380) -> go.Figure:
-    """Give a figure its title, a sentence on how to read it, and the looks of all figures.
+    """Set the title of a figure, the sentence on how to read it, and the common layout.
 
     Args:
         figure: traces and axes.
-        title: what the figure shows; what comes from the log in it is ``plain`` already.
-        how_to_read: a sentence that the page prints beneath.
+        title: what the figure shows; strings from the data in it are ``plain``.
+        how_to_read: a sentence that the page shows below the figure.
         height: in pixels.
 
     Returns:
@@ -78,7 +83,7 @@ def finish(figure: go.Figure, title: str, how_to_read: str, height: int = 380) -
         margin={"l": 10, "r": 10, "t": 50, "b": 10},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
-        # Below the axis' title, whatever the height.
+        # Below the title of the axis, whatever the height.
         legend={"orientation": "h", "yanchor": "top", "y": -65 / (height - 130), "x": 0, "xanchor": "left"},
         hoverlabel={"align": "left"},
     )

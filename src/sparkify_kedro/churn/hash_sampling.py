@@ -1,26 +1,28 @@
-"""Chance by hash: the same for a key whatever the partitions, the order of rows or the number of cores."""
+"""Random numbers from hashes: the same for a key whatever the partitions, the order of rows or the number of cores."""
 
 from __future__ import annotations
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-UNITS = {"user": ("user_id",), "row": ("user_id", "time_bin")}
+from .vocabulary import KEYS
 
-# The bits of a hash that a double holds exactly.
+UNITS = {"user": ("user_id",), "row": KEYS}
+
+# The bits of a hash that a double represents exactly.
 _BITS = 53
 
 
 def uniform_hash(seed: int, purpose: str, unit: str) -> Column:
-    """A number in [0, 1), uniform over users or rows.
+    """A number in [0, 1), uniformly distributed over users or rows.
 
     Args:
         seed: the random seed.
-        purpose: what the number is drawn for; different purposes give independent numbers.
-        unit: ``user`` or ``row``: what has a number of its own.
+        purpose: what the number is used for; different purposes have independent numbers.
+        unit: ``user`` or ``row``: what has its own number.
 
     Returns:
-        A double, a function of the seed, the purpose and the unit's key alone.
+        A double that depends on the seed, the purpose and the unit's key only.
     """
     keys = [F.col(name) for name in UNITS[unit]]
     hashed = F.xxhash64(F.lit(seed), F.lit(purpose), *keys)

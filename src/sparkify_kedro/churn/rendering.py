@@ -1,20 +1,21 @@
-"""Texts for people, from templates: the report's page and the model cards."""
+"""Render the report and the model cards from templates."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from sparkify_kedro.churn.figure_style import interval, number, words
 from sparkify_kedro.framework.runs.summary import RunSoFar
+
+from .figure_style import interval, number, words
+from .vocabulary import day_of
 
 
 def render(package: str, template: str, **values: Any) -> str:
-    """Fill a template that lies in the package's folder ``templates``.
+    """Render a template from the package's folder ``templates``.
 
-    In HTML every value is escaped, unless the template itself says that it is HTML of ours.
+    In HTML every value is escaped, unless the template marks it as safe.
     """
     environment = Environment(
         loader=PackageLoader(package),
@@ -28,16 +29,16 @@ def render(package: str, template: str, **values: Any) -> str:
 
 
 def day(ts: int | None) -> str:
-    """The day (UTC) of a moment in ms since the epoch."""
-    return "unknown" if ts is None else datetime.fromtimestamp(ts / 1_000, tz=UTC).date().isoformat()
+    """The day (UTC) of a time in ms since the epoch."""
+    return "unknown" if ts is None else day_of(ts).isoformat()
 
 
 def sentence(text: str) -> str:
-    """A text as the beginning of a sentence."""
+    """A text with a capital first letter."""
     return text[:1].upper() + text[1:]
 
 
 def source_of(run_so_far: RunSoFar) -> str:
-    """The file, folder or glob that the log was read from, by this run or by the one that made its events."""
-    files = [run.files_read.get("raw_events") for run in (run_so_far, *run_so_far.earlier)]
-    return next((path for path in files if path), "unknown, since the run that read it has left no summary")
+    """The path of the log, which this run read or the run that made its events."""
+    paths = [run.files_read.get("raw_events") for run in (run_so_far, *run_so_far.earlier)]
+    return next((path for path in paths if path), "unknown (the run that read it has left no summary)")

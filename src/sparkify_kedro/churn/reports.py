@@ -6,6 +6,8 @@ itself, and a file that lacks a field is refused where it is read.
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 Setting = bool | int | float | str
@@ -16,9 +18,6 @@ class Report(BaseModel):
     """A JSON report: immutable, and without fields that it does not declare."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-    def __getitem__(self, name: str) -> object:
-        return getattr(self, name)
 
 
 # --- Ingestion --------------------------------------------------------------------------------------------------------
@@ -128,6 +127,7 @@ class Metrics(ProbabilityScores):
     test: RankingScores
     test_balanced: RankingScores
     segments: dict[str, dict[str, RankingScores]] = Field(description="by kind of segment and segment")
+    original_protocol: RankingScores = Field(description="the scores by the original's protocol")
 
 
 class Baseline(ProbabilityScores):
@@ -227,8 +227,6 @@ class ChampionSelection(Report):
 class AlgorithmScores(CandidateScores, Metrics):
     """All scores of one algorithm."""
 
-    original_protocol: RankingScores
-
 
 class Comparison(Report):
     """A label's algorithms and baselines side by side."""
@@ -273,7 +271,7 @@ class ChampionMetadata(Report):
     verdict: str
     feature_set: str
     features: list[str]
-    feature_engineering: dict[str, object] = Field(description="the parameters its features were made with")
+    feature_engineering: dict[str, Any] = Field(description="the parameters its features were made with")
     cost_ratio: float
     threshold: float
     out_of_fold: RankingScores

@@ -27,13 +27,13 @@ class JSONModel:
     def __init__(self, model: str) -> None:
         self._model: type[BaseModel] = load_obj(model)
 
-    def validate(self, data: BaseModel | Mapping[str, Any]) -> BaseModel:
-        """The data as an instance of the model.
+    def validate(self, data: BaseModel | Mapping[str, Any] | None) -> BaseModel | None:
+        """The data as an instance of the model; None, an optional file that does not exist, stays None.
 
         Raises:
             ValueError: one sentence that names every field that is missing, unknown or of another type.
         """
-        if isinstance(data, self._model):
+        if data is None or isinstance(data, self._model):
             return data
         try:
             return self._model.model_validate(data)

@@ -1,1 +1,1 @@
-"""Fitting, calibrating and judging models of churn: what modeling and backtest share."""
+"""Training, calibration and evaluation, shared by modeling and backtest."""

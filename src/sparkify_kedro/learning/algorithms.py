@@ -1,12 +1,11 @@
-"""The techniques: which estimator each is, and what its fitted model says about the features."""
+"""The algorithms: their estimators, and how a fitted model explains the features and single predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from pyspark.ml.classification import (
     GBTClassificationModel,
     GBTClassifier,
@@ -16,54 +15,68 @@ from pyspark.ml.classification import (
     RandomForestClassifier,
 )
 
+from .curves import Array
+
+
+class Explanation(NamedTuple):
+    """The weights of the features in a fitted model: coefficients or importances."""
+
+    coefficients: dict[str, float] | None = None
+    intercept: float | None = None
+    importances: dict[str, float] | None = None
+
 
 @dataclass(frozen=True)
 class Algorithm:
-    """An estimator of Spark ML, and how to read its fitted model.
+    """A Spark ML estimator, and how to explain its fitted model.
 
-    ``explain`` tells of the features over all rows; ``contributions`` of single rows: from the model, rows x features
-    and the features' means over the training rows, what each feature adds to each row's margin.
+    Attributes:
+        estimator: the class; called with settings by name.
+        explain: the weights of the features, from the model and their names.
+        contributions: what each feature adds to the margin of each row, from the model, the rows (rows x features) and
+            the features' means over the training rows.
     """
 
-    estimator: type[LogisticRegression | RandomForestClassifier | GBTClassifier]
-    explain: Callable[[Any, Sequence[str]], dict[str, Any]]
-    contributions: Callable[[Any, np.ndarray, np.ndarray], np.ndarray]
+    estimator: Callable[..., Any]
+    explain: Callable[[Any, Sequence[str]], Explanation]
+    contributions: Callable[[Any, Array, Array], Array]
 
 
-def coefficients(model: LogisticRegressionModel, features: Sequence[str]) -> dict[str, Any]:
+def coefficients(model: LogisticRegressionModel, features: Sequence[str]) -> Explanation:
     """The change of the log-odds per unit of each feature, and the log-odds where all features are 0."""
-    return {
-        "coefficients": dict(zip(features, map(float, model.coefficients), strict=True)),
-        "intercept": float(model.intercept),
-    }
+    values = map(float, model.coefficients.toArray())
+    return Explanation(coefficients=dict(zip(features, values, strict=True)), intercept=float(model.intercept))
 
 
 def importances(
     model: RandomForestClassificationModel | GBTClassificationModel, features: Sequence[str]
-) -> dict[str, Any]:
-    """Each feature's share of the impurity that the trees' splits remove; the shares sum to 1."""
-    return {"importances": dict(zip(features, map(float, model.featureImportances.toArray()), strict=True))}
+) -> Explanation:
+    """Each feature's share of the impurity that the splits remove; the shares sum to 1."""
+    values = map(float, model.featureImportances.toArray())
+    return Explanation(importances=dict(zip(features, values, strict=True)))
 
 
-def linear_contributions(model: LogisticRegressionModel, rows: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Coefficient times distance from the training mean: exact, and their sum is the margin less that at the means."""
-    return model.coefficients.toArray() * (rows - means)
+def linear_contributions(model: LogisticRegressionModel, rows: Array, means: Array) -> Array:
+    """Coefficient times distance from the training mean: exact; the sum is the margin minus the margin at the means."""
+    contributions: Array = model.coefficients.toArray() * (rows - means)
+    return contributions
 
 
 def tree_contributions(
-    model: RandomForestClassificationModel | GBTClassificationModel, rows: np.ndarray, means: np.ndarray
-) -> np.ndarray:
+    model: RandomForestClassificationModel | GBTClassificationModel, rows: Array, means: Array
+) -> Array:
     """Shapley values of the trees (Lundberg et al. 2020, "From local explanations to global understanding")."""
-    # Most runs explain no tree, and the library takes seconds to load.
+    # The library takes seconds to load, and most runs do not need it.
     from shap import TreeExplainer  # noqa: PLC0415
 
     values = TreeExplainer(model, feature_perturbation="tree_path_dependent").shap_values(rows, check_additivity=False)
     # A forest has values for both labels.
-    return values[..., 1] if values.ndim == 3 else values
+    contributions: Array = values[..., 1] if values.ndim == 3 else values
+    return contributions
 
 
-# A new algorithm is one entry here, and its block in parameters_modeling.yml. From the simplest to the most complex:
-# where scores do not tell algorithms apart, the first of them is preferred.
+# A new algorithm is one entry here and its block in parameters_modeling.yml. From the simplest to the most complex: of
+# statistically indistinguishable algorithms the first is preferred.
 ALGORITHMS = {
     "logistic_regression": Algorithm(LogisticRegression, coefficients, linear_contributions),
     "random_forest": Algorithm(RandomForestClassifier, importances, tree_contributions),

@@ -1,19 +1,19 @@
-"""From a classifier's raw scores to probabilities that mean what they say."""
+"""Calibration: from a classifier's margin to a probability."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from pyspark.ml import Model, Transformer
+from pyspark.ml import Transformer
 from pyspark.ml.classification import LogisticRegression, LogisticRegressionModel
 from pyspark.ml.feature import VectorSlicer
 from pyspark.ml.linalg import DenseMatrix
 from pyspark.sql import DataFrame
 
-# What a calibrated model adds to its rows: the classifier's raw scores and its own margin under names of their own,
-# so that Spark's usual ``probability`` is the calibrated one.
+# The columns that a calibrated model adds: raw scores and margin have their own names, so that Spark's usual
+# ``probability`` is the calibrated one.
 RAW_SCORES, MARGIN = "raw_scores", "margin"
-# Out-of-fold scores without any signal would otherwise turn the order of the scores around, or make them all equal.
+# Without a lower bound, scores without any signal could be reversed or all become equal.
 LEAST_SLOPE = 1e-3
 
 
@@ -25,7 +25,7 @@ class Calibration(NamedTuple):
     @property
     def slope(self) -> float:
         """Log-odds per unit of margin."""
-        return float(self.model.coefficients[0])
+        return float(self.model.coefficients.toArray()[0])
 
     @property
     def intercept(self) -> float:
@@ -33,8 +33,8 @@ class Calibration(NamedTuple):
         return float(self.model.intercept)
 
 
-def expose_margin(classifier: Model) -> list[Transformer]:
-    """The classifier and the stage after it, which give each row its margin: the raw score of label 1."""
+def expose_margin(classifier: Any) -> list[Transformer]:
+    """The classifier and a stage after it, which add the margin to each row: the raw score of label 1."""
     classifier.setRawPredictionCol(RAW_SCORES).setProbabilityCol("").setPredictionCol("")
     return [classifier, VectorSlicer(inputCol=RAW_SCORES, outputCol=MARGIN, indices=[1])]
 
@@ -42,15 +42,15 @@ def expose_margin(classifier: Model) -> list[Transformer]:
 def fit_calibration(margins: DataFrame) -> Calibration:
     """Fit Platt's sigmoid (Platt 1999, "Probabilistic outputs for support vector machines").
 
-    Fitted on rows at natural prevalence that the scoring models have not seen, it undoes what down-sampling shifts and
-    what over-confidence spreads.
+    Fitted at natural prevalence on rows that the scoring models have not seen, it corrects for down-sampling and for
+    overconfidence.
 
     Args:
         margins: rows with ``margin`` (a vector of one) and ``label`` (0 or 1).
 
     Returns:
-        The sigmoid, with a slope of at least ``LEAST_SLOPE``, so that it never changes the order of scores. Only where
-        all margins are equal is it 0: then every row gets the prevalence.
+        The sigmoid. Its slope is at least ``LEAST_SLOPE``, so that it keeps the order of scores; where all margins are
+        equal it is 0, and every row gets the prevalence.
     """
     estimator = LogisticRegression(
         featuresCol=MARGIN,

@@ -1,43 +1,47 @@
-"""Curves over all thresholds: precision-recall, ROC, gain and lift, for many weightings of the same rows at once."""
+"""Precision-recall, ROC, gain and lift curves over all thresholds, for many weightings of the same rows at once."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-# Points that a drawn curve has at the most.
+Array = NDArray[Any]
+
+# Points of a drawn curve at most.
 MOST_POINTS = 300
 
 
 class Cumulated(NamedTuple):
-    """What lies at or above each distinct score, best first: samples x distinct scores; and the totals, samples x 1."""
+    """Weights at or above each distinct score, best first (samples x scores), and their totals (samples x 1)."""
 
-    flagged: np.ndarray
-    reached: np.ndarray
-    rows: np.ndarray
-    positives: np.ndarray
+    flagged: Array
+    reached: Array
+    rows: Array
+    positives: Array
 
     @property
-    def negatives(self) -> np.ndarray:
-        """Rows of label 0."""
-        return self.rows - self.positives
+    def negatives(self) -> Array:
+        """The weight of rows of label 0."""
+        negatives: Array = self.rows - self.positives
+        return negatives
 
 
 class Curve(NamedTuple):
     """The points of one curve, from left to right."""
 
-    x: np.ndarray
-    y: np.ndarray
+    x: Array
+    y: Array
 
 
-def cumulate(label: np.ndarray, score: np.ndarray, weights: np.ndarray) -> Cumulated:
+def cumulate(label: Array, score: Array, weights: Array) -> Cumulated:
     """Count rows and positives at or above every distinct score.
 
     Args:
         label: 0 or 1, by row.
         score: by row.
-        weights: samples x rows: how often a row counts.
+        weights: samples x rows: the weight of each row.
     """
     order = np.argsort(-score, kind="stable")
     first_of_score = np.flatnonzero(np.diff(-score[order], prepend=-np.inf) > 0)
@@ -50,8 +54,8 @@ def cumulate(label: np.ndarray, score: np.ndarray, weights: np.ndarray) -> Cumul
 def precision_recall(counts: Cumulated) -> Curve:
     """Precision by recall, samples x points, as in Spark's ``BinaryClassificationMetrics``.
 
-    The curve starts at recall 0 with the precision of its first point. Scores that a sample has not drawn come before
-    its first point, and are no points of its curve.
+    The curve starts at recall 0 with the precision of its first point. Scores above all rows of a sample (their weight
+    is 0) are not points of its curve.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         precision, recall = counts.reached / counts.flagged, counts.reached / counts.positives
@@ -76,7 +80,7 @@ def gain(counts: Cumulated) -> Curve:
 
 
 def lift(counts: Cumulated) -> Curve:
-    """Precision over prevalence, by the share of rows flagged, samples x points; level up to its first point."""
+    """Precision over prevalence by the share of rows flagged, samples x points; constant up to its first point."""
     with np.errstate(divide="ignore", invalid="ignore"):
         x = counts.flagged / counts.rows
         y = counts.reached / counts.flagged / (counts.positives / counts.rows)
@@ -84,24 +88,25 @@ def lift(counts: Cumulated) -> Curve:
     return _from(0, first_point, x, np.where(counts.flagged > 0, y, first_point))
 
 
-def area(curve: Curve) -> np.ndarray:
-    """The area under each sample's points joined by straight lines."""
+def area(curve: Curve) -> Array:
+    """The area under each sample's points, joined by straight lines (trapezoidal rule)."""
     height = (curve.y[:, 1:] + curve.y[:, :-1]) / 2
-    return (np.diff(curve.x, axis=1) * height).sum(axis=1)
+    areas: Array = (np.diff(curve.x, axis=1) * height).sum(axis=1)
+    return areas
 
 
 def thin(curve: Curve) -> Curve:
-    """The first sample's curve with at most ``MOST_POINTS`` points, both ends among them."""
+    """The first sample's curve with at most ``MOST_POINTS`` points, both ends included."""
     points = curve.x.shape[1]
     kept = np.unique(np.linspace(0, points - 1, min(points, MOST_POINTS)).round().astype(int))
     return Curve(curve.x[0, kept], curve.y[0, kept])
 
 
-def at(curve: Curve, grid: np.ndarray) -> np.ndarray:
-    """The height of each sample's curve at the grid's places: samples x places."""
+def at(curve: Curve, grid: Array) -> Array:
+    """The height of each sample's curve at the positions of the grid: samples x positions."""
     return np.array([np.interp(grid, x, y) for x, y in zip(curve.x, curve.y, strict=True)])
 
 
-def _from(x0: float, y0: np.ndarray, x: np.ndarray, y: np.ndarray) -> Curve:
-    """The points with the one that the curve starts at before them."""
+def _from(x0: float, y0: Array, x: Array, y: Array) -> Curve:
+    """The points, preceded by the one at which the curve starts."""
     return Curve(np.hstack([np.full_like(y0, x0), x]), np.hstack([y0, y]))

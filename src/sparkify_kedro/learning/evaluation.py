@@ -1,14 +1,14 @@
-"""What there is to say of scores on rows whose label is known.
+"""Evaluate scores on rows whose label is known: ranking, calibration, costs and segments.
 
-Scores are judged on the driver, in numpy: a few bytes a row, at most ``evaluation.max_rows`` rows. On so little data
-the fixed cost of Spark's jobs would be nearly all there is.
+Scores are evaluated on the driver, in numpy: a few bytes a row, at most ``evaluation.max_rows`` rows. On data of this
+size the fixed cost of Spark jobs would dominate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sparkify_kedro.churn.hash_sampling import uniform_hash
+from sparkify_kedro.churn.reports import (
+    CalibrationBin,
+    Confusion,
+    ProbabilityScores,
+    RankingScores,
+    TopShare,
+)
+from sparkify_kedro.churn.vocabulary import KEYS
 
-from .curves import area, cumulate, precision_recall, roc
+from .curves import Array, area, cumulate, precision_recall, roc
 from .parameters import Evaluation, Segments
 
 DECILES = 10
@@ -28,65 +36,73 @@ _NUMBERS_PER_BLOCK = 4_000_000
 class Areas(NamedTuple):
     """Areas under the precision-recall and the ROC curve, one of each per sample; NaN without both classes."""
 
-    auc_pr: np.ndarray
-    auc_roc: np.ndarray
+    auc_pr: Array
+    auc_roc: Array
 
 
 def collect_scored(scored: DataFrame, evaluation: Evaluation) -> pd.DataFrame:
-    """Bring scored rows to the driver: all, or those of a sample of users drawn by hash if there are too many.
+    """Collect scored rows on the driver: all, or those of a sample of users (by hash) if there are too many.
 
     Args:
-        scored: rows with ``user_id``, ``time_bin``, ``label``, ``score`` and perhaps more.
-        evaluation: the most rows to collect (the sample meets it in expectation), and the seed.
+        scored: the keys, ``label``, ``score`` and possibly other columns.
+        evaluation: ``max_rows`` (a sample has that many rows in expectation), and the seed.
 
     Returns:
-        The rows in the order of their keys. Collects about ``evaluation.max_rows`` rows at the most.
+        The rows in the order of their keys. Collects about ``evaluation.max_rows`` rows at most.
     """
     collected = scored.limit(evaluation.max_rows + 1).toPandas()
     if len(collected) > evaluation.max_rows:
         share = evaluation.max_rows / scored.count()
         collected = scored.where(uniform_hash(evaluation.seed, "judged", "user") < share).toPandas()
-    return collected.sort_values(["user_id", "time_bin"], ignore_index=True)
+    return collected.sort_values(list(KEYS), ignore_index=True)
 
 
-def rank(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "user_id") -> dict[str, Any]:
-    """How well scores rank, with 95 % intervals: percentiles over bootstrap samples of whole users.
+def ranking_report(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "user_id") -> RankingScores:
+    """How well scores rank, with 95 % percentile intervals over bootstrap samples of whole users.
 
-    Rows of a user stand or fall together: a sample counts every row of a user as often as a Poisson number of mean 1
-    says (the Poisson bootstrap: resampling with replacement, without a fixed total; Chamandy et al. 2012, "Estimating
-    uncertainty for massive data streams").
+    All rows of a user have the same weight in a sample, a Poisson number of mean 1 (the Poisson bootstrap: resampling
+    with replacement without a fixed total; Chamandy et al. 2012, "Estimating uncertainty for massive data streams").
 
     Args:
-        scored: one row per scored row, in the order of its keys: ``label`` (0 or 1), ``score`` and the ``unit``.
-        evaluation: the seed and the number of bootstrap samples; under how many positives to warn.
+        scored: ``label`` (0 or 1), ``score`` and the ``unit``, in the order of the keys.
+        evaluation: seed, bootstrap samples, and the number of positives below which a warning is given.
         unit: the column whose values are resampled.
 
     Returns:
-        ``rows``, ``positives``, ``prevalence`` (the chance level of ``auc_pr``), ``auc_pr`` and ``auc_roc`` with
-        ``…_interval`` (two numbers), null where the rows lack one of the two classes; and a ``warning`` in words or
-        null.
+        The scores; areas are null where the rows lack one of the two classes.
     """
     rows, positives = len(scored), int(scored["label"].sum())
-    told = unranked(rows, positives)
-    if positives not in (0, rows):
-        label, score = scored["label"].to_numpy(), scored["score"].to_numpy()
-        whole = areas(label, score, np.ones((1, rows)))
-        samples = Areas(
-            *np.hstack([areas(label, score, weights) for weights in bootstrap_weights(scored[unit], evaluation)])
-        )
-        for name in Areas._fields:
-            told[name] = float(getattr(whole, name)[0])
-            told[f"{name}_interval"] = [float(edge) for edge in np.nanpercentile(getattr(samples, name), [2.5, 97.5])]
-    return told | {"warning": warning(told, evaluation.few_positives)}
+    if positives in (0, rows):
+        return without_ranking(rows, positives)
+    label, score = scored["label"].to_numpy(), scored["score"].to_numpy()
+    whole = areas(label, score, np.ones((1, rows)))
+    blocks = [areas(label, score, weights) for weights in bootstrap_weights(scored[unit], evaluation)]
+    pr_low, pr_high = np.nanpercentile(np.hstack([block.auc_pr for block in blocks]), [2.5, 97.5])
+    roc_low, roc_high = np.nanpercentile(np.hstack([block.auc_roc for block in blocks]), [2.5, 97.5])
+    is_small = positives < evaluation.few_positives
+    return RankingScores(
+        rows=rows,
+        positives=positives,
+        prevalence=positives / rows,
+        auc_pr=float(whole.auc_pr[0]),
+        auc_pr_interval=(float(pr_low), float(pr_high)),
+        auc_roc=float(whole.auc_roc[0]),
+        auc_roc_interval=(float(roc_low), float(roc_high)),
+        warning=f"only {positives} positives: too few to compare models, see the interval" if is_small else None,
+    )
 
 
-def unranked(rows: int, positives: int) -> dict[str, Any]:
-    """What ``rank`` tells of rows that have no scores, or lack one of the two classes: areas are null."""
-    counts = {"rows": rows, "positives": positives, "prevalence": positives / rows if rows else None}
-    return counts | dict.fromkeys(("auc_pr", "auc_pr_interval", "auc_roc", "auc_roc_interval"))
+def without_ranking(rows: int, positives: int, warning: str | None = None) -> RankingScores:
+    """The report on rows that have no scores or lack one of the two classes: areas are null."""
+    return RankingScores(
+        rows=rows,
+        positives=positives,
+        prevalence=positives / rows if rows else None,
+        warning=warning or f"{positives} positives in {rows} rows: ranking needs rows of both classes",
+    )
 
 
-def areas(label: np.ndarray, score: np.ndarray, weights: np.ndarray) -> Areas:
+def areas(label: Array, score: Array, weights: Array) -> Areas:
     """Areas under both curves, exactly, for many weightings of the same rows at once.
 
     The curves are those of Spark's ``BinaryClassificationMetrics``, as in ``ranking_scores``: a point per distinct
@@ -96,10 +112,19 @@ def areas(label: np.ndarray, score: np.ndarray, weights: np.ndarray) -> Areas:
     Args:
         label: 0 or 1, by row.
         score: by row.
-        weights: samples x rows: how often a row counts.
+        weights: samples x rows: the weight of each row.
 
     Returns:
-        An area of each kind per sample.
+        An area of each kind per sample, between 0 and 1; NaN where a sample lacks one of the two classes.
+
+    Examples:
+        A perfect ranking, and its reverse:
+
+        >>> label, weights = np.array([1, 0, 0]), np.ones((1, 3))
+        >>> float(areas(label, np.array([0.9, 0.2, 0.1]), weights).auc_roc[0])
+        1.0
+        >>> float(areas(label, np.array([0.1, 0.2, 0.9]), weights).auc_roc[0])
+        0.0
     """
     counts = cumulate(label, score, weights)
     return Areas(
@@ -108,70 +133,60 @@ def areas(label: np.ndarray, score: np.ndarray, weights: np.ndarray) -> Areas:
     )
 
 
-def warning(scores: Mapping[str, Any], few_positives: int) -> str | None:
-    """What a reader must know before believing a score; None where the set is large enough."""
-    positives, rows = scores["positives"], scores["rows"]
-    if scores["auc_pr"] is None:
-        return f"{positives} positives in {rows} rows: without both classes there is nothing to judge by"
-    if positives < few_positives:
-        return f"only {positives} positives: too few to tell models apart, look at the interval"
-    return None
-
-
 def cheapest_threshold(scored: pd.DataFrame, cost_ratio: float) -> float:
     """The threshold at which contacting everybody at or above it costs least.
 
-    A missed churner costs ``cost_ratio``, a needless contact 1; where thresholds cost the same, the highest is taken.
+    A missed churner costs ``cost_ratio``, a needless contact 1; of thresholds with equal cost the highest is taken.
 
     Args:
         scored: rows with ``score`` and ``label`` (0 or 1).
-        cost_ratio: what a missed churner costs, in needless contacts.
+        cost_ratio: the cost of a missed churner, in needless contacts.
 
     Returns:
         One of the scores, or 1.0 where contacting nobody costs least.
     """
-    # Against contacting nobody: each churner reached saves cost_ratio, each other user contacted costs 1.
+    # Compared with contacting nobody, each churner contacted saves cost_ratio, each other user contacted costs 1.
     cost_of_row = 1 - scored["label"] * (1 + cost_ratio)
     cost = cost_of_row.groupby(scored["score"]).sum().sort_index(ascending=False).cumsum()
     return float(cost.idxmin()) if len(cost) and cost.min() < 0 else 1.0
 
 
-def judge_probabilities(scored: pd.DataFrame, threshold: float, evaluation: Evaluation) -> dict[str, Any]:
-    """Whether probabilities mean what they say, and what acting on them brings.
+def probability_report(scored: pd.DataFrame, threshold: float, evaluation: Evaluation) -> ProbabilityScores:
+    """Whether probabilities are calibrated, and what acting on them brings.
+
+    * ``brier``: the mean squared error (0 is best).
+    * ``calibration_error``: the expected calibration error over ten bins of equally many rows: the mean distance
+      between a bin's mean score and its share of positives, weighted by rows (0 is best).
+    * ``calibration_error_by_chance``: the error that perfect probabilities have in expectation on so few rows.
 
     Args:
-        scored: rows with ``score`` (a probability) and ``label``, in the order of their keys, by which equal scores are
+        scored: rows with ``score`` (a probability) and ``label``, in the order of their keys; rows of equal score are
             ordered at random.
         threshold: the score from which a user is contacted.
-        evaluation: the seed, the shares of rows to look at, the cost ratio.
+        evaluation: seed, shares of rows to look at, cost ratio.
 
     Returns:
-        ``brier`` (mean squared error), ``calibration_error`` (expected, over ten bins of equally many rows: the mean
-        distance between a bin's mean score and its share of positives, weighted by rows),
-        ``calibration_error_by_chance`` (what perfect probabilities would show on so few rows), ``calibration`` (per
-        bin: rows, mean score, share of positives), ``top`` (per share: rows, precision, recall, lift) and ``confusion``
-        at the threshold. Figures are null where there is nothing to divide by.
+        The figures; null where there is nothing to divide by.
     """
     shuffled = scored.sample(frac=1, random_state=evaluation.seed % 2**32)
     ranked = shuffled.sort_values("score", ascending=False, kind="stable", ignore_index=True)
     label, score = ranked["label"].to_numpy(), ranked["score"].to_numpy()
     bins = [(label[rows], score[rows]) for rows in np.array_split(np.arange(len(label)), DECILES) if len(rows)]
-    return {
-        "brier": float(np.mean((score - label) ** 2)) if len(label) else None,
-        "calibration_error": _ratio(sum(abs(scores.sum() - labels.sum()) for labels, scores in bins), len(label)),
-        "calibration_error_by_chance": _ratio(sum(_distance_by_chance(scores) for _, scores in bins), len(label)),
-        "calibration": [
-            {"rows": len(labels), "mean_score": float(scores.mean()), "share_of_positives": float(labels.mean())}
+    return ProbabilityScores(
+        brier=float(np.mean((score - label) ** 2)) if len(label) else None,
+        calibration_error=_ratio(sum(abs(scores.sum() - labels.sum()) for labels, scores in bins), len(label)),
+        calibration_error_by_chance=_ratio(sum(_distance_by_chance(scores) for _, scores in bins), len(label)),
+        calibration=[
+            CalibrationBin(rows=len(labels), mean_score=float(scores.mean()), share_of_positives=float(labels.mean()))
             for labels, scores in bins
         ],
-        "top": [_top(label, share) for share in evaluation.top_shares],
-        "confusion": _confusion(label, score >= threshold)
-        | {"threshold": threshold, "cost_ratio": evaluation.cost_ratio},
-    }
+        top=[_top(label, share) for share in evaluation.top_shares],
+        confusion=_confusion(label, score >= threshold, threshold, evaluation.cost_ratio),
+    )
 
 
 def segments_of(cuts: Segments) -> dict[str, Column]:
-    """The segment a row is in, by kind of segment, in words; from columns of ``user_time_bins``."""
+    """The name of a row's segment, by kind of segment; from columns of ``user_time_bins``."""
     return {
         "level": F.col("level_at_end"),
         "tenure": _between(F.exp("log_tenure_days"), cuts.tenure_days),
@@ -180,17 +195,14 @@ def segments_of(cuts: Segments) -> dict[str, Column]:
     }
 
 
-def bootstrap_weights(unit: pd.Series, evaluation: Evaluation) -> Iterator[np.ndarray]:
-    """Blocks of samples x rows: how often each row counts, the same for all rows of a unit.
-
-    A Poisson number of mean 1 per unit, as in ``rank``.
-    """
+def bootstrap_weights(unit: pd.Series, evaluation: Evaluation) -> Iterator[Array]:
+    """Blocks of samples x rows: the weight of each row, equal for all rows of a unit; see ``ranking_report``."""
     random = np.random.default_rng(evaluation.seed)
-    place, units = pd.factorize(unit)
+    code, units = pd.factorize(unit)
     samples_per_block = max(1, _NUMBERS_PER_BLOCK // len(unit))
     for start in range(0, evaluation.replicates, samples_per_block):
         samples = min(samples_per_block, evaluation.replicates - start)
-        yield random.poisson(1.0, size=(samples, len(units))).astype(float)[:, place]
+        yield random.poisson(1.0, size=(samples, len(units))).astype(float)[:, code]
 
 
 def _between(value: Column, cuts: list[float]) -> Column:
@@ -202,39 +214,39 @@ def _between(value: Column, cuts: list[float]) -> Column:
     return name.otherwise(f"{ascending[-1]:g} days and more")
 
 
-def _distance_by_chance(scores: np.ndarray) -> float:
-    """The mean distance between a number of positives and its expectation, where scores are true probabilities.
+def _distance_by_chance(scores: Array) -> float:
+    """The mean distance between the number of positives and its expectation, where scores are true probabilities.
 
-    That of a normal distribution, sqrt(2 / pi) standard deviations.
+    That of a normal distribution: sqrt(2 / pi) standard deviations.
     """
     return float(np.sqrt(2 / np.pi * np.sum(scores * (1 - scores))))
 
 
-def _top(label: np.ndarray, share: float) -> dict[str, Any]:
-    """What the rows with the best scores hold; ``label`` is in the order of the scores."""
+def _top(label: Array, share: float) -> TopShare:
+    """The rows with the best scores; ``label`` is in the order of the scores."""
     # Rounded first, since 0.07 * 100 is a little more than 7.
     rows = int(np.ceil(round(share * len(label), 6)))
     precision, prevalence = _ratio(label[:rows].sum(), rows), _ratio(label.sum(), len(label))
-    return {
-        "share": share,
-        "rows": rows,
-        "precision": precision,
-        "recall": _ratio(label[:rows].sum(), label.sum()),
-        "lift": _ratio(precision, prevalence) if prevalence else None,
-    }
+    return TopShare(
+        share=share,
+        rows=rows,
+        precision=precision,
+        recall=_ratio(label[:rows].sum(), label.sum()),
+        lift=precision / prevalence if precision is not None and prevalence else None,
+    )
 
 
-def _confusion(label: np.ndarray, is_flagged: np.ndarray) -> dict[str, int]:
-    return {
-        f"{truth}_{side}s": int(np.sum((is_flagged == (side == "positive")) & ((label == 1) == is_positive)))
-        for truth, side, is_positive in (
-            ("true", "positive", True),
-            ("false", "positive", False),
-            ("false", "negative", True),
-            ("true", "negative", False),
-        )
-    }
+def _confusion(label: Array, is_flagged: Array, threshold: float, cost_ratio: float) -> Confusion:
+    is_positive = label == 1
+    return Confusion(
+        true_positives=int(np.sum(is_flagged & is_positive)),
+        false_positives=int(np.sum(is_flagged & ~is_positive)),
+        false_negatives=int(np.sum(~is_flagged & is_positive)),
+        true_negatives=int(np.sum(~is_flagged & ~is_positive)),
+        threshold=threshold,
+        cost_ratio=cost_ratio,
+    )
 
 
-def _ratio(part: float | None, whole: float) -> float | None:
+def _ratio(part: float, whole: float) -> float | None:
     return float(part / whole) if whole else None

@@ -1,4 +1,4 @@
-"""Typed, bounded parameters of fitting and judging."""
+"""Typed parameters of training and evaluation."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from sparkify_kedro.churn.reports import Setting
 from sparkify_kedro.framework.parameters import ParameterBlock, did_you_mean
 
 from .algorithms import ALGORITHMS
 
-Setting = bool | int | float | str
-
 
 class Training(ParameterBlock):
-    """What is the same for every label and algorithm."""
+    """Settings of training that all labels and algorithms share."""
 
     seed: int
-    feature_set: str = Field(description="a feature set of the feature catalogue")
-    parallel_fits: int = Field(ge=1, le=64, description="models fitted at the same time")
+    feature_set: str = Field(description="a feature set of the feature registry")
+    parallel_fits: int = Field(ge=1, le=64, description="models fitted in parallel")
     rows_per_partition: int = Field(ge=1, description="training rows that one Spark task works on")
 
 
 class AlgorithmSearch(ParameterBlock):
-    """An algorithm, its fixed settings and the grid of those to search."""
+    """An algorithm, its fixed settings, and the grid of settings to search."""
 
     algorithm: str
     settings: dict[str, Setting]
@@ -42,19 +41,19 @@ class AlgorithmSearch(ParameterBlock):
 
 
 class Segments(ParameterBlock):
-    """Where the segments by tenure and by observed history are cut (days, ascending)."""
+    """The limits of the segments by tenure and by observed history (days)."""
 
     tenure_days: list[float] = Field(min_length=1)
     history_days: list[float] = Field(min_length=1)
 
 
 class Evaluation(ParameterBlock):
-    """How scores are judged."""
+    """How scores are evaluated."""
 
     seed: int
-    max_rows: int = Field(ge=1_000, description="scored rows collected to judge by; of more, a sample of users")
+    max_rows: int = Field(ge=1_000, description="scored rows to collect; of more, a sample of users")
     replicates: int = Field(ge=20, le=10_000, description="bootstrap samples of users behind an interval")
-    cost_ratio: float = Field(gt=0, description="what a missed churner costs, in needless contacts")
+    cost_ratio: float = Field(gt=0, description="the cost of a missed churner, in needless contacts")
     top_shares: list[float] = Field(min_length=1, description="shares of the rows, best scores first")
-    few_positives: int = Field(ge=0, description="under this number a warning stands beside the score")
+    few_positives: int = Field(ge=0, description="below this number a warning is given")
     segments: Segments

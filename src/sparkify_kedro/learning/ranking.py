@@ -1,27 +1,27 @@
-"""How well scores rank: areas under the precision-recall and ROC curves, for many sets of scores in one pass."""
+"""Areas under the precision-recall and ROC curves for many sets of scores in one Spark job."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 
 def ranking_scores(scored: DataFrame, by: list[str]) -> DataFrame:
-    """Areas under the two curves of every group, computed exactly (no binning), in one job for all groups.
+    """Areas under the two curves of every group, exact (no binning), in one job for all groups.
 
     The curves are those of Spark's ``BinaryClassificationMetrics``: a point per distinct score, joined by straight
     lines; the precision-recall curve starts at recall 0 with the precision of its first point, the ROC curve at (0, 0).
-    Spark's own evaluator runs four jobs for each set of scores, which for a grid of small models takes longer than
-    fitting them.
+    Spark's own evaluator runs four jobs per set of scores, which for a grid of small models takes longer than fitting
+    them.
 
     Args:
-        scored: rows with the ``by`` columns, ``score`` and ``label`` (0 or 1), and perhaps ``weight``, a whole number:
-            how often the row counts (once, where there is no such column).
-        by: the columns that tell one set of scores from another.
+        scored: rows with the ``by`` columns, ``score``, ``label`` (0 or 1) and optionally ``weight``, a whole number
+            (1 where there is no such column).
+        by: the columns that identify a set of scores.
 
     Returns:
-        One row per group: ``rows``, ``positives``, ``prevalence`` (chance level of ``auc_pr``), ``auc_pr`` and
-        ``auc_roc``, which are null where the group has no positive, or no negative.
+        One row per group: ``rows``, ``positives``, ``prevalence``, ``auc_pr`` and ``auc_roc``; the areas are null
+        where the group lacks one of the two classes.
     """
     weight = F.col("weight") if "weight" in scored.columns else F.lit(1)
     per_score = scored.groupBy(*by, "score").agg(
@@ -58,7 +58,7 @@ def ranking_scores(scored: DataFrame, by: list[str]) -> DataFrame:
     )
 
 
-def _trapezoid(x: str, y: str, order: Window, first: Column) -> Column:
+def _trapezoid(x: str, y: str, order: WindowSpec, first: Column) -> Column:
     """The area between a point and the one before it; the curve starts at x = 0 with y = ``first``."""
     width = F.col(x) - F.coalesce(F.lag(x).over(order), F.lit(0.0))
     height = (F.col(y) + F.coalesce(F.lag(y).over(order), first)) / 2

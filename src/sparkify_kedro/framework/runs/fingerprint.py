@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import inspect
 import json
 import marshal
 from collections.abc import Callable, Iterator
@@ -32,10 +31,18 @@ def code_fingerprint(function: Callable[..., Any]) -> str:
     templates beside the module; comments and layout do not count. Of a function from elsewhere, for example a notebook,
     it covers the bytecode. Arguments that ``functools.partial`` binds count as well.
     """
-    if isinstance(function, functools.partial):
-        bound = repr((function.args, sorted(function.keywords.items())))
-        return _short_hash(f"{code_fingerprint(function.func)} {bound}".encode())
-    function = inspect.unwrap(function)
+    bound = []
+    while isinstance(function, functools.partial) or hasattr(function, "__wrapped__"):
+        if isinstance(function, functools.partial):
+            bound.append(repr((function.args, sorted(function.keywords.items()))))
+            function = function.func
+        else:
+            function = function.__wrapped__
+    code = _function_fingerprint(function)
+    return _short_hash(f"{code} {bound}".encode()) if bound else code
+
+
+def _function_fingerprint(function: Callable[..., Any]) -> str:
     module = getattr(function, "__module__", None) or ""
     if module.split(".")[0] == PACKAGE:
         return _module_fingerprint(module)

@@ -1,4 +1,4 @@
-"""Backtest: had we trained and scored on a day in the past, how good would the list have been?"""
+"""Backtest: how well models trained at past dates would have forecast the days after them."""
 
 from .pipeline import create_pipeline
 

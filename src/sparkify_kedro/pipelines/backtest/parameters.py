@@ -1,4 +1,4 @@
-"""Typed, bounded parameters of the backtest."""
+"""Typed parameters of the backtest."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sparkify_kedro.framework.parameters import ParameterBlock
 
 
 class Backtest(ParameterBlock):
-    """When to pretend to be, and how far to look ahead from there."""
+    """The past dates to train at, and the horizon."""
 
-    cut_dates: list[date] = Field(min_length=1, description="days (UTC): only what came before their midnight is known")
-    horizon_days: int = Field(ge=1, le=366, description="days after the cut in which a cancellation counts")
+    cut_dates: list[date] = Field(min_length=1, description="days (UTC): events before their midnight are known")
+    horizon_days: int = Field(ge=1, le=366, description="days after a cut date in which a cancellation counts")
     folds: int = Field(ge=2, le=20, description="user-disjoint folds in which settings are searched")

@@ -1,4 +1,4 @@
-"""Replay time over the rows of the newest run."""
+"""Backtest over the rows of the newest run."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,18 @@ from .nodes import draw_backtest, replay_cuts
 
 
 def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
-    """One table and one figure for one label, which must be a forecast of the next bin."""
+    """One table and one figure for one label, a forecast of the next bin."""
     return Pipeline(
         [
             Node(
                 func=replay_cuts,
-                inputs=[
-                    "user_time_bins",
-                    "log_span",
-                    "champion_metadata",
-                    "comparison",
-                    "params:backtest",
-                    "params:modeling.training",
-                    "params:modeling.evaluation",
-                    *(f"params:modeling.{algorithm}" for algorithm in algorithms),
-                ],
+                inputs={
+                    **{name: name for name in ("user_time_bins", "log_span", "champion_metadata", "comparison")},
+                    "backtest": "params:backtest",
+                    "training": "params:modeling.training",
+                    "evaluation": "params:modeling.evaluation",
+                    **{algorithm: f"params:modeling.{algorithm}" for algorithm in algorithms},
+                },
                 outputs="backtest_table",
                 name="replay_cuts",
             ),

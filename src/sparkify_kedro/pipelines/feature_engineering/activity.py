@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from .device import device_family
+from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, MILLISECONDS_PER_DAY, UPGRADE
 
-MILLISECONDS_PER_DAY = 86_400_000
+from .device import device_family
 
 # Pages counted as features. Those that give a label away (Cancel, Cancellation Confirmation, Submit Downgrade, Submit
 # Upgrade) are not among them.
@@ -45,14 +45,14 @@ def bin_aggregates() -> dict[str, Column]:
         "is_male": any_of(F.col("gender") == "M"),
         "paid_in_time_bin": any_of(F.col("level") == "paid"),
         "free_in_time_bin": any_of(F.col("level") == "free"),
-        "downgraded_in_time_bin": visited("Submit Downgrade"),
-        "upgraded_in_time_bin": visited("Submit Upgrade"),
+        "downgraded_in_time_bin": visited(DOWNGRADE),
+        "upgraded_in_time_bin": visited(UPGRADE),
         **{page_feature(page): F.count_if(F.col("page") == page) for page in COUNTED_PAGES},
         "sessions_in_time_bin": F.count_distinct("session_id"),
         "artists_in_time_bin": F.count_distinct("artist"),
         "distinct_songs_in_time_bin": F.count_distinct("song"),
-        "churned_in_time_bin": visited("Cancellation Confirmation"),
-        "churned_at": F.min(F.when(F.col("page") == "Cancellation Confirmation", F.col("ts"))),
+        "churned_in_time_bin": visited(CANCELLATION),
+        "churned_at": F.min(F.when(F.col("page") == CANCELLATION, F.col("ts"))),
         "registration": F.min("registration"),
         "last_event_ts": F.max("ts"),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from .activity import MILLISECONDS_PER_DAY
+from sparkify_kedro.churn.vocabulary import MILLISECONDS_PER_DAY
 
 
 def bin_start(days: int) -> Column:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.reports import LogSpan
+from sparkify_kedro.churn.vocabulary import KEYS, MILLISECONDS_PER_DAY
+
 from .activity import (
-    MILLISECONDS_PER_DAY,
     bin_aggregates,
     page_feature,
     previously_downgraded,
@@ -20,13 +20,13 @@ from .exposure import bin_end, bin_start, observed_days
 from .labels import LABELS, at_risk, next_bin_observed
 from .parameters import FeatureEngineering
 from .rates import ACTIVITIES, RATED_PAGES, against_earlier_bins, period_rates
-from .schemas import KEYS, user_time_bins
+from .schemas import user_time_bins
 
 # What is summed over a user's bins: the columns of ``_totals``.
 _SUMMED = (*ACTIVITIES, *RATED_PAGES, "session_ms", "paid_ms")
 
 
-def engineer_user_time_bins(events: DataFrame, log_span: dict[str, Any], parameters: FeatureEngineering) -> DataFrame:
+def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: FeatureEngineering) -> DataFrame:
     """Group the events once, by user and time bin, and look from each bin at its neighbors.
 
     Every feature of a bin follows from the user's own events before the bin's end, and from how much of it the log
@@ -44,7 +44,7 @@ def engineer_user_time_bins(events: DataFrame, log_span: dict[str, Any], paramet
     """
     days = parameters.time_bin_days
     # A log without events has no moments, and no rows to ask.
-    first_ts, last_ts = log_span["first_ts"] or 0, log_span["last_ts"] or 0
+    first_ts, last_ts = log_span.first_ts or 0, log_span.last_ts or 0
     binned = events.withColumn("time_bin", time_bin(F.col("ts"), F.col("registration"), days))
     aggregates = [column.alias(name) for name, column in bin_aggregates().items()]
     bins = binned.groupBy(*KEYS).agg(*aggregates).join(session_totals(binned, KEYS), on=list(KEYS), how="inner")

@@ -1,15 +1,16 @@
-"""From lines of a log to events, with an account of every line."""
+"""From the lines of a log to events; every line is accounted for."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.reports import IngestionReport, LineCounts, LogSpan
+from sparkify_kedro.churn.vocabulary import MILLISECONDS_PER_DAY
 from sparkify_kedro.framework.errors import InputDataError
 
 from .contract import (
@@ -30,49 +31,47 @@ EVENT = "event"
 LOGGED_OUT = "logged out"
 REJECTED = "rejected"
 
-MILLISECONDS_PER_DAY = 86_400_000
-
 # Unknown values and columns that are counted by name: the most frequent ones.
-_NAMED = 20
+_LISTED = 20
 _CHARACTERS = 100
 _BYTE_ORDER_MARK = "\ufeff"
 
 
 def parse_lines(raw_events: DataFrame, parameters: Ingestion) -> DataFrame:
-    """Read each line once: type it, and hold it against the contract.
+    """Parse each line once, and check it against the contract.
 
     Args:
         raw_events: one row per line of the log, column ``value``.
         parameters: the contract.
 
     Returns:
-        One row per line: ``outcome`` (event, logged out or rejected); ``failures``, the rules that it breaks, and
-        ``unknown_columns``, of lines that can be used, each null where there is none; the ``line`` itself, without
-        personal values, where it is rejected; and the event's columns.
+        One row per line: ``outcome`` (event, logged out or rejected); ``failures``, the rules that it breaks;
+        ``unknown_columns`` of accepted lines (both null where there are none); the ``line`` without personal values,
+        where it is rejected; and the columns of the event.
     """
-    # A file may begin with a mark that is no part of its first line.
+    # A byte order mark at the beginning of a file is not part of its first line.
     marked = F.startswith("value", F.lit(_BYTE_ORDER_MARK))
     line = F.when(marked, F.substring("value", 2, 2**31 - 1)).otherwise(F.col("value"))
     lines = raw_events.select(line.alias("line"))
     read = lines.select("line", read_object("line", parameters).alias("raw"))
     judged = read.select("line", "raw", failures(parameters).alias("failures"))
     outcome = F.when(is_rejected(parameters), REJECTED).when(is_logged_out(), LOGGED_OUT).otherwise(EVENT)
-    told = judged.select("line", "raw", "failures", outcome.alias("outcome"))
+    with_outcome = judged.select("line", "raw", "failures", outcome.alias("outcome"))
     kept_line = F.when(F.col("outcome") == REJECTED, without_personal_values("line", parameters.personal_columns))
     raw_names = {event_column(name): name for name in parameters.columns}
-    return told.select(
+    return with_outcome.select(
         "outcome",
         F.col("failures").cast("array<string>").alias("failures"),
         kept_line.alias("line"),
         *(raw_value(raw_names[name]).alias(name) for name in EVENT_COLUMNS),
-        # The last, because it looks at all the others: Spark infers constraints from column to column, twice as many
-        # with each one that follows.
+        # Last, because it depends on all the others: Spark infers constraints from column to column, and their number
+        # doubles with each column that follows.
         F.when(F.col("outcome") != REJECTED, unknown_columns(parameters)).alias("unknown_columns"),
     )
 
 
 def select_rejected(parsed: DataFrame) -> DataFrame:
-    """The lines that could not be used.
+    """The rejected lines.
 
     Args:
         parsed: one row per line, as made by ``parse_lines``.
@@ -83,8 +82,8 @@ def select_rejected(parsed: DataFrame) -> DataFrame:
     return parsed.where(F.col("outcome") == REJECTED).select("line", "failures")
 
 
-def check_lines(parsed: DataFrame, rejected_events: DataFrame, parameters: Ingestion) -> dict[str, Any]:
-    """Count the lines, and stop where the log as a whole is not what the contract asks for.
+def check_lines(parsed: DataFrame, rejected_events: DataFrame, parameters: Ingestion) -> LineCounts:
+    """Count the lines, and stop where the log as a whole does not meet the contract.
 
     Args:
         parsed: one row per line, as made by ``parse_lines``.
@@ -92,65 +91,67 @@ def check_lines(parsed: DataFrame, rejected_events: DataFrame, parameters: Inges
         parameters: the contract.
 
     Returns:
-        ``lines_read`` = ``event_lines`` (repeats among them) + ``logged_out`` + the sum of ``rejected``, in which each
-        line counts once, by its first failure that rejects; and of the lines that are used, those that break a rule all
-        the same (``warnings``), and the ``unknown_values`` by column and ``unknown_columns`` in them, the 20 most
-        frequent each. Collects a row per outcome and set of failures, and what is counted by name.
+        The counts; a rejected line counts once, by the first rule that rejects it. Of unknown values and columns, the
+        20 most frequent are counted. Collects a row per outcome and set of failures, and the counted names.
 
     Raises:
-        ValueError: where the log has no line or no event, where more lines are rejected than the contract allows, or
-            where a rule is broken that must not be.
+        InputDataError: where the log has no line or no event, where more lines are rejected than the contract allows,
+            or where a line breaks a rule with the action ``fail``.
     """
     used = parsed.where(F.col("outcome") != REJECTED)
     kept = used.groupBy("outcome", "failures").agg(F.count(F.lit(1)).alias("lines"), F.count("unknown_columns"))
     lines, warnings, with_unknown_columns = Counter[str](), Counter[str](), 0
-    for outcome, broken, number, strange in kept.collect():
+    for outcome, broken, number, with_unknown in kept.collect():
         lines[outcome] += number
         warnings.update(dict.fromkeys(broken or (), number))
-        with_unknown_columns += strange
+        with_unknown_columns += with_unknown
     actions = parameters.actions
     rejected, fatal = Counter[str](), Counter[str]()
     for broken, number in rejected_events.groupBy("failures").count().collect():
         rejected[next(name for name in broken if actions[name] != "warn")] += number
         fatal.update({name: number for name in broken if actions[name] == "fail"})
-    counts = {
-        "lines_read": lines.total() + rejected.total(),
-        "event_lines": lines[EVENT],
-        "logged_out": lines[LOGGED_OUT],
-        "rejected": _in_order(rejected),
-        "warnings": _in_order(warnings),
-    }
-    _refuse_what_no_run_can_use(counts, _in_order(fatal), parameters)
-    for name, number in counts["warnings"].items():
-        logger.warning("Lines that are used although %s: %s", name, f"{number:,}")
+    counts = LineCounts(
+        lines_read=lines.total() + rejected.total(),
+        event_lines=lines[EVENT],
+        logged_out=lines[LOGGED_OUT],
+        rejected=_in_order(rejected),
+        warnings=_in_order(warnings),
+        unknown_values={},
+        unknown_columns={},
+    )
+    _check_usable(counts, _in_order(fatal), parameters)
+    for name, number in counts.warnings.items():
+        logger.warning("Accepted with warnings: %s (%s lines)", name, f"{number:,}")
     unknown = [rule for rule in parameters.rules if rule.kind == "is unknown" and rule.name in warnings]
     columns = used.select(F.explode("unknown_columns").alias("name"))
-    return counts | {
-        "unknown_values": _unknown_values(used, unknown),
-        "unknown_columns": _named(columns) if with_unknown_columns else {},
-    }
+    return counts.model_copy(
+        update={
+            "unknown_values": _unknown_values(used, unknown),
+            "unknown_columns": _most_frequent_names(columns) if with_unknown_columns else {},
+        }
+    )
 
 
-def _refuse_what_no_run_can_use(counts: dict[str, Any], fatal: dict[str, int], parameters: Ingestion) -> None:
-    read, rejected = counts["lines_read"], sum(counts["rejected"].values())
+def _check_usable(counts: LineCounts, fatal: dict[str, int], parameters: Ingestion) -> None:
+    read, rejected = counts.lines_read, sum(counts.rejected.values())
     if read == 0:
-        raise InputDataError("the log has no line: name another one")
-    where = "look at the dataset rejected_events, which has these lines"
+        raise InputDataError("the log has no line: choose another file")
+    where = "see the dataset rejected_events for these lines"
     if fatal:
         raise InputDataError(
-            f"the log breaks a rule of the contract that must hold: {_most_frequent(fatal)}; {where}, or let the rule "
-            "only reject (ingestion.columns, ingestion.if_broken, ingestion.if_malformed)"
+            f"the log breaks a rule of the contract whose action is fail: {_most_frequent(fatal)}; {where}, or change "
+            "the action to reject (ingestion.columns, ingestion.if_broken, ingestion.if_malformed)"
         )
     if rejected > parameters.max_rejected_share * read:
         raise InputDataError(
             f"{rejected:,} of the log's {read:,} lines ({rejected / read:.1%}) are rejected, and "
             f"ingestion.max_rejected_share allows {parameters.max_rejected_share:.1%}: "
-            f"{_most_frequent(counts['rejected'])}; {where}, and raise the share to go on without them"
+            f"{_most_frequent(counts.rejected)}; {where}, or raise the share to continue without them"
         )
-    if counts["event_lines"] == 0:
+    if counts.event_lines == 0:
         raise InputDataError(
-            f"the log has no event: of its {read:,} lines {counts['logged_out']:,} are of nobody (logged out) and "
-            f"{rejected:,} are rejected"
+            f"the log has no event: of its {read:,} lines {counts.logged_out:,} are logged-out rows and {rejected:,} "
+            "are rejected"
         )
 
 
@@ -159,51 +160,51 @@ def _most_frequent(lines: dict[str, int]) -> str:
 
 
 def _in_order(lines: Counter[str]) -> dict[str, int]:
-    """The most frequent first; in the alphabet's order where the numbers are equal."""
+    """The most frequent first, ties in alphabetical order."""
     return dict(sorted(lines.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _unknown_values(used: DataFrame, rules: Sequence[Rule]) -> dict[str, dict[str, int]]:
-    """By column, the values that the contract does not know, with their lines."""
+    """The values unknown to the contract, by column, with their numbers of lines."""
     return {
-        rule.column: _named(
+        rule.column: _most_frequent_names(
             used.where(F.array_contains("failures", rule.name)).select(F.col(event_column(rule.column)).alias("name"))
         )
         for rule in rules
     }
 
 
-def _named(names: DataFrame) -> dict[str, int]:
-    """The most frequent names, cut where they are too long to be read, with their lines."""
-    most = (
+def _most_frequent_names(names: DataFrame) -> dict[str, int]:
+    """The most frequent names with their numbers of lines; long names are cut."""
+    counted = (
         names.select(F.substring("name", 1, _CHARACTERS).alias("name"))
         .groupBy("name")
         .count()
         .orderBy(F.desc("count"), "name")
-        .limit(_NAMED)
+        .limit(_LISTED)
     )
-    return {row.name: row["count"] for row in most.collect()}
+    return {row.name: row["count"] for row in counted.collect()}
 
 
-def select_events(parsed: DataFrame, line_counts: dict[str, Any]) -> DataFrame:
-    """The valid events, exact repeats counted once.
+def select_events(parsed: DataFrame, line_counts: LineCounts) -> DataFrame:
+    """The valid events, without exact duplicates.
 
     Args:
         parsed: one row per line, as made by ``parse_lines``.
-        line_counts: the word that the log is what the contract asks for; without it no event is written.
+        line_counts: not used; that they exist means that the log meets the contract.
 
     Returns:
         One row per event, with its day (UTC), by which the table is partitioned.
     """
     keys = [*EVENT_KEYS, "event_date"]
-    # Repeats agree in the keys; should they differ elsewhere, the least one stands for all, whatever their order.
+    # Duplicates agree in the keys; where they differ in other columns, the smallest is kept, whatever their order.
     others = [name for name in events.struct.names if name not in keys]
-    # From the number of the day, so that it is the day in UTC whatever the session's time zone.
+    # From the number of the day, so that it is the day in UTC whatever the time zone of the session.
     event_date = F.date_from_unix_date(F.call_function("div", "ts", F.lit(MILLISECONDS_PER_DAY)).cast("int"))
     return (
         parsed.where(F.col("outcome") == EVENT)
         .withColumn("event_date", event_date)
-        # Repeats share a day, so one shuffle serves both the grouping and the partitioned write.
+        # Duplicates share a day, so one shuffle serves both the grouping and the partitioned write.
         .repartition("event_date")
         .groupBy(*keys)
         .agg(F.min(F.struct(*others)).alias("other"))
@@ -211,7 +212,7 @@ def select_events(parsed: DataFrame, line_counts: dict[str, Any]) -> DataFrame:
     )
 
 
-def report_ingestion(line_counts: dict[str, Any], valid_events: DataFrame) -> tuple[dict[str, Any], dict[str, Any]]:
+def report_ingestion(line_counts: LineCounts, valid_events: DataFrame) -> tuple[IngestionReport, LogSpan]:
     """Account for every line.
 
     Args:
@@ -219,11 +220,7 @@ def report_ingestion(line_counts: dict[str, Any], valid_events: DataFrame) -> tu
         valid_events: the events, as made by ``select_events``.
 
     Returns:
-        ``lines_read`` = ``events`` + ``logged_out`` + ``duplicates`` + the sum of ``rejected``, exactly; the first and
-        last time stamp (ms since the epoch) and the users of the events; what is odd and was used all the same: lines
-        by rule (``warnings``), ``unknown_values`` by column and ``unknown_columns`` with their lines, and the users
-        whose registration changes, or comes after the log's last event; and the time that the log covers, ``first_ts``
-        and ``last_ts``, with the ``events`` and ``users`` in it. Collects two rows.
+        The account of all lines, and the time that the log covers. Collects two rows.
     """
     users = valid_events.groupBy("user_id").agg(
         F.count(F.lit(1)).alias("events"),
@@ -231,29 +228,29 @@ def report_ingestion(line_counts: dict[str, Any], valid_events: DataFrame) -> tu
         F.max("ts").alias("last_ts"),
         (F.min("registration") != F.max("registration")).alias("registration_changes"),
     )
-    found = users.agg(
+    totals = users.agg(
         F.sum("events").alias("events"),
         F.count(F.lit(1)).alias("users"),
         F.min("first_ts").alias("first_ts"),
         F.max("last_ts").alias("last_ts"),
         F.count_if("registration_changes").alias("registration_changes"),
     ).collect()[0]
-    # Files say what their greatest registration is, so this opens none where there is no such user.
-    late = valid_events.where(F.col("registration") > found.last_ts).agg(F.count_distinct("user_id").alias("users"))
-    span = {name: found[name] for name in ("events", "users", "first_ts", "last_ts")}
-    account = {
-        "lines_read": line_counts["lines_read"],
-        "events": found.events,
-        "logged_out": line_counts["logged_out"],
-        "duplicates": line_counts["event_lines"] - found.events,
-        "rejected": line_counts["rejected"],
-        "warnings": line_counts["warnings"],
-        "unknown_values": line_counts["unknown_values"],
-        "unknown_columns": line_counts["unknown_columns"],
-        "users": found.users,
-        "users_whose_registration_changes": found.registration_changes,
-        "users_registered_after_the_log": late.collect()[0].users,
-        "first_ts": found.first_ts,
-        "last_ts": found.last_ts,
-    }
-    return account, span
+    # Parquet files store the maximum of registration, so no file is read where there is no such user.
+    late = valid_events.where(F.col("registration") > totals.last_ts).agg(F.count_distinct("user_id").alias("users"))
+    report = IngestionReport(
+        lines_read=line_counts.lines_read,
+        events=totals.events,
+        logged_out=line_counts.logged_out,
+        duplicates=line_counts.event_lines - totals.events,
+        rejected=line_counts.rejected,
+        warnings=line_counts.warnings,
+        unknown_values=line_counts.unknown_values,
+        unknown_columns=line_counts.unknown_columns,
+        users=totals.users,
+        users_whose_registration_changes=totals.registration_changes,
+        users_registered_after_the_log=late.collect()[0].users,
+        first_ts=totals.first_ts,
+        last_ts=totals.last_ts,
+    )
+    span = LogSpan(first_ts=totals.first_ts, last_ts=totals.last_ts, events=totals.events, users=totals.users)
+    return report, span

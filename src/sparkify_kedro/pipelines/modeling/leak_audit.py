@@ -1,35 +1,35 @@
-"""One model per feature: does any feature alone rank better than an honest feature can?"""
+"""The leak audit: one model per feature, to find features that give the label away."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from sparkify_kedro.learning.ranking import ranking_scores
 
 
 def one_feature_scores(rows: DataFrame, features: Sequence[str], levels: int) -> DataFrame:
-    """How well each feature alone ranks rows of users it has not seen.
+    """How well each feature alone ranks rows of users that its model has not seen.
 
     The model of a feature is a histogram: its values are cut into at most ``levels`` levels of about equally many rows
-    (equal values share a level), and a row's score is the share of positives in its level among the other folds. So it
-    finds a feature that gives the label away in either direction, or in the middle.
+    (equal values share a level), and a row's score is the share of positives in its level among the other folds. So the
+    relation between feature and label need not be monotone.
 
     Args:
         rows: the features, ``label`` (0 or 1) and ``fold``.
-        features: the columns to look at.
-        levels: how finely to cut.
+        features: the columns to audit.
+        levels: the number of levels.
 
     Returns:
-        One row per feature: ``feature``, ``auc_roc``, ``auc_pr``, and the ``rows`` and ``positives`` they are of.
+        One row per feature: ``feature``, ``auc_roc``, ``auc_pr``, ``rows`` and ``positives``.
     """
     values = F.array(*(F.col(name).cast("double") for name in features))
     named = F.array(*(F.lit(name) for name in features))
-    melted = rows.select("label", "fold", F.posexplode(values).alias("place", "value")).select(
-        named[F.col("place")].alias("feature"), "value", "label", "fold"
+    melted = rows.select("label", "fold", F.posexplode(values).alias("position", "value")).select(
+        named[F.col("position")].alias("feature"), "value", "label", "fold"
     )
     per_value = melted.groupBy("feature", "value", "fold").agg(
         F.sum("label").cast("double").alias("positives"), F.count(F.lit(1)).cast("double").alias("rows")
@@ -40,7 +40,7 @@ def one_feature_scores(rows: DataFrame, features: Sequence[str], levels: int) ->
         .agg(F.sum("positives").alias("positives"), F.sum("rows").alias("rows"))
     )
     scored = per_level.select("feature", "positives", "rows", _share_elsewhere().alias("score"))
-    # Counts stand for rows: each level is one row for its positives and one for the others.
+    # Rows are weighted: each level is one row for its positives and one for its negatives.
     is_positive = [(1, F.col("positives")), (0, F.col("rows") - F.col("positives"))]
     counted = F.array(*(F.struct(F.lit(label).alias("label"), weight.alias("weight")) for label, weight in is_positive))
     weighted = scored.select("feature", "score", F.explode(counted).alias("counted"))
@@ -50,16 +50,16 @@ def one_feature_scores(rows: DataFrame, features: Sequence[str], levels: int) ->
 
 
 def auc_roc_by_chance(rows: int, positives: int) -> float:
-    """The AUC-ROC that one feature without any signal reaches about once in 30 000 times.
+    """The AUC-ROC that a feature without signal reaches about once in 30,000 times.
 
     Four standard deviations above one half, of the Mann-Whitney statistic without ties: sqrt((n + 1) / (12 p (n - p))).
-    So on a log with few positives chance is not taken for a leak.
+    So chance is not mistaken for a leak on a log with few positives.
     """
     return 0.5 + 4 * math.sqrt((rows + 1) / (12 * positives * (rows - positives)))
 
 
 def _level(levels: int) -> Column:
-    """The level of a value: by how many rows have a smaller one."""
+    """The level of a value, by the number of rows with a smaller one."""
     so_far = Window.partitionBy("feature").orderBy("value").rangeBetween(Window.unboundedPreceding, Window.currentRow)
     equal = Window.partitionBy("feature", "value")
     below = F.sum("rows").over(so_far) - F.sum("rows").over(equal)
@@ -71,7 +71,7 @@ def _share_elsewhere() -> Column:
     level, everywhere = Window.partitionBy("feature", "level"), Window.partitionBy("feature")
     fold = Window.partitionBy("feature", "fold")
 
-    def elsewhere(name: str, window: Window, own: Column) -> Column:
+    def elsewhere(name: str, window: WindowSpec, own: Column) -> Column:
         return F.sum(name).over(window) - own
 
     own_fold = {name: F.sum(name).over(fold) for name in ("positives", "rows")}

@@ -1,36 +1,35 @@
-"""A champion's card for people."""
+"""The model card of a champion."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import yaml
 
 from sparkify_kedro.churn.rendering import render, source_of
+from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, LogSpan
 from sparkify_kedro.framework.runs.summary import RunSoFar
 
-# What of the parameters a model follows from.
+# The parameters that a model depends on.
 _MAKING = ("ingestion", "feature_engineering", "sampling", "modeling")
 _PURPOSES = {
-    "churned_in_time_bin": "To tell how much a user's bin looks like one in which users cancel.",
-    "will_churn_in_next_bin": "To tell how likely a user who is still there cancels in the next bin.",
-    "will_churn_soon": "To tell how likely a user cancels in this bin or the next.",
+    "churned_in_time_bin": "Descriptive: how similar a bin is to bins in which users cancel.",
+    "will_churn_in_next_bin": "The probability that a user at risk cancels in the next bin.",
+    "will_churn_soon": "The probability that a user cancels in this bin or the next.",
 }
 
 
 def write_model_card(
-    champion_metadata: dict[str, Any],
-    comparison: dict[str, Any],
-    log_span: dict[str, Any],
+    champion_metadata: ChampionMetadata,
+    comparison: Comparison,
+    log_span: LogSpan,
     run_so_far: RunSoFar,
 ) -> str:
-    """Write down for people what a champion is, how it was judged and how far to trust it.
+    """Describe a champion for people: purpose, scores and limits.
 
     Args:
-        champion_metadata: what the champion is and was trained on.
+        champion_metadata: the champion and its training rows.
         comparison: all scores of the label's models.
-        log_span: the time that the log covers, and how many events and users fill it.
-        run_so_far: what is known of the run.
+        log_span: the time that the log covers.
+        run_so_far: the run.
 
     Returns:
         Markdown.
@@ -45,6 +44,6 @@ def write_model_card(
         run=run_so_far,
         source=source_of(run_so_far),
         split=parameters["sampling"]["split"],
-        purpose=_PURPOSES.get(champion_metadata["label"], f"To tell how likely {champion_metadata['label']} is."),
+        purpose=_PURPOSES.get(champion_metadata.label, f"The probability of {champion_metadata.label}."),
         parameters=yaml.safe_dump({name: parameters[name] for name in _MAKING}, sort_keys=False),
     )

@@ -4,65 +4,60 @@ from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from sparkify_kedro.framework.nodes import bind
 from sparkify_kedro.framework.skipping import skippable
 
 from .model_card import write_model_card
 from .nodes import (
     audit_features,
-    choose_champion,
     compare_algorithms,
     describe_champion,
     evaluate,
-    judge_as_original,
-    judge_baselines,
+    evaluate_as_original,
+    evaluate_baselines,
     keep_champion,
     predict,
     search_model,
+    select_champion,
 )
 
-_OF_LABEL = ("training", "leak_audit", "evaluation", "selection_rule")
-_OF_ALGORITHM = ("search_report", "metrics", "original_protocol", "model")
+_OF_LABEL = ("train", "test", "development", "original_protocol_rows", "feature_audit")
+_OF_ALGORITHM = ("search_report", "metrics", "model")
 
 
 def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
     """The same models, scores and champion for every label, in namespaces ``label`` and ``label.algorithm``.
 
-    A label that cannot be learned is skipped, and the others are not.
+    A label that cannot be learned is skipped without affecting the others.
     """
     return skippable(sum((_model_label(label, algorithms) for label in labels), Pipeline([])))
 
 
 def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
     models = sum((_model_algorithm(label, algorithm) for algorithm in algorithms), Pipeline([]))
-    around = Pipeline(
+    champion = Pipeline(
         [
             Node(
-                func=audit_features,
-                inputs=[
-                    "development",
-                    "params:feature_registry",
-                    "params:training",
-                    "params:leak_audit",
-                    "params:label",
-                ],
+                func=bind(audit_features, label=label),
+                inputs=["development", "params:feature_registry", "params:training", "params:leak_audit"],
                 outputs="feature_audit",
                 name="audit_features",
             ),
             Node(
-                func=judge_baselines,
+                func=evaluate_baselines,
                 inputs=["development", "test", "feature_audit", "params:evaluation"],
                 outputs="baselines",
-                name="judge_baselines",
+                name="evaluate_baselines",
             ),
             Node(
-                func=choose_champion,
-                inputs=["params:selection_rule", *_of_each(algorithms, "search_report")],
+                func=select_champion,
+                inputs={"selection_rule": "params:selection_rule", **_by_algorithm(algorithms, "search_report")},
                 outputs="champion_selection",
-                name="choose_champion",
+                name="select_champion",
             ),
             Node(
                 func=keep_champion,
-                inputs=["champion_selection", *_of_each(algorithms, "model")],
+                inputs={"champion_selection": "champion_selection", **_by_algorithm(algorithms, "model")},
                 outputs="champion",
                 name="keep_champion",
             ),
@@ -81,12 +76,12 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             ),
             Node(
                 func=compare_algorithms,
-                inputs=[
-                    "champion_selection",
-                    "baselines",
-                    "params:selection_rule",
-                    *_of_each(algorithms, "metrics", "original_protocol"),
-                ],
+                inputs={
+                    "champion_selection": "champion_selection",
+                    "baselines": "baselines",
+                    "selection_rule": "params:selection_rule",
+                    **_by_algorithm(algorithms, "metrics"),
+                },
                 outputs="comparison",
                 name="compare_algorithms",
             ),
@@ -107,14 +102,16 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             },
         },
         parameters={
-            "params:label": f"params:sampling.labels.{label}.label",
             "params:feature_engineering": "params:feature_engineering",
             "params:feature_registry": "params:feature_registry",
-            **{f"params:{name}": f"params:modeling.{name}" for name in _OF_LABEL},
+            **{
+                f"params:{name}": f"params:modeling.{name}"
+                for name in ("training", "leak_audit", "evaluation", "selection_rule")
+            },
         },
         tags=[label],
     )
-    return models + around
+    return models + champion
 
 
 def _model_algorithm(label: str, algorithm: str) -> Pipeline:
@@ -140,13 +137,7 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
                 name="predict",
             ),
             Node(
-                func=evaluate,
-                inputs=["predictions", "test", "test_balanced", "search_report", "params:evaluation"],
-                outputs="metrics",
-                name="evaluate",
-            ),
-            Node(
-                func=judge_as_original,
+                func=evaluate_as_original,
                 inputs=[
                     "original_protocol_rows",
                     "feature_audit",
@@ -156,21 +147,17 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
                     "params:evaluation",
                 ],
                 outputs="original_protocol",
-                name="judge_as_original",
+                name="evaluate_as_original",
+            ),
+            Node(
+                func=evaluate,
+                inputs=["predictions", "search_report", "original_protocol", "params:evaluation"],
+                outputs="metrics",
+                name="evaluate",
             ),
         ],
         namespace=f"{label}.{algorithm}",
-        inputs={
-            name: f"{label}.{name}"
-            for name in (
-                "train",
-                "test",
-                "test_balanced",
-                "development",
-                "original_protocol_rows",
-                "feature_audit",
-            )
-        },
+        inputs={name: f"{label}.{name}" for name in _OF_LABEL},
         parameters={
             "params:training": "params:modeling.training",
             "params:evaluation": "params:modeling.evaluation",
@@ -180,5 +167,6 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
     )
 
 
-def _of_each(algorithms: Sequence[str], *names: str) -> list[str]:
-    return [f"{algorithm}_{name}" for algorithm in algorithms for name in names]
+def _by_algorithm(algorithms: Sequence[str], name: str) -> dict[str, str]:
+    """The dataset of each algorithm, by algorithm."""
+    return {algorithm: f"{algorithm}_{name}" for algorithm in algorithms}

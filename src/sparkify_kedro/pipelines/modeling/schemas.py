@@ -1,7 +1,12 @@
-"""The table that modeling makes."""
+"""The table of modeling."""
 
+from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.table_schema import TableSchema
 
+# The other columns of the test rows stand beside these.
 predictions = TableSchema(
-    name="predictions", columns="user_id string, time_bin int, label int, score double", keys=("user_id", "time_bin")
+    name="predictions",
+    columns="user_id string, time_bin int, label int, is_balanced boolean, score double",
+    keys=KEYS,
+    is_open=True,
 )

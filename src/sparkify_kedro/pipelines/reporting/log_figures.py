@@ -1,4 +1,4 @@
-"""What the log holds: from events and bins to figures."""
+"""Figures of the log: activity, pages, listening and churn by tenure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sparkify_kedro.churn.figure_style import BLUE, GREEN, ORANGE, RAISES, band, finish, plain, words
+from sparkify_kedro.churn.reports import ClassCounts, Comparison, RankingScores
+from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, SONG
 from sparkify_kedro.framework.skipping import Skipped
 
 from .parameters import Reporting
 
-SONG = "NextSong"
 _HOUR_MS = 3_600_000
 _LEVELS = {"free": BLUE, "paid": ORANGE}
-_FATES = {"churns": ORANGE, "downgrades": BLUE, "stays": GREEN}
-_LAST_PAGES = ("Cancellation Confirmation", "Submit Downgrade")
-# The normal distribution's quantile behind a 95 % interval.
+_OUTCOMES = {"churns": ORANGE, "downgrades": BLUE, "stays": GREEN}
+# The quantile of the normal distribution for a 95 % interval.
 _Z = 1.959964
 
 
@@ -50,18 +50,22 @@ def draw_activity(events: DataFrame) -> tuple[go.Figure, go.Figure]:
         users.add_scatter(x=days, y=by_day[level].tolist(), mode="lines", line={"color": color}, name=level)
     users.update_yaxes(title_text="users", rangemode="tozero")
     return (
-        finish(volume, "Events per day", "A bar is a day (UTC). A gap or a cliff is a log that is incomplete there."),
+        finish(
+            volume,
+            "Events per day",
+            "A bar is a day (UTC). A gap or a sudden drop suggests that the log is incomplete.",
+        ),
         finish(
             users,
             "Users active on a day, free and paid",
-            "A user counts on every day with an event, under each level the user had on it. Lines that fall while "
-            "events do not mean that fewer people do more.",
+            "A user counts on every day with an event, under each level the user had on that day. If users fall while "
+            "events do not, fewer users do more.",
         ),
     )
 
 
 def draw_pages(events: DataFrame, reporting: Reporting) -> go.Figure:
-    """How often each page is visited, per 1 000 songs.
+    """Visits of each page per 1,000 songs.
 
     Args:
         events: one row per event.
@@ -72,7 +76,7 @@ def draw_pages(events: DataFrame, reporting: Reporting) -> go.Figure:
     """
     counted = events.groupBy("page").count()
     songs = F.sum(F.when(F.col("page") == SONG, F.col("count")))
-    total = counted.agg(songs.alias("songs")).first().songs or 0
+    total = counted.agg(songs.alias("songs")).collect()[0].songs or 0
     pages = counted.where(F.col("page") != SONG).orderBy(F.desc("count"), "page").limit(reporting.pages).toPandas()
     per_1000 = (1_000 * pages["count"] / total if total else pages["count"] * 0.0).iloc[::-1]
     figure = go.Figure(
@@ -87,39 +91,38 @@ def draw_pages(events: DataFrame, reporting: Reporting) -> go.Figure:
             name="visits",
         )
     )
-    figure.update_xaxes(title_text="visits per 1 000 songs (logarithmic)", type="log")
+    figure.update_xaxes(title_text="visits per 1,000 songs (logarithmic)", type="log")
     return finish(
         figure,
-        f"Pages visited per 1 000 songs ({total:,} songs)",
-        "The scale is logarithmic: from one grid line to the next, ten times as many. Thumbs and adverts are everyday; "
-        "downgrades and cancellations are rare, which is what makes churn hard to predict.",
+        f"Page visits per 1,000 songs ({total:,} songs)",
+        "The scale is logarithmic: each grid line is ten times the previous one. Thumbs and adverts are frequent; "
+        "downgrades and cancellations are rare, which makes churn hard to predict.",
         height=160 + 20 * len(pages),
     )
 
 
-def fate() -> Column:
-    """What became of a user by the end of the log, from all of the user's events."""
-    visited = {page: F.max((F.col("page") == page).cast("int")) == 1 for page in _LAST_PAGES}
-    churned, downgraded = visited.values()
+def outcome() -> Column:
+    """Whether a user churns, downgrades or stays by the end of the log; from all events of the user."""
+    churned, downgraded = (F.max((F.col("page") == page).cast("int")) == 1 for page in (CANCELLATION, DOWNGRADE))
     return F.when(churned, "churns").when(downgraded, "downgrades").otherwise("stays")
 
 
 def listening_by_hour(events: DataFrame) -> pd.DataFrame:
-    """Songs per hour of day and day of activity, by level and by what became of the user.
+    """Songs per hour of day and day of activity, by level and outcome of the user.
 
     Args:
         events: one row per event.
 
     Returns:
-        One row per ``level``, ``fate`` and ``hour`` (0 to 23, UTC) with a song: ``songs``, and of the group as a whole
+        One row per ``level``, ``outcome`` and ``hour`` (0 to 23, UTC) with a song: ``songs``, for the whole group
         ``days`` (days on which one of its users was active at that level, summed over users) and ``users``; and
         ``songs_per_day``. Collects 24 rows per group.
     """
-    users = events.groupBy("user_id").agg(fate().alias("fate"))
+    users = events.groupBy("user_id").agg(outcome().alias("outcome"))
     known = events.join(users, on="user_id", how="inner").withColumn(
         "hour", F.expr(f"(ts div {_HOUR_MS}) % 24").cast("int")
     )
-    group = ["level", "fate"]
+    group = ["level", "outcome"]
     days = known.groupBy(*group).agg(
         F.count_distinct("user_id", "event_date").alias("days"), F.count_distinct("user_id").alias("users")
     )
@@ -135,7 +138,7 @@ def draw_listening(events: DataFrame) -> go.Figure:
         events: one row per event.
 
     Returns:
-        A panel per level, a line per fate.
+        A panel per level, a line per outcome.
     """
     table = listening_by_hour(events)
     figure = make_subplots(
@@ -143,8 +146,8 @@ def draw_listening(events: DataFrame) -> go.Figure:
     )
     hours = list(range(24))
     for row, level in enumerate(_LEVELS, start=1):
-        for name, color in _FATES.items():
-            group = table[(table["level"] == level) & (table["fate"] == name)]
+        for name, color in _OUTCOMES.items():
+            group = table[(table["level"] == level) & (table["outcome"] == name)]
             if group.empty:
                 continue
             figure.add_scatter(
@@ -158,8 +161,8 @@ def draw_listening(events: DataFrame) -> go.Figure:
     return finish(
         figure,
         "Songs by hour of day, for users who churn, downgrade or stay",
-        "A point is the number of songs in that hour, averaged over the days on which a user of the group was active. "
-        "Lines that lie on each other mean that the hour tells nothing about who leaves; few users make ragged lines.",
+        "A point is the mean number of songs in that hour per day on which a user of the group was active. Where lines "
+        "coincide, the hour does not separate churners from others; lines of few users are noisy.",
         height=520,
     )
 
@@ -172,11 +175,11 @@ def most_played(events: DataFrame, reporting: Reporting) -> list[dict[str, Any]]
 
 
 def churn_by_bin(user_time_bins: DataFrame, last: int) -> pd.DataFrame:
-    """How many of the users with a row in a bin cancel in it, by bin since registration.
+    """The share of users with a row in a bin who cancel in it, by bin since registration.
 
     Args:
         user_time_bins: one row per (user_id, time_bin).
-        last: bins from this one on are counted together.
+        last: this bin and all later ones are counted together.
 
     Returns:
         One row per bin: ``time_bin``, ``users``, ``churned``, ``share`` and its 95 % interval ``low`` to ``high``
@@ -194,7 +197,7 @@ def churn_by_bin(user_time_bins: DataFrame, last: int) -> pd.DataFrame:
 
 
 def wilson_interval(share: pd.Series, rows: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """The 95 % interval of a share that was seen in so many rows."""
+    """The 95 % Wilson interval of a share of so many rows."""
     center = share + _Z**2 / (2 * rows)
     spread = _Z * (share * (1 - share) / rows + _Z**2 / (4 * rows**2)) ** 0.5
     scale = 1 + _Z**2 / rows
@@ -207,7 +210,7 @@ def draw_churn_by_tenure(user_time_bins: DataFrame, time_bin_days: int, reportin
     Args:
         user_time_bins: one row per (user_id, time_bin).
         time_bin_days: the length of a bin.
-        reporting: from which bin on to count bins together.
+        reporting: the number of bins to show.
 
     Returns:
         The figure. Collects one row per bin, ``reporting.tenure_bins`` at the most.
@@ -230,46 +233,39 @@ def draw_churn_by_tenure(user_time_bins: DataFrame, time_bin_days: int, reportin
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return finish(
         figure,
-        "Who cancels, by time since registration",
-        "Of the users with any event in the bin, the share who cancel in it; the shaded area is its 95 % interval. "
-        "Where areas overlap, the log does not show that one age is riskier than another.",
+        "Churn rate by time since registration",
+        "The share of users with an event in the bin who cancel in it, with its 95 % interval. Where intervals "
+        "overlap, the log does not show that churn depends on tenure.",
     )
 
 
-def draw_class_balance(*labels_and_comparisons: Any) -> go.Figure:
-    """How rare each label is, in the rows to learn from, after thinning, and in the rows to judge by.
+def draw_class_balance(**comparisons: Comparison | Skipped) -> go.Figure:
+    """The prevalence of each label among development, training and test rows.
 
     Args:
-        labels_and_comparisons: a label's name and its comparison, in turn; of a label that was skipped, why.
+        comparisons: by label; of a skipped label, the reason.
 
     Returns:
-        A bar per label and set; none of labels that were skipped.
+        A bar per label and set of rows; none for skipped labels.
     """
+    by_label = [(label, each.champion_scores) for label, each in comparisons.items() if isinstance(each, Comparison)]
+    learned = by_label[::-1]  # plotly draws from the bottom up
     figure = go.Figure()
-    sets = {"rows to learn from": BLUE, "training rows, thinned": ORANGE, "test rows": GREEN}
-    together = zip(labels_and_comparisons[::2], labels_and_comparisons[1::2], strict=True)
-    pairs = [(label, comparison) for label, comparison in together if not isinstance(comparison, Skipped)][::-1]
-    for name, color in sets.items():
-        counts = [_rows_and_positives(comparison)[name] for _, comparison in pairs]
+    counted: tuple[tuple[str, str, list[ClassCounts | RankingScores]], ...] = (
+        ("development rows", BLUE, [scores.out_of_fold for _, scores in learned]),
+        ("training rows (negatives thinned)", ORANGE, [scores.train for _, scores in learned]),
+        ("test rows", GREEN, [scores.test for _, scores in learned]),
+    )
+    for name, color, counts in counted:
         figure.add_bar(
-            x=[positives / rows if rows else 0 for rows, positives in counts],
-            y=[words(label) for label, _ in pairs], orientation="h", marker={"color": color}, name=name,
-            text=[f"{positives:,} of {rows:,}" for rows, positives in counts], textposition="outside", cliponaxis=False,
+            x=[each.positives / each.rows if each.rows else 0 for each in counts],
+            y=[words(label) for label, _ in learned], orientation="h", marker={"color": color}, name=name,
+            text=[f"{each.positives:,} of {each.rows:,}" for each in counts], textposition="outside", cliponaxis=False,
         )  # fmt: skip
-    figure.update_xaxes(tickformat=".0%", title_text="share of rows with the label", rangemode="tozero")
+    figure.update_xaxes(tickformat=".0%", title_text="share of positive rows", rangemode="tozero")
     return finish(
         figure,
-        "How rare each label is",
+        "Prevalence of each label",
         "The share of positive rows among all rows of users who are not held out, among those kept for training, and "
-        "among the held-out rows that models are judged by. The last is the chance level of every AUC-PR.",
+        "among the held-out rows. AUC-PR has to be compared with the last.",
     )
-
-
-def _rows_and_positives(comparison: dict[str, Any]) -> dict[str, tuple[int, int]]:
-    scores = comparison["algorithms"][comparison["champion"]]
-    sets = {
-        "rows to learn from": scores["out_of_fold"],
-        "training rows, thinned": scores["train"],
-        "test rows": scores["test"],
-    }
-    return {name: (counts["rows"], counts["positives"]) for name, counts in sets.items()}

@@ -1,7 +1,8 @@
-"""One page that shows what a run found."""
+"""Render the parts of the report, and the report."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,107 +12,106 @@ import yaml
 from plotly.offline import get_plotlyjs
 
 from sparkify_kedro.churn.rendering import render, source_of
+from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, DriftReport, IngestionReport
 from sparkify_kedro.framework.runs.summary import RunSoFar
 from sparkify_kedro.framework.skipping import Skipped
 
 from .page import first_users, in_one_sentence, stages
 from .parameters import Reporting
 
-_HERE = "sparkify_kedro.pipelines.reporting"
+_PACKAGE = "sparkify_kedro.pipelines.reporting"
 
 
-def render_log_section(ingestion_report: dict[str, Any], most_played: list[dict[str, Any]], *figures: go.Figure) -> str:
-    """The part of the page about the log.
+def render_log_section(
+    ingestion_report: IngestionReport, most_played: list[dict[str, Any]], *figures: go.Figure
+) -> str:
+    """The section of the report about the log.
 
     Args:
-        ingestion_report: the account of the log's lines.
+        ingestion_report: counts of the log's lines.
         most_played: the songs played most often.
-        figures: in the page's order.
+        figures: in the order of the page.
 
     Returns:
-        A piece of HTML.
+        An HTML fragment.
     """
-    return render(_HERE, "log_section.html.j2", log=ingestion_report, songs=most_played, figures=figures)
+    return render(_PACKAGE, "log_section.html.j2", log=ingestion_report, songs=most_played, figures=figures)
 
 
 def render_label_section(
-    comparison: dict[str, Any], champion_metadata: dict[str, Any], label: str, *figures: go.Figure
+    comparison: Comparison, champion_metadata: ChampionMetadata, *figures: go.Figure, label: str
 ) -> str:
-    """The part of the page about one label's models.
+    """The section of the report about the models of one label.
 
     Args:
         comparison: champion, baselines and all scores.
-        champion_metadata: what the champion was trained on.
+        champion_metadata: the champion's features and settings.
+        figures: in the order of the page.
         label: the label's name.
-        figures: in the page's order.
 
     Returns:
-        A piece of HTML.
+        An HTML fragment.
     """
     return render(
-        _HERE, "label_section.html.j2", label=label, comparison=comparison, card=champion_metadata, figures=figures
+        _PACKAGE, "label_section.html.j2", label=label, comparison=comparison, card=champion_metadata, figures=figures
     )
 
 
-def render_report(  # noqa: PLR0913, PLR0917 - a page is put together from all there is
+def render_report(  # noqa: PLR0913 - the report shows everything
+    *,
+    labels: Sequence[str],
     log_section: str,
-    ingestion_report: dict[str, Any],
+    ingestion_report: IngestionReport,
+    class_balance_figure: go.Figure,
     all_models_figure: go.Figure,
     backtest_figure: go.Figure | None,
     users_at_risk: pd.DataFrame | None,
-    drift_report: dict[str, Any] | None,
+    drift_report: DriftReport | None,
     drift_figure: go.Figure | None,
     run_so_far: RunSoFar,
     reporting: Reporting,
-    *labels: Any,
+    **of_labels: Any,
 ) -> str:
-    """Put everything on one page that needs nothing but a browser.
+    """One self-contained page.
 
     Args:
-        log_section: the part about the log.
-        ingestion_report: the account of the log's lines.
+        labels: the labels, in the order of the page.
+        log_section: the section about the log.
+        ingestion_report: counts of the log's lines.
+        class_balance_figure: the prevalence of each label.
         all_models_figure: all models side by side.
-        backtest_figure: the backtest's picture, if it ever ran.
-        users_at_risk: the list that scoring has written, if it ever ran.
-        drift_report: what scoring says of drift, if it ever ran.
-        drift_figure: its picture.
-        run_so_far: what is known of the run.
-        reporting: how much to show, and what others have published.
-        labels: per label its name, comparison, champion card and part of the page, in turn; of a label that was
-            skipped, why in place of each.
+        backtest_figure: None where no backtest has been run.
+        users_at_risk: None where no users have been scored.
+        drift_report: None where no users have been scored.
+        drift_figure: None where no users have been scored.
+        run_so_far: the run.
+        reporting: how much to show, and published scores.
+        of_labels: ``{label}_comparison``, ``{label}_champion_metadata`` and ``{label}_report_section``; of a skipped
+            label, the reason in place of each.
 
     Returns:
-        HTML, with the library that draws the figures in it once. Every string is escaped, those in figures included.
+        HTML that includes the plotting library. Every string is escaped, also in figures.
     """
-    parts = list(zip(*(labels[place::4] for place in range(4)), strict=True))
-    skipped = {label: comparison.reason for label, comparison, *_ in parts if isinstance(comparison, Skipped)}
-    sections = [
-        {
-            "label": label,
-            "comparison": comparison,
-            "card": card,
-            "html": html,
-            "scores": comparison["algorithms"][comparison["champion"]],
-            "sentence": in_one_sentence(comparison["algorithms"][comparison["champion"]]),
-        }
-        for label, comparison, card, html in parts
-        if label not in skipped
-    ]
-    champions = {section["label"]: section["card"]["model"] for section in sections}
+    skipped = {label: each.reason for label in labels if isinstance(each := of_labels[f"{label}_comparison"], Skipped)}
+    sections = [_section(label, of_labels) for label in labels if label not in skipped]
+    champions = {section["label"]: section["model"] for section in sections}
+    is_outdated = drift_report is not None and drift_report.model != champions.get(
+        drift_report.label, drift_report.model
+    )
     return render(
-        _HERE,
+        _PACKAGE,
         "report.html.j2",
         made=datetime.now(UTC),
         plotly=get_plotlyjs(),
         log=ingestion_report,
         log_section=log_section,
+        class_balance_figure=class_balance_figure,
         all_models_figure=all_models_figure,
         backtest_figure=backtest_figure,
         at_risk=None if users_at_risk is None else first_users(users_at_risk, reporting.users_at_risk),
         listed=0 if users_at_risk is None else len(users_at_risk),
         drift=drift_report,
-        scored_by_another=drift_report is not None
-        and drift_report["model"] != champions.get(drift_report["label"], drift_report["model"]),
+        scored_by_another=is_outdated,
         drift_figure=drift_figure,
         published=reporting.published,
         run=run_so_far,
@@ -121,3 +121,17 @@ def render_report(  # noqa: PLR0913, PLR0917 - a page is put together from all t
         sections=sections,
         skipped=skipped,
     )
+
+
+def _section(label: str, of_labels: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template shows of a label."""
+    comparison: Comparison = of_labels[f"{label}_comparison"]
+    metadata: ChampionMetadata = of_labels[f"{label}_champion_metadata"]
+    return {
+        "label": label,
+        "comparison": comparison,
+        "model": metadata.model,
+        "html": of_labels[f"{label}_report_section"],
+        "scores": comparison.champion_scores,
+        "sentence": in_one_sentence(comparison.champion_scores),
+    }

@@ -1,51 +1,55 @@
-"""What the page says in words, and what its tables hold."""
+"""Sentences and tables of the report."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
+from sparkify_kedro.churn.reports import AlgorithmScores
 from sparkify_kedro.framework.runs.summary import RunSoFar
 
-# Reasons stand in columns of their own.
+# Reasons and probabilities are in columns with these prefixes.
 _REASON = "reason_"
 _PROBABILITY = "probability_"
 
 
-def in_one_sentence(scores: dict[str, Any]) -> str:
-    """What acting on a model brings, and whether it can be believed.
+class StageLine(BaseModel):
+    """Nodes and seconds of a pipeline in the run that executed it."""
 
-    Args:
-        scores: an algorithm's entry in a label's comparison.
-    """
-    judged, top = scores["test"], scores["top"][-1]
-    if judged["auc_pr"] is None:
-        return "The test rows hold no churner, or nobody else: there is nothing to judge this model by."
-    found = round(top["precision"] * top["rows"])
+    run_id: str
+    pipeline: str
+    nodes: int
+    seconds: float
+
+
+def in_one_sentence(scores: AlgorithmScores) -> str:
+    """What acting on a model brings, and whether the test rows support it."""
+    test, top = scores.test, scores.top[-1]
+    if test.auc_roc_interval is None or top.precision is None or top.lift is None:
+        return "The test rows lack one of the two classes, so this model cannot be evaluated."
+    churners = round(top.precision * top.rows)
     sentence = (
-        f"Of the {top['rows']} test rows it ranks highest ({top['share']:.0%}), {found} churn: {top['lift']:.1f} times "
-        "as many as among as many drawn at random."
+        f"Of the {top.rows} test rows at highest risk ({top.share:.0%}), {churners} churn: {top.lift:.1f} times the "
+        "rate of random rows."
     )
-    # As it stands beside the sentence, in two digits.
-    if round(judged["auc_roc_interval"][0], 2) <= 0.5:
-        return f"{sentence} Its interval reaches down to chance, so these test rows do not show that it ranks at all."
-    if judged["warning"]:
-        return f"{sentence} It ranks better than chance, but how much better so few churners cannot tell."
-    return f"{sentence} It ranks better than chance on users it has never seen."
+    # As it is shown beside the sentence, with two digits.
+    if round(test.auc_roc_interval[0], 2) <= 0.5:
+        return f"{sentence} The interval of AUC-ROC includes chance: these test rows do not show that the model ranks."
+    if test.warning:
+        return f"{sentence} The ranking is better than chance; with so few churners it is uncertain by how much."
+    return f"{sentence} The ranking of held-out users is better than chance."
 
 
-def stages(run: RunSoFar) -> list[dict[str, Any]]:
-    """Seconds per pipeline: of this run, and of the newest of the earlier runs whose results it read.
-
-    Returns:
-        One entry per pipeline with ``run_id``, ``pipeline``, ``nodes`` and ``seconds``, the oldest run's first.
-    """
-    found: dict[str, dict[str, Any]] = {}
+def stages(run: RunSoFar) -> list[StageLine]:
+    """Seconds per pipeline: of this run, and of the newest earlier run whose results it read; oldest run first."""
+    lines: dict[str, StageLine] = {}
     for one in (run, *run.earlier):
-        for name, spent in one.stages.items():
-            found.setdefault(name, {"run_id": one.run_id, "pipeline": name, **spent.model_dump()})
-    return sorted(found.values(), key=lambda line: line["run_id"])
+        for name, stage in one.stages.items():
+            line = StageLine(run_id=one.run_id, pipeline=name, nodes=stage.nodes, seconds=stage.seconds)
+            lines.setdefault(name, line)
+    return sorted(lines.values(), key=lambda line: line.run_id)
 
 
 def first_users(users_at_risk: pd.DataFrame, most: int) -> list[dict[str, Any]]:
@@ -55,10 +59,14 @@ def first_users(users_at_risk: pd.DataFrame, most: int) -> list[dict[str, Any]]:
             "rank": row["rank"],
             "user_id": row["user_id"],
             "probabilities": {
-                name.removeprefix(_PROBABILITY): value for name, value in row.items() if name.startswith(_PROBABILITY)
+                str(name).removeprefix(_PROBABILITY): value
+                for name, value in row.items()
+                if str(name).startswith(_PROBABILITY)
             },
             "reasons": [
-                value for name, value in row.items() if name.startswith(_REASON) and isinstance(value, str) and value
+                value
+                for name, value in row.items()
+                if str(name).startswith(_REASON) and isinstance(value, str) and value
             ],
         }
         for row in users_at_risk.head(most).to_dict("records")

@@ -1,11 +1,14 @@
-"""From everything a run has made to figures and a page."""
+"""From the results of a run to figures and a page."""
 
 from collections.abc import Iterable, Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from sparkify_kedro.framework.nodes import bind
 from sparkify_kedro.framework.skipping import skippable
 
+from .curve_figures import draw_curves
+from .feature_figures import draw_features
 from .log_figures import (
     draw_activity,
     draw_churn_by_tenure,
@@ -14,15 +17,8 @@ from .log_figures import (
     draw_pages,
     most_played,
 )
-from .model_figures import (
-    draw_all_models,
-    draw_calibration,
-    draw_features,
-    draw_ranking,
-    draw_search,
-    draw_segments,
-)
 from .nodes import render_label_section, render_log_section, render_report
+from .score_figures import draw_all_models, draw_calibration, draw_search, draw_segments
 
 _LOG_FIGURES = (
     "activity_figure",
@@ -30,7 +26,6 @@ _LOG_FIGURES = (
     "pages_figure",
     "listening_figure",
     "churn_by_tenure_figure",
-    "class_balance_figure",
 )
 _LABEL_FIGURES = (
     "precision_recall_figure",
@@ -43,18 +38,30 @@ _LABEL_FIGURES = (
     "search_figure",
 )
 
+# The inputs of the page that are not of one label.
+_PAGE = (
+    "ingestion_report",
+    "class_balance_figure",
+    "all_models_figure",
+    "backtest_figure",
+    "users_at_risk",
+    "drift_report",
+    "drift_figure",
+    "run_so_far",
+)
+
 
 def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
     """Figures of the log and of each label, in namespaces of their own, and the page.
 
-    A label that was skipped has no figures; the page says why.
+    A label that was skipped has no figures; the page gives the reason.
     """
     names = list(labels)
-    about_labels = skippable(sum((_report_label(label, algorithms) for label in names), Pipeline([])))
-    return _report_log(names) + about_labels + _render(names)
+    of_labels = skippable(sum((_report_label(label, algorithms) for label in names), Pipeline([])))
+    return _report_log() + of_labels + _render(names)
 
 
-def _report_log(labels: Sequence[str]) -> Pipeline:
+def _report_log() -> Pipeline:
     return Pipeline(
         [
             Node(
@@ -88,12 +95,6 @@ def _report_log(labels: Sequence[str]) -> Pipeline:
                 name="draw_churn_by_tenure",
             ),
             Node(
-                func=draw_class_balance,
-                inputs=[name for label in labels for name in (f"params:{label}", f"{label}_comparison")],
-                outputs="class_balance_figure",
-                name="draw_class_balance",
-            ),
-            Node(
                 func=render_log_section,
                 inputs=["ingestion_report", "most_played", *_LOG_FIGURES],
                 outputs="report_section",
@@ -101,63 +102,62 @@ def _report_log(labels: Sequence[str]) -> Pipeline:
             ),
         ],
         namespace="log",
-        inputs={
-            **{name: name for name in ("events", "user_time_bins", "ingestion_report")},
-            **{f"{label}_comparison": f"{label}.comparison" for label in labels},
-        },
+        inputs={name: name for name in ("events", "user_time_bins", "ingestion_report")},
         parameters={
             "params:reporting": "params:reporting",
             "params:time_bin_days": "params:feature_engineering.time_bin_days",
-            **{f"params:{label}": f"params:sampling.labels.{label}.label" for label in labels},
         },
     )
 
 
 def _report_label(label: str, algorithms: Sequence[str]) -> Pipeline:
-    searches, predictions = (
-        [f"{algorithm}_{name}" for algorithm in algorithms] for name in ("search_report", "predictions")
-    )
+    def by_algorithm(name: str, suffix: str = "") -> dict[str, str]:
+        return {f"{algorithm}{suffix}": f"{algorithm}_{name}" for algorithm in algorithms}
+
     return Pipeline(
         [
             Node(
-                func=draw_ranking,
-                inputs=["comparison", "params:label", "params:evaluation", *predictions],
+                func=bind(draw_curves, label=label),
+                inputs={
+                    "comparison": "comparison",
+                    "evaluation": "params:evaluation",
+                    **by_algorithm("predictions"),
+                },
                 outputs=["precision_recall_figure", "roc_figure", "gain_figure", "lift_figure"],
-                name="draw_ranking",
+                name="draw_curves",
             ),
             Node(
-                func=draw_calibration,
-                inputs=["comparison", "params:label"],
+                func=bind(draw_calibration, label=label),
+                inputs="comparison",
                 outputs="calibration_figure",
                 name="draw_calibration",
             ),
             Node(
-                func=draw_features,
-                inputs=[
-                    "comparison",
-                    "params:label",
-                    "test",
-                    "params:reporting",
-                    *(name for pair in zip(searches, predictions, strict=True) for name in pair),
-                ],
+                func=bind(draw_features, label=label),
+                inputs={
+                    "comparison": "comparison",
+                    "reporting": "params:reporting",
+                    **by_algorithm("search_report", "_search_report"),
+                    **by_algorithm("predictions", "_predictions"),
+                },
                 outputs="features_figure",
                 name="draw_features",
             ),
             Node(
-                func=draw_segments,
-                inputs=["comparison", "params:label"],
+                func=bind(draw_segments, label=label),
+                inputs="comparison",
                 outputs="segments_figure",
                 name="draw_segments",
             ),
             Node(
-                func=draw_search,
-                inputs=["params:label", *searches],
+                func=bind(draw_search, label=label),
+                inputs=by_algorithm("search_report"),
                 outputs="search_figure",
                 name="draw_search",
             ),
             Node(
-                func=render_label_section,
-                inputs=["comparison", "champion_metadata", "params:label", *_LABEL_FIGURES],
+                func=bind(render_label_section, label=label),
+                inputs=["comparison", "champion_metadata", *_LABEL_FIGURES],
                 outputs="report_section",
                 name="render_label_section",
             ),
@@ -169,7 +169,6 @@ def _report_label(label: str, algorithms: Sequence[str]) -> Pipeline:
             for name in ("search_report", "predictions")
         },
         parameters={
-            "params:label": f"params:sampling.labels.{label}.label",
             "params:evaluation": "params:modeling.evaluation",
             "params:reporting": "params:reporting",
         },
@@ -178,39 +177,35 @@ def _report_label(label: str, algorithms: Sequence[str]) -> Pipeline:
 
 
 def _render(labels: Sequence[str]) -> Pipeline:
+    comparisons = {label: f"{label}.comparison" for label in labels}
     return Pipeline(
         [
             Node(
+                func=draw_class_balance,
+                inputs=comparisons,
+                outputs="class_balance_figure",
+                name="draw_class_balance",
+            ),
+            Node(
                 func=draw_all_models,
-                inputs=["params:reporting", *_of_each(labels, "comparison")],
+                inputs={"reporting": "params:reporting", **comparisons},
                 outputs="all_models_figure",
                 name="draw_all_models",
             ),
             Node(
-                func=render_report,
-                inputs=[
-                    "log.report_section",
-                    "ingestion_report",
-                    "all_models_figure",
-                    "backtest_figure",
-                    "users_at_risk",
-                    "drift_report",
-                    "drift_figure",
-                    "run_so_far",
-                    "params:reporting",
-                    *_of_each(labels, "comparison", "champion_metadata", "report_section"),
-                ],
+                func=bind(render_report, labels=tuple(labels)),
+                inputs={
+                    **{name: name for name in _PAGE},
+                    "log_section": "log.report_section",
+                    "reporting": "params:reporting",
+                    **{
+                        f"{label}_{name}": f"{label}.{name}"
+                        for label in labels
+                        for name in ("comparison", "champion_metadata", "report_section")
+                    },
+                },
                 outputs="report",
                 name="render_report",
             ),
         ]
     )
-
-
-def _of_each(labels: Sequence[str], *names: str) -> list[str]:
-    """Each label's name and datasets, label after label."""
-    return [
-        found
-        for label in labels
-        for found in (f"params:sampling.labels.{label}.label", *(f"{label}.{name}" for name in names))
-    ]

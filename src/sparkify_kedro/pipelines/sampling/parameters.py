@@ -1,4 +1,4 @@
-"""Typed, bounded parameters of sampling."""
+"""Typed parameters of sampling."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class HoldOut(ParameterBlock):
-    """Which rows are kept away from training, to judge by."""
+    """The rows that are held out for evaluation."""
 
     share: float = Field(gt=0, lt=1)
     unit: Unit
 
 
 class Folds(ParameterBlock):
-    """How training rows are split for cross-validation."""
+    """The folds of cross-validation."""
 
     number: int = Field(ge=2, le=20)
     unit: Unit
 
 
 class Split(ParameterBlock):
-    """What is the same for every label."""
+    """Settings that all labels share."""
 
     seed: int
     hold_out: HoldOut
@@ -36,9 +36,8 @@ class Split(ParameterBlock):
 
 
 class LabelSampling(ParameterBlock):
-    """What is a label's own."""
+    """Settings of one label, which is the key of the block in ``sampling.labels``."""
 
-    label: str = Field(min_length=1)
-    requires: list[Flag] = Field(description="flags that a row needs to be trained on or judged by")
+    requires: list[Flag] = Field(description="flags that a row must have to be trained on or evaluated")
     keep_negatives: Share
-    keep_negatives_of_original: Share = Field(description="for test_balanced, and for rows as the original took them")
+    keep_negatives_of_original: Share = Field(description="share of negatives that the original kept")

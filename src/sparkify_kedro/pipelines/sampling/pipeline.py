@@ -4,7 +4,9 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import balance_test, sample_as_original, sample_test, sample_train, select_development
+from sparkify_kedro.framework.nodes import bind
+
+from .nodes import sample_as_original, sample_test, sample_train, select_development
 
 
 def create_pipeline(labels: Iterable[str]) -> Pipeline:
@@ -16,31 +18,25 @@ def _sample_label(label: str) -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=select_development,
+                func=bind(select_development, label=label),
                 inputs=["user_time_bins", "params:split", "params:label_sampling"],
                 outputs="development",
                 name="select_development",
             ),
             Node(
-                func=sample_train,
+                func=bind(sample_train, label=label),
                 inputs=["development", "params:split", "params:label_sampling"],
                 outputs="train",
                 name="sample_train",
             ),
             Node(
-                func=sample_test,
+                func=bind(sample_test, label=label),
                 inputs=["user_time_bins", "params:split", "params:label_sampling"],
                 outputs="test",
                 name="sample_test",
             ),
             Node(
-                func=balance_test,
-                inputs=["test", "params:split", "params:label_sampling"],
-                outputs="test_balanced",
-                name="balance_test",
-            ),
-            Node(
-                func=sample_as_original,
+                func=bind(sample_as_original, label=label),
                 inputs=["user_time_bins", "params:split", "params:label_sampling"],
                 outputs="original_protocol_rows",
                 name="sample_as_original",

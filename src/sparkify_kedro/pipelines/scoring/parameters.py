@@ -1,21 +1,22 @@
-"""Typed, bounded parameters of scoring."""
+"""Typed parameters of scoring."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 from pydantic import Field, model_validator
 
+from sparkify_kedro.churn.vocabulary import midnight
 from sparkify_kedro.framework.parameters import ParameterBlock
 
 
 class UsersAtRisk(ParameterBlock):
-    """Who is on the list of users at risk: the first ``top``, or all from ``probability`` on."""
+    """The rule for the list of users at risk: the first ``top``, or all with at least ``probability``."""
 
-    rank_by: str = Field(description="the label whose probability ranks users, and whose champion gives the reasons")
+    rank_by: str = Field(description="the label by whose probability users are ranked and explained")
     top: int | None = Field(ge=1)
     probability: float | None = Field(ge=0, le=1)
-    most: int = Field(ge=1, description="the most users that are listed and explained, on the driver")
+    most: int = Field(ge=1, description="the most users to list and explain, on the driver")
     reasons: int = Field(ge=1, le=20)
 
     @model_validator(mode="after")
@@ -26,21 +27,21 @@ class UsersAtRisk(ParameterBlock):
 
 
 class Drift(ParameterBlock):
-    """When scored rows are too unlike the training rows."""
+    """The limit from which drift raises a warning."""
 
-    warn_above: float = Field(gt=0, description="population stability index, above what chance alone explains")
+    warn_above: float = Field(gt=0, description="population stability index beyond the one expected by chance")
 
 
 class Scoring(ParameterBlock):
-    """Whom to score as of when, whom to list, and when to warn."""
+    """The as-of date, the list of users at risk, and drift."""
 
-    as_of: date | None = Field(description="a day (UTC): nothing at or after its midnight is looked at; null: all")
+    as_of: date | None = Field(description="a day (UTC): events at or after its midnight are not used; null: all are")
     users_at_risk: UsersAtRisk
     drift: Drift
 
     @property
     def as_of_ts(self) -> int | None:
-        """The day's midnight in ms since the epoch."""
+        """The midnight of the as-of date in ms since the epoch."""
         if self.as_of is None:
             return None
-        return int(datetime(self.as_of.year, self.as_of.month, self.as_of.day, tzinfo=UTC).timestamp()) * 1_000
+        return midnight(self.as_of)

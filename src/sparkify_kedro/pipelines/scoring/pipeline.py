@@ -4,23 +4,25 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from sparkify_kedro.framework.nodes import bind
+
 from .drift_figure import draw_drift
 from .nodes import cut_at_as_of, list_users_at_risk, report_drift, score_users, select_current_bins
 
 
 def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: Sequence[str]) -> Pipeline:
-    """Read the log and engineer its features as for training, in a namespace of their own; then score.
+    """Ingest the log and engineer its features as for training, in the namespace ``scoring``; then score.
 
     Args:
         ingestion: the pipeline from raw lines to events.
         feature_engineering: the pipeline from events to one row per user and time bin.
         labels: the labels whose champions score.
     """
-    return _know_users(ingestion, feature_engineering) + _score(labels)
+    return _prepare(ingestion, feature_engineering) + _score(labels)
 
 
-def _know_users(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
-    """The rows to score: the two pipelines of training, with the as-of date between them."""
+def _prepare(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
+    """The rows to score: the pipelines of training, with a cut at the as-of date between them."""
     read = Pipeline(ingestion, inputs={"raw_events": "scoring_events"})
     engineer = Pipeline(feature_engineering, inputs={"events": "known_events", "log_span": "known_span"})
     around = Pipeline(
@@ -49,37 +51,43 @@ def _know_users(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
 
 
 def _score(labels: Sequence[str]) -> Pipeline:
-    champions = [f"{label}.{name}" for label in labels for name in ("champion", "champion_metadata")]
+    names = tuple(labels)
+    champions = {f"{label}_{name}": f"{label}.{name}" for label in names for name in ("champion", "champion_metadata")}
     return Pipeline(
         [
             Node(
-                func=score_users,
-                inputs=["scoring.current_bins", "params:scoring", "params:feature_engineering", *champions],
+                func=bind(score_users, labels=names),
+                inputs={
+                    "current_bins": "scoring.current_bins",
+                    "scoring": "params:scoring",
+                    "feature_engineering": "params:feature_engineering",
+                    **champions,
+                },
                 outputs="churn_scores",
                 name="score_users",
             ),
             Node(
-                func=list_users_at_risk,
-                inputs=[
-                    "churn_scores",
-                    "scoring.current_bins",
-                    "params:feature_registry",
-                    "params:scoring",
-                    *champions,
-                ],
+                func=bind(list_users_at_risk, labels=names),
+                inputs={
+                    "churn_scores": "churn_scores",
+                    "current_bins": "scoring.current_bins",
+                    "feature_registry": "params:feature_registry",
+                    "scoring": "params:scoring",
+                    **champions,
+                },
                 outputs="users_at_risk",
                 name="list_users_at_risk",
             ),
             Node(
-                func=report_drift,
-                inputs=[
-                    "churn_scores",
-                    "scoring.current_bins",
-                    "scoring.user_time_bins",
-                    "params:feature_registry",
-                    "params:scoring",
-                    *champions,
-                ],
+                func=bind(report_drift, labels=names),
+                inputs={
+                    "churn_scores": "churn_scores",
+                    "current_bins": "scoring.current_bins",
+                    "user_time_bins": "scoring.user_time_bins",
+                    "feature_registry": "params:feature_registry",
+                    "scoring": "params:scoring",
+                    **champions,
+                },
                 outputs="drift_report",
                 name="report_drift",
             ),

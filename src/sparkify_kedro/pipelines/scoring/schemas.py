@@ -1,8 +1,6 @@
-"""The tables that scoring makes."""
+"""The tables of scoring."""
 
 from sparkify_kedro.framework.table_schema import TableSchema
-
-KEYS = ("user_id", "time_bin")
 
 # A column of probabilities per label stands beside these.
 churn_scores = TableSchema(

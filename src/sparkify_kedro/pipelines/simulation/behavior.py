@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import accumulate
 from random import Random
 from typing import NamedTuple
+
+from sparkify_kedro.churn.vocabulary import SONG, midnight
 
 from .parameters import Simulation, TransitionTable
 from .songs import Song, draw_song
@@ -164,7 +166,7 @@ def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator
         state = chain.openings[level, auth].draw(random)
         item, song_end = 0, 0
         while state is not None and second < clock.end:
-            song = draw_song(random) if state.page == "NextSong" else None
+            song = draw_song(random) if state.page == SONG else None
             if song:
                 song_end = second + int(song.length)
             yield Event(second, session, item, state, song)
@@ -175,7 +177,7 @@ def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator
                 break
             if state.page in chain.redirects:
                 second += 1
-            elif state.page == "NextSong" and song_end:
+            elif state.page == SONG and song_end:
                 # A pause may outlast the song: the next one starts then.
                 second = max(second, song_end)
             else:
@@ -206,4 +208,4 @@ def _choice(row: dict[State, float], total: float = 1.0) -> Choice:
 
 
 def _midnight(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+    return midnight(day) // 1_000

@@ -33,6 +33,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import expm
 
+from sparkify_kedro.churn.vocabulary import SONG
+
 from .behavior import DAY, Chain, Choice, State
 from .parameters import Simulation
 from .songs import draw_song
@@ -59,7 +61,10 @@ class Steps(NamedTuple):
         """
         song = _mean_song_seconds()
         heard_in_pause = event_gap * -np.expm1(-song / event_gap)
-        return self.redirects + self.pauses * event_gap + self.songs * song - self.songs_after_pause * heard_in_pause
+        seconds: np.ndarray = (
+            self.redirects + self.pauses * event_gap + self.songs * song - self.songs_after_pause * heard_in_pause
+        )
+        return seconds
 
 
 class Hazard(NamedTuple):
@@ -183,7 +188,7 @@ def _steps(
     openings: np.ndarray, transitions: np.ndarray, visits: np.ndarray, states: list[State], redirects: frozenset[str]
 ) -> Steps:
     """Count a session's expected steps; the visit it opens with is not one, for it takes no time."""
-    is_song = np.array([state.page == "NextSong" for state in states])
+    is_song = np.array([state.page == SONG for state in states])
     is_redirect = np.array([state.page in redirects for state in states])
     is_pause = ~is_song & ~is_redirect
     entries = visits - openings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -77,7 +77,7 @@ def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataF
                 )
                 random = Random(f"{parameters.seed} events {user['user_id']}")
                 for event in walk(habits, chains[user["population"]], clock, random):
-                    rows.append(_line(event, user, parameters))
+                    rows.append(_line(event, {str(name): value for name, value in user.items()}, parameters))
                 if len(rows) >= EVENTS_PER_BATCH:
                     yield pd.DataFrame(rows)
                     rows = []
@@ -100,7 +100,7 @@ def _user(number: int, parameters: Simulation) -> dict[str, Any]:
     random = Random(f"{parameters.seed} user {number}")
     clock = Clock.of(parameters)
     age = parameters.account_age_days
-    user = {
+    user: dict[str, Any] = {
         "user_id": str(FIRST_USER_ID + number),
         "population": _population(number, parameters),
         # exp(N(0, 1) - 1/2) has mean 1.
@@ -170,8 +170,8 @@ def _population(number: int, parameters: Simulation) -> str:
     return name
 
 
-def _weighted(weights: dict[str, float], random: Random) -> str:
-    return random.choices(list(weights), weights=list(weights.values()))[0]
+def _weighted(weights: Mapping[Any, float], random: Random) -> str:
+    return str(random.choices(list(weights), weights=list(weights.values()))[0])
 
 
 def _seconds(days: float) -> int:
