@@ -22,7 +22,9 @@ from kedro.framework.session import KedroSession
 from kedro.io import CatalogConfigResolver, DataCatalog
 from kedro.io.core import AbstractDataset, DatasetError, is_parameter
 from kedro.pipeline import Node, Pipeline
+from kedro.utils import load_obj
 from omegaconf.errors import InterpolationResolutionError
+from pydantic import BaseModel
 from pyspark.sql import SparkSession
 
 from sparkify_kedro.framework import datasets
@@ -277,14 +279,49 @@ def wrong_keys(schema: TableSchema) -> list[str]:
     return [key for key in schema.keys if key not in schema.struct.names]
 
 
-def test_every_validator_is_a_table_whose_keys_are_its_columns(spark: SparkSession, entries: Config) -> None:
-    validators = {entry["validator"] for entry in entries.values() if "validator" in entry}
-    assert validators
-    for validator in validators:
-        module, _, name = validator.rpartition(".")
-        schema = getattr(importlib.import_module(module), name)
+JSON_MODEL = "sparkify_kedro.framework.json_model.JSONModel"
+
+
+def validators(entries: Config) -> tuple[set[str], set[str]]:
+    """The import paths of all table schemas, and of all models of JSON reports."""
+    declared = [entry["validator"] for entry in entries.values() if "validator" in entry]
+    tables = {each for each in declared if isinstance(each, str)}
+    models = {each["options"]["model"] for each in declared if not isinstance(each, str)}
+    assert {each["class"] for each in declared if not isinstance(each, str)} == {JSON_MODEL}
+    return tables, models
+
+
+def test_every_validator_is_a_table_schema_or_a_model(spark: SparkSession, entries: Config) -> None:
+    tables, models = validators(entries)
+    assert tables and models
+    for path in tables:
+        schema = load_obj(path)
         assert isinstance(schema, TableSchema)
         assert wrong_keys(schema) == []
+    for path in models:
+        assert issubclass(load_obj(path), BaseModel)
+
+
+def untyped_reports(entries: Config, pipelines: Iterable[Pipeline]) -> set[str]:
+    """The JSON datasets that a node loads and that have no model."""
+    resolver = CatalogConfigResolver(entries)
+    loaded = set[str]().union(*(data(pipeline.inputs() | pipeline.all_inputs()) for pipeline in pipelines))
+    configured = {name: resolver.resolve_pattern(name) for name in loaded}
+    return {
+        name
+        for name, entry in configured.items()
+        if entry.get("type", "").endswith("AtomicJSONDataset") and "validator" not in entry
+    }
+
+
+def test_every_json_report_that_a_node_loads_has_a_model(entries: Config) -> None:
+    """But for the list of songs, which is rows of a table."""
+    assert untyped_reports(entries, NAMED_PIPELINES.values()) == {"log.most_played"}
+
+
+def test_a_json_report_without_a_model_is_found() -> None:
+    entry = {"type": "sparkify_kedro.framework.datasets.AtomicJSONDataset", "filepath": "x.json"}
+    assert untyped_reports({"x": entry}, [a_pipeline("x", "y")]) == {"x"}
 
 
 def test_keys_that_are_no_columns_are_found(spark: SparkSession) -> None:
@@ -468,7 +505,7 @@ def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algo
     namespace = f"{label}.{algorithm}"
     spaced = PIPELINES["modeling"].only_nodes_with_namespaces([namespace])
 
-    assert {node.short_name for node in spaced.nodes} == {"search_model", "predict", "evaluate", "judge_as_original"}
+    assert {node.short_name for node in spaced.nodes} == {"search_model", "predict", "evaluate", "evaluate_as_original"}
     assert all({label, algorithm} <= set(node.tags) for node in spaced.nodes)
     assert data(spaced.outputs() | spaced.all_outputs()) == {
         f"{namespace}.{name}" for name in ("model", "search_report", "predictions", "metrics", "original_protocol")

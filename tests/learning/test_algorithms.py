@@ -118,11 +118,11 @@ def test_a_model_without_splits_moves_nothing(spark: SparkSession) -> None:
 
 def test_what_is_told_of_the_features_is_named(fitted: tuple[str, Model]) -> None:
     algorithm, model = fitted
-    told = ALGORITHMS[algorithm].explain(model, FEATURES)
+    weights = ALGORITHMS[algorithm].explain(model, FEATURES)._asdict()
     if algorithm == "logistic_regression":
-        assert list(told["coefficients"]) == FEATURES
-        assert told["coefficients"]["songs"] < 0 < told["coefficients"]["adverts"]
+        assert list(weights["coefficients"]) == FEATURES
+        assert weights["coefficients"]["songs"] < 0 < weights["coefficients"]["adverts"]
     else:
-        assert list(told["importances"]) == FEATURES
-        assert sum(told["importances"].values()) == pytest.approx(1)
-        assert min(told["importances"], key=told["importances"].get) == "noise"
+        assert list(weights["importances"]) == FEATURES
+        assert sum(weights["importances"].values()) == pytest.approx(1)
+        assert min(weights["importances"], key=weights["importances"].get) == "noise"

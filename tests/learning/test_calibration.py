@@ -95,7 +95,7 @@ def test_probabilities_on_fresh_rows_are_the_true_ones(calibrated: CalibratedMod
     assert found["score"].mean() == pytest.approx(prevalence, rel=0.08)
     assert calibration_error(found) < 0.03
     # What the down-sampled classifier itself says.
-    classifier = calibrated.found.model.setProbabilityCol("own_probability")
+    classifier = calibrated.search.model.setProbabilityCol("own_probability")
     own = scored(PipelineModel([calibrated.model.stages[0], classifier]), fresh, "own_probability")
     classifier.setProbabilityCol("")
     assert own["score"].mean() > 3 * prevalence
@@ -181,7 +181,7 @@ def test_models_do_not_depend_on_how_the_rows_came(train: DataFrame, rows: DataF
     def told(*tables: DataFrame) -> tuple[Any, list[float], np.ndarray]:
         found = train_calibrated(*tables, FEATURES, search, TRAINING)
         by_user = scored(found.model, fresh).sort_values("user_id")["score"]
-        return found.found.model.toDebugString, [point.score for point in found.found.points], by_user.to_numpy()
+        return found.search.model.toDebugString, [point.score for point in found.search.points], by_user.to_numpy()
 
     one = told(train, rows)
     other = told(train.repartition(5, "songs"), rows.repartition(3, "adverts"))

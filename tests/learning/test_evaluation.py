@@ -18,8 +18,8 @@ from sparkify_kedro.learning.evaluation import (
     areas,
     cheapest_threshold,
     collect_scored,
-    judge_probabilities,
-    rank,
+    probability_report,
+    ranking_report,
     segments_of,
 )
 from sparkify_kedro.learning.parameters import Evaluation, Segments
@@ -28,6 +28,16 @@ from sparkify_kedro.learning.ranking import ranking_scores
 # Few distinct scores, so that ties are common.
 SCORED = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1)), min_size=2, max_size=60)
 WEIGHTED = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1), st.integers(0, 3)), min_size=2, max_size=60)
+
+
+def plain_ranking_report(*args: Any, **options: Any) -> dict[str, Any]:
+    """The report as JSON."""
+    return ranking_report(*args, **options).model_dump(mode="json")
+
+
+def plain_probability_report(*args: Any) -> dict[str, Any]:
+    """The report as JSON."""
+    return probability_report(*args).model_dump(mode="json")
 
 
 def evaluation(**changes: Any) -> Evaluation:
@@ -115,7 +125,7 @@ def test_areas_are_those_of_the_search(spark: SparkSession, scored: list[tuple[i
     assume(0 < label.sum() < len(label))
     rows = spark.createDataFrame([("a", float(s), int(y)) for s, y in scored], "name string, score double, label int")
     theirs = ranking_scores(rows, ["name"]).first()
-    ours = rank(frame(score, label), evaluation(replicates=20))
+    ours = plain_ranking_report(frame(score, label), evaluation(replicates=20))
     for name in ("rows", "positives", "prevalence", "auc_pr", "auc_roc"):
         assert ours[name] == pytest.approx(theirs[name])
 
@@ -123,8 +133,8 @@ def test_areas_are_those_of_the_search(spark: SparkSession, scored: list[tuple[i
 def test_intervals_resample_users_not_rows() -> None:
     """Forty copies of every row say nothing new, so the interval stays as wide; as rows they would narrow it."""
     once, often = noisy_scores(150, 1), noisy_scores(150, 1, rows_per_user=40)
-    by_row = rank(often.assign(row=range(len(often))), evaluation(), unit="row")
-    one, many = rank(once, evaluation()), rank(often, evaluation())
+    by_row = plain_ranking_report(often.assign(row=range(len(often))), evaluation(), unit="row")
+    one, many = plain_ranking_report(once, evaluation()), plain_ranking_report(often, evaluation())
     for name in ("auc_pr", "auc_roc"):
         assert many[name] == pytest.approx(one[name])
         assert many[f"{name}_interval"] == pytest.approx(one[f"{name}_interval"])
@@ -134,31 +144,34 @@ def test_intervals_resample_users_not_rows() -> None:
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     """Of 120 draws of 300 users; three of four within would be far too narrow, all of them too wide."""
-    truth = rank(noisy_scores(200_000, 99), evaluation(replicates=20))["auc_roc"]
+    truth = plain_ranking_report(noisy_scores(200_000, 99), evaluation(replicates=20))["auc_roc"]
     covered = 0
     for seed in range(120):
-        low, high = rank(noisy_scores(300, seed), evaluation(replicates=100))["auc_roc_interval"]
+        low, high = plain_ranking_report(noisy_scores(300, seed), evaluation(replicates=100))["auc_roc_interval"]
         covered += low <= truth <= high
     assert 0.85 <= covered / 120 < 1
 
 
 def test_ranking_is_the_same_every_time_and_moves_with_the_seed() -> None:
     scored = noisy_scores(100, 3)
-    assert rank(scored, evaluation()) == rank(scored, evaluation())
-    assert rank(scored, evaluation(seed=6))["auc_pr_interval"] != rank(scored, evaluation())["auc_pr_interval"]
+    assert plain_ranking_report(scored, evaluation()) == plain_ranking_report(scored, evaluation())
+    assert (
+        plain_ranking_report(scored, evaluation(seed=6))["auc_pr_interval"]
+        != plain_ranking_report(scored, evaluation())["auc_pr_interval"]
+    )
 
 
 def test_blocks_of_samples_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Large sets are resampled a few samples at a time."""
     scored = noisy_scores(100, 3)
-    whole = rank(scored, evaluation())
+    whole = plain_ranking_report(scored, evaluation())
     monkeypatch.setattr("sparkify_kedro.learning.evaluation._NUMBERS_PER_BLOCK", 700)
-    assert rank(scored, evaluation()) == whole
+    assert plain_ranking_report(scored, evaluation()) == whole
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1], []], ids=["no positive", "no negative", "no row"])
 def test_one_class_has_no_score_and_says_so(labels: list[int]) -> None:
-    told = rank(frame(np.linspace(0.1, 0.9, len(labels)), labels), evaluation())
+    told = plain_ranking_report(frame(np.linspace(0.1, 0.9, len(labels)), labels), evaluation())
     assert told == {
         "rows": len(labels),
         "positives": sum(labels),
@@ -167,14 +180,14 @@ def test_one_class_has_no_score_and_says_so(labels: list[int]) -> None:
         "auc_pr_interval": None,
         "auc_roc": None,
         "auc_roc_interval": None,
-        "warning": f"{sum(labels)} positives in {len(labels)} rows: without both classes there is nothing to judge by",
+        "warning": f"{sum(labels)} positives in {len(labels)} rows: ranking needs rows of both classes",
     }
 
 
 def test_few_positives_are_warned_of() -> None:
     scored = frame(range(100), [1] * 29 + [0] * 71)
-    assert "only 29 positives" in rank(scored, evaluation())["warning"]
-    assert rank(scored, evaluation(few_positives=29))["warning"] is None
+    assert "only 29 positives" in plain_ranking_report(scored, evaluation())["warning"]
+    assert plain_ranking_report(scored, evaluation(few_positives=29))["warning"] is None
 
 
 @settings(max_examples=100, deadline=None)
@@ -202,7 +215,7 @@ def test_without_rows_nobody_is_contacted() -> None:
 @given(SCORED)
 def test_brier_and_confusion_are_those_of_scikit_learn(scored: list[tuple[int, int]]) -> None:
     score, label = np.array(scored).T
-    told = judge_probabilities(frame(score / 8, label), 0.5, evaluation())
+    told = plain_probability_report(frame(score / 8, label), 0.5, evaluation())
     assert told["brier"] == pytest.approx(brier_score_loss(label, score / 8, pos_label=1))
     (true_negatives, false_positives), (false_negatives, true_positives) = confusion_matrix(
         label, score / 8 >= 0.5, labels=[0, 1]
@@ -219,7 +232,9 @@ def test_brier_and_confusion_are_those_of_scikit_learn(scored: list[tuple[int, i
 
 def test_calibration_by_hand() -> None:
     """Twenty rows make ten bins of two: the best pair scores .9 and churns, the next one scores .3 and half churns."""
-    told = judge_probabilities(frame([0.9, 0.9, 0.3, 0.3] + [0.0] * 16, [1, 1, 1, 0] + [0] * 16), 0.5, evaluation())
+    told = plain_probability_report(
+        frame([0.9, 0.9, 0.3, 0.3] + [0.0] * 16, [1, 1, 1, 0] + [0] * 16), 0.5, evaluation()
+    )
     assert told["calibration"][:3] == [
         {"rows": 2, "mean_score": pytest.approx(0.9), "share_of_positives": 1.0},
         {"rows": 2, "mean_score": pytest.approx(0.3), "share_of_positives": 0.5},
@@ -232,7 +247,7 @@ def test_calibration_by_hand() -> None:
 def test_top_of_the_list_by_hand() -> None:
     """Of 200 rows the best 2 churn, and 8 of the best 20; 10 of all."""
     labels = [1, 1] + [1, 0, 0] * 6 + [0] * 178 + [1, 1]
-    told = judge_probabilities(frame(np.linspace(1, 0, 200), labels), 0.5, evaluation())
+    told = plain_probability_report(frame(np.linspace(1, 0, 200), labels), 0.5, evaluation())
     assert told["top"] == [
         {"share": 0.01, "rows": 2, "precision": 1.0, "recall": 0.2, "lift": pytest.approx(20)},
         {"share": 0.1, "rows": 20, "precision": 0.4, "recall": 0.8, "lift": pytest.approx(8)},
@@ -242,7 +257,7 @@ def test_top_of_the_list_by_hand() -> None:
 @pytest.mark.parametrize("rows", [100, 1_000, 14_500])
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.07, 0.1, 0.29])
 def test_the_top_of_round_numbers_has_no_row_too_many(rows: int, share: float) -> None:
-    told = judge_probabilities(
+    told = plain_probability_report(
         frame(np.linspace(1, 0, rows), [0, 1] * (rows // 2)), 0.5, evaluation(top_shares=[share])
     )
     assert told["top"][0]["rows"] == round(share * rows)
@@ -252,10 +267,10 @@ def test_error_by_chance_is_that_of_perfect_probabilities() -> None:
     """On labels drawn from the probabilities themselves, on the average; wrong probabilities err more."""
     draw = np.random.default_rng(1)
     truth = draw.uniform(0.02, 0.4, size=800)
-    judged = [judge_probabilities(frame(truth, draw.random(800) < truth), 0.5, evaluation()) for _ in range(60)]
+    judged = [plain_probability_report(frame(truth, draw.random(800) < truth), 0.5, evaluation()) for _ in range(60)]
     expected = judged[0]["calibration_error_by_chance"]
     assert np.mean([told["calibration_error"] for told in judged]) == pytest.approx(expected, rel=0.1)
-    shifted = judge_probabilities(frame(truth * 2, draw.random(800) < truth), 0.5, evaluation())
+    shifted = plain_probability_report(frame(truth * 2, draw.random(800) < truth), 0.5, evaluation())
     assert shifted["calibration_error"] > 5 * expected
 
 
@@ -270,14 +285,18 @@ def test_equal_scores_are_ordered_by_keys_and_seed_alone(
     rows = list(ordered.itertuples(index=False, name=None))
     chance.shuffle(rows)
     table = spark.createDataFrame(rows, "user_id string, time_bin int, score double, label int")
-    told, expected = (judge_probabilities(s, 0.5, evaluation()) for s in (collect_scored(table, evaluation()), ordered))
+    told, expected = (
+        plain_probability_report(s, 0.5, evaluation()) for s in (collect_scored(table, evaluation()), ordered)
+    )
     assert told == expected
 
 
 def test_equal_scores_do_not_favour_the_first_keys() -> None:
     """A constant score ranks by chance, whatever the keys know of the labels."""
     constant = frame(np.full(1_000, 0.2), [1] * 200 + [0] * 800)
-    precision = [judge_probabilities(constant, 0.5, evaluation(seed=seed))["top"][1]["precision"] for seed in range(20)]
+    precision = [
+        plain_probability_report(constant, 0.5, evaluation(seed=seed))["top"][1]["precision"] for seed in range(20)
+    ]
     assert np.mean(precision) == pytest.approx(0.2, abs=0.04)
     assert len(set(precision)) > 1
 
@@ -286,22 +305,24 @@ def test_nothing_to_judge_is_null_and_can_be_written(spark: SparkSession) -> Non
     """Without rows, without positives, and of a single row; also as Spark hands over an empty table."""
     empty = spark.createDataFrame([], "user_id string, time_bin int, score double, label int")
     for scored in (nothing(), collect_scored(empty, evaluation())):
-        told = judge_probabilities(scored, 0.5, evaluation())
+        told = plain_probability_report(scored, 0.5, evaluation())
         assert told["brier"] is told["calibration_error"] is told["calibration_error_by_chance"] is None
         assert told["calibration"] == []
         assert told["top"][1] == {"share": 0.1, "rows": 0, "precision": None, "recall": None, "lift": None}
-        assert rank(scored, evaluation())["auc_pr"] is None
-    without_positives = judge_probabilities(frame([0.2, 0.1], [0, 0]), 0.5, evaluation())
+        assert plain_ranking_report(scored, evaluation())["auc_pr"] is None
+    without_positives = plain_probability_report(frame([0.2, 0.1], [0, 0]), 0.5, evaluation())
     assert without_positives["top"][0] == {"share": 0.01, "rows": 1, "precision": 0.0, "recall": None, "lift": None}
-    single = judge_probabilities(frame([0.7], [1]), 0.5, evaluation())
+    single = plain_probability_report(frame([0.7], [1]), 0.5, evaluation())
     assert single["top"][0] == {"share": 0.01, "rows": 1, "precision": 1.0, "recall": 1.0, "lift": 1.0}
-    for told in (without_positives, single, rank(frame([0.7], [1]), evaluation())):
+    for told in (without_positives, single, plain_ranking_report(frame([0.7], [1]), evaluation())):
         assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
 def test_what_is_told_of_scores_can_be_written() -> None:
     scored = noisy_scores(60, 2)
-    told = rank(scored, evaluation()) | judge_probabilities(scored.assign(score=0.5), 0.5, evaluation())
+    told = plain_ranking_report(scored, evaluation()) | plain_probability_report(
+        scored.assign(score=0.5), 0.5, evaluation()
+    )
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from sparkify_kedro.learning.profile import (
     count_in_intervals,
-    index_by_chance,
+    expected_index,
     population_stability_index,
     profile_columns,
     without_history,
@@ -27,9 +28,14 @@ def columns(spark: SparkSession, **values: list[float]) -> DataFrame:
     return spark.createDataFrame(list(zip(*values.values(), strict=True)), ", ".join(f"{n} double" for n in values))
 
 
+def plain_profile(rows: DataFrame, columns: list[str]) -> dict[str, dict[str, Any]]:
+    """The profile as JSON."""
+    return {name: column.model_dump(mode="json") for name, column in profile_columns(rows, columns).items()}
+
+
 def test_intervals_hold_equally_many_rows(spark: SparkSession) -> None:
     rows = columns(spark, one=[float(place) for place in range(100)], two=[place / 7 - 3 for place in range(100)])
-    found = profile_columns(rows, ["two", "one"])
+    found = plain_profile(rows, ["two", "one"])
     assert list(found) == ["two", "one"]
     assert found["one"] == {
         "edges": [9.0, 19.0, 29.0, 39.0, 49.0, 59.0, 69.0, 79.0, 89.0],
@@ -46,7 +52,7 @@ def test_intervals_hold_equally_many_rows(spark: SparkSession) -> None:
 @given(st.lists(st.tuples(st.integers(-3, 3), st.floats(-1e6, 1e6, allow_nan=False)), min_size=1, max_size=50))
 def test_every_row_counts_once_up_to_and_with_its_edge(spark: SparkSession, rows: list[tuple[int, float]]) -> None:
     few, many = ([float(value) for value in column] for column in zip(*rows, strict=True))
-    found = profile_columns(columns(spark, few=few, many=many), ["few", "many"])
+    found = plain_profile(columns(spark, few=few, many=many), ["few", "many"])
     for name, values in (("few", few), ("many", many)):
         edges = found[name]["edges"]
         assert edges == sorted(set(edges))
@@ -60,20 +66,20 @@ def test_every_row_counts_once_up_to_and_with_its_edge(spark: SparkSession, rows
 
 
 def test_a_constant_column_has_one_edge(spark: SparkSession) -> None:
-    found = profile_columns(columns(spark, same=[2.0] * 7), ["same"])["same"]
+    found = plain_profile(columns(spark, same=[2.0] * 7), ["same"])["same"]
     assert (found["edges"], found["counts"]) == ([2.0], [7, 0])
 
 
 def test_an_interval_that_is_empty_on_both_sides_says_nothing() -> None:
     """A constant feature has not drifted, however few rows are compared."""
-    assert population_stability_index([1_000, 0], [3, 0]) == index_by_chance([1_000, 0], [3, 0]) == 0
+    assert population_stability_index([1_000, 0], [3, 0]) == expected_index([1_000, 0], [3, 0]) == 0
     assert population_stability_index([50, 0, 50], [40, 0, 60]) == population_stability_index([50, 50], [40, 60])
-    assert index_by_chance([50, 0, 50], [40, 0, 60]) == pytest.approx(1 / 100 + 1 / 100)
+    assert expected_index([50, 0, 50], [40, 0, 60]) == pytest.approx(1 / 100 + 1 / 100)
     assert population_stability_index([0, 0], [0, 0]) == 0
 
 
 def test_no_rows_have_a_profile_without_numbers(spark: SparkSession) -> None:
-    found = profile_columns(columns(spark, one=[1.0], two=[1.0]).limit(0), ["one", "two"])
+    found = plain_profile(columns(spark, one=[1.0], two=[1.0]).limit(0), ["one", "two"])
     nothing = {"edges": [], "min": None, "max": None, "mean": None, "counts": [0]}
     assert found == {"one": nothing, "two": nothing}
 
@@ -110,15 +116,15 @@ def test_index_is_zero_for_the_same_shares_and_never_negative(counts: list[int],
 
 
 @pytest.mark.parametrize(("rows", "other_rows"), [(5_000, 300), (500, 500)])
-def test_index_by_chance_is_the_mean_over_samples_of_one_population(rows: int, other_rows: int) -> None:
+def test_expected_index_is_the_mean_over_samples_of_one_population(rows: int, other_rows: int) -> None:
     draw, shares = np.random.default_rng(4), np.full(10, 0.1)
     samples = [(draw.multinomial(rows, shares), draw.multinomial(other_rows, shares)) for _ in range(400)]
     found = np.mean([population_stability_index(*map(list, pair)) for pair in samples])
-    assert index_by_chance(*map(list, samples[0])) == pytest.approx(found, rel=0.15)
+    assert expected_index(*map(list, samples[0])) == pytest.approx(found, rel=0.15)
 
 
 def test_no_rows_can_be_anything_by_chance() -> None:
-    assert index_by_chance([5, 5], [0, 0]) == math.inf
+    assert expected_index([5, 5], [0, 0]) == math.inf
 
 
 def test_a_user_is_without_history_where_the_log_covers_the_bin_alone(spark: SparkSession) -> None:

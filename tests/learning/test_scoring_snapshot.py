@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.learning.scoring_snapshot import churned_at, last_completed_bins
+from sparkify_kedro.learning.scoring_snapshot import scoring_snapshot, user_churned_at
 
 DAY = 86_400_000
 DAYS = 14
@@ -21,7 +21,7 @@ Row = tuple[str, int, int, int | None]
 
 
 def chosen(spark: SparkSession, rows: list[Row], as_of: int = NOW, days: int = DAYS) -> list[tuple[str, int]]:
-    found = last_completed_bins(spark.createDataFrame(rows, SCHEMA), as_of, days)
+    found = scoring_snapshot(spark.createDataFrame(rows, SCHEMA), as_of, days)
     assert found.columns == ["user_id", "time_bin", "bin_end", "churned_at"]
     return sorted((row.user_id, row.time_bin) for row in found.collect())
 
@@ -84,7 +84,7 @@ def test_it_is_the_bin_before_the_one_that_holds_the_moment(
 
 def test_a_cancellation_is_known_in_every_bin_of_its_user_alone(spark: SparkSession) -> None:
     rows: list[Row] = [("goes", 0, NOW, None), ("goes", 1, NOW + BIN, NOW + 7), ("stays", 0, NOW, None)]
-    found = spark.createDataFrame(rows, SCHEMA).withColumn("user_churned_at", churned_at()).collect()
+    found = spark.createDataFrame(rows, SCHEMA).withColumn("user_churned_at", user_churned_at()).collect()
     assert {(row.user_id, row.time_bin): row.user_churned_at for row in found} == {
         ("goes", 0): NOW + 7,
         ("goes", 1): NOW + 7,

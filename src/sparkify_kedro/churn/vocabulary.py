@@ -15,6 +15,19 @@ CANCELLATION = "Cancellation Confirmation"
 DOWNGRADE = "Submit Downgrade"
 UPGRADE = "Submit Upgrade"
 
+# Pages with a rate among the features, by the name in the feature.
+RATED_PAGES = {
+    "adverts": "Roll Advert",
+    "thumbs_up": "Thumbs Up",
+    "thumbs_down": "Thumbs Down",
+    "friends": "Add Friend",
+    "playlist": "Add to Playlist",
+    "help": "Help",
+    "settings": "Settings",
+    "upgrade": "Upgrade",
+    "downgrade": "Downgrade",
+}
+
 
 def midnight(day: date) -> int:
     """The midnight (UTC) that begins a day, in ms since the epoch.

@@ -14,6 +14,8 @@ from kedro.config import OmegaConfigLoader
 from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import roc_auc_score
 
+from partial_reports import report
+from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, LogSpan
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.pipelines.backtest.nodes import draw_backtest, known_rows, replay_cuts, users_with_outcome
 from sparkify_kedro.pipelines.backtest.parameters import Backtest
@@ -22,10 +24,12 @@ PROJECT = Path(__file__).parents[3]
 PARAMETERS = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")["parameters"]
 EVALUATION = Evaluation.model_validate(PARAMETERS["modeling"]["evaluation"] | {"replicates": 20, "few_positives": 3})
 TRAINING = Training(seed=1, feature_set="extended", parallel_fits=2, rows_per_partition=1_000)
-SEARCHES = [
-    AlgorithmSearch(algorithm="random_forest", settings={"numTrees": 2}, grid={"maxDepth": [2]}),
-    AlgorithmSearch(algorithm="logistic_regression", settings={"maxIter": 10}, grid={"regParam": [0.1]}),
-]
+SEARCHES = {
+    "random_forest": AlgorithmSearch(algorithm="random_forest", settings={"numTrees": 2}, grid={"maxDepth": [2]}),
+    "logistic_regression": AlgorithmSearch(
+        algorithm="logistic_regression", settings={"maxIter": 10}, grid={"regParam": [0.1]}
+    ),
+}
 LABEL = "will_churn_in_next_bin"
 DAY = 86_400_000
 DAYS = 14
@@ -93,7 +97,7 @@ def test_users_who_were_there_and_whether_they_cancelled_within_the_horizon(by_h
 # ---------------------------------------------------------------------------------------------------------------------
 
 # The log covers October and November, as the bundled one does.
-REPORT = {"first_ts": FIRST, "last_ts": ms(date(2018, 12, 1)) - 5_000}
+SPAN = {"first_ts": FIRST, "last_ts": ms(date(2018, 12, 1)) - 5_000}
 SCORES = {
     "rows": 400, "positives": 40, "prevalence": 0.1, "auc_pr": 0.31, "auc_pr_interval": [0.2, 0.45], "auc_roc": 0.74,
     "auc_roc_interval": [0.65, 0.8], "warning": None,
@@ -120,7 +124,7 @@ def log(users: int = 80) -> pd.DataFrame:
         leaves_in = {0: 2, 1: 3, 2: 4}.get(user % 5)
         for time_bin in range(5):
             start = registration + time_bin * BIN
-            if start >= REPORT["last_ts"] or (leaves_in is not None and time_bin > leaves_in):
+            if start >= SPAN["last_ts"] or (leaves_in is not None and time_bin > leaves_in):
                 break
             will = leaves_in == time_bin + 1
             rows.append(
@@ -147,10 +151,24 @@ def table(spark: SparkSession, rows: pd.DataFrame) -> DataFrame:
 
 
 def replay(
-    rows: DataFrame, *days: str, card: dict[str, Any] = CARD, folds: int = 2, horizon_days: int = 14
+    rows: DataFrame,
+    *days: str,
+    card: dict[str, Any] = CARD,
+    folds: int = 2,
+    horizon_days: int = 14,
+    span: dict[str, Any] = SPAN,
 ) -> pd.DataFrame:
     backtest = Backtest.model_validate({"cut_dates": list(days), "horizon_days": horizon_days, "folds": folds})
-    return replay_cuts(rows, REPORT, card, COMPARISON, backtest, TRAINING, EVALUATION, *SEARCHES)
+    return replay_cuts(
+        rows,
+        report(LogSpan, span),
+        report(ChampionMetadata, card),
+        report(Comparison, COMPARISON),
+        backtest,
+        TRAINING,
+        EVALUATION,
+        **SEARCHES,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +260,7 @@ def test_who_cancels_within_the_horizon_does_matter(
     again = replay(table(spark, other), "2018-11-10").iloc[0]
     assert again["churned"] == 0
     assert pd.isna(again["auc_roc"])
-    assert "without both classes there is nothing to judge by" in again["warning"]
+    assert "ranking needs rows of both classes" in again["warning"]
     # The model is the same: it knew nothing of them.
     assert again["mean_score"] == replayed["mean_score"].iloc[0]
 
@@ -257,18 +275,14 @@ def test_a_date_that_does_not_fit_the_log_is_refused(
     with pytest.raises(
         ValueError,
         match=rf"^backtest.cut_dates has {day}, whose {horizon_days} days after it \(backtest.horizon_days\) must lie "
-        "inside the log, which reaches from 2018-10-01 to 2018-11-30: name other cut dates$",
+        "inside the log, which covers 2018-10-01 to 2018-11-30: choose other cut dates$",
     ):
         replay(table(spark, rows), "2018-11-10", day, horizon_days=horizon_days)
 
 
 def test_a_log_without_events_is_refused(spark: SparkSession, rows: pd.DataFrame) -> None:
-    backtest = Backtest.model_validate({"cut_dates": ["2018-11-10"], "horizon_days": 14, "folds": 2})
     with pytest.raises(ValueError, match=r"backtest.cut_dates has 2018-11-10, .* the log, which has no events"):
-        replay_cuts(
-            table(spark, rows.head(0)), {"first_ts": None, "last_ts": None}, CARD, COMPARISON, backtest, TRAINING,
-            EVALUATION, *SEARCHES,
-        )  # fmt: skip
+        replay(table(spark, rows.head(0)), "2018-11-10", span={"first_ts": None, "last_ts": None})
 
 
 @pytest.mark.parametrize("day", ["2018-10-02", "2018-10-20"])
@@ -277,7 +291,7 @@ def test_a_date_by_which_too_little_was_known_is_refused(spark: SparkSession, ro
     nobody_left = rows.assign(**{LABEL: 0})
     with pytest.raises(
         ValueError,
-        match=rf"^backtest.cut_dates has {day}, by which too little was known .*fewer folds \(backtest.folds\)$",
+        match=rf"^backtest.cut_dates has {day}, at which too few rows have a known .*fewer folds \(backtest.folds\)$",
     ):
         replay(table(spark, nobody_left), day)
 
@@ -311,7 +325,7 @@ def test_points_intervals_and_lines_have_the_tables_values() -> None:
     figure = draw_backtest(drawn_table())
     points, hold_out, chance = (
         traces(figure)[name]
-        for name in ("trained and scored at the cut date", "hold-out, with its 95 % interval", "chance")
+        for name in ("trained and scored at the cut date", "held-out users, with 95 % interval", "chance")
     )
     assert [list(trace.y) for trace in points] == [[0.3, 0.2], [0.7, 0.6]]
     assert [list(trace.x) for trace in points] == [["2018-11-03", "2018-11-10"]] * 2
@@ -338,5 +352,5 @@ def test_cut_dates_and_a_hold_out_without_a_score_are_drawn_without_a_point() ->
 def test_the_lines_of_a_single_cut_date_can_be_seen() -> None:
     """A line needs two points; where there is one, it needs a mark."""
     figure = draw_backtest(drawn_table().iloc[1:])
-    for name in ("hold-out, with its 95 % interval", "chance"):
+    for name in ("held-out users, with 95 % interval", "chance"):
         assert all("markers" in trace.mode for trace in traces(figure)[name])

@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from sparkify_kedro.churn.parameters import FeatureEngineering
+from sparkify_kedro.churn.reports import LogSpan
 from sparkify_kedro.pipelines.feature_engineering import schemas
 from sparkify_kedro.pipelines.feature_engineering.nodes import engineer_user_time_bins
-from sparkify_kedro.pipelines.feature_engineering.parameters import FeatureEngineering
 
 PROJECT = Path(__file__).parents[3]
 DAY = 86_400_000
@@ -306,8 +307,8 @@ def engineered(spark: SparkSession, log: Log, partitions: int | None = None) -> 
     events = spark.createDataFrame(list(log.events), EVENT_COLUMNS)
     if partitions:
         events = events.repartition(partitions)
-    report = {"first_ts": log.first_ts, "last_ts": log.last_ts}
-    collected = [row.asDict() for row in engineer_user_time_bins(events, report, parameters(log.days)).collect()]
+    span = LogSpan(first_ts=log.first_ts, last_ts=log.last_ts)
+    collected = [row.asDict() for row in engineer_user_time_bins(events, span, parameters(log.days)).collect()]
     rows = {(row["user_id"], row["time_bin"]): row for row in collected}
     assert len(rows) == len(collected), "a (user_id, time_bin) repeats"
     return rows

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from sparkify_kedro.churn.parameters import FeatureEngineering
+from sparkify_kedro.churn.reports import LogSpan
 from sparkify_kedro.pipelines.feature_engineering.nodes import engineer_user_time_bins
-from sparkify_kedro.pipelines.feature_engineering.parameters import FeatureEngineering
 from sparkify_kedro.pipelines.ingestion.nodes import (
     check_lines,
     parse_lines,
@@ -131,7 +132,7 @@ class Made(NamedTuple):
     events: DataFrame
     rejected: DataFrame
     report: dict[str, Any]
-    span: dict[str, Any]
+    span: LogSpan
 
 
 def ingest(spark: SparkSession, lines: list[str]) -> Made:
@@ -140,7 +141,8 @@ def ingest(spark: SparkSession, lines: list[str]) -> Made:
     rejected = select_rejected(parsed)
     counts = check_lines(parsed, rejected, CONTRACT)
     events = select_events(parsed, counts).cache()
-    return Made(events, rejected, *report_ingestion(counts, events))
+    report, span = report_ingestion(counts, events)
+    return Made(events, rejected, report.model_dump(mode="json"), span)
 
 
 def collected(table: DataFrame) -> list[Row]:

@@ -347,9 +347,9 @@ def refusal(spark: SparkSession, lines: Collection[str], parameters: Ingestion) 
 
 
 def test_a_log_without_a_line_or_an_event_is_refused(spark: SparkSession) -> None:
-    assert refusal(spark, [], PARAMETERS) == "the log has no line: name another one"
+    assert refusal(spark, [], PARAMETERS) == "the log has no line: choose another file"
     assert refusal(spark, [raw_line(userId=""), raw_line(userId=""), "x"], PARAMETERS) == (
-        "the log has no event: of its 3 lines 2 are of nobody (logged out) and 1 are rejected"
+        "the log has no event: of its 3 lines 2 are logged-out rows and 1 are rejected"
     )
 
 
@@ -359,12 +359,12 @@ def test_a_log_with_too_many_rejected_lines_is_refused(spark: SparkSession) -> N
     bad = [raw_line(level="gold"), raw_line(level="gold", ts=None), raw_line(level="gold"), "x"]
     assert refusal(spark, good + bad, contract(max_rejected_share=0.19)) == (
         "4 of the log's 20 lines (20.0%) are rejected, and ingestion.max_rejected_share allows 19.0%: level is unknown "
-        "(2), not a JSON object with the columns' types (1), ts is missing (1); look at the dataset rejected_events, "
+        "(2), not a JSON object with the columns' types (1), ts is missing (1); see the dataset rejected_events, "
         "which has these lines, and raise the share to go on without them"
     )
     allowed = contract(max_rejected_share=0.2)
     parsed = parse(spark, good + bad, allowed)
-    assert sum(check_lines(parsed, select_rejected(parsed), allowed)["rejected"].values()) == 4
+    assert sum(check_lines(parsed, select_rejected(parsed), allowed).rejected.values()) == 4
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ def test_a_rule_that_must_hold_stops_the_run(
 ) -> None:
     parameters = contract(**changes)
     said = refusal(spark, [raw_line(), line], parameters)
-    assert said.startswith(f"the log breaks a rule of the contract that must hold: {failure}; look at the dataset")
+    assert said.startswith(f"the log breaks a rule of the contract whose action is fail: {failure}; see the dataset")
     assert select_rejected(parse(spark, [raw_line(), line], parameters)).count() == 1
 
 
@@ -403,8 +403,8 @@ def test_what_is_odd_and_used_is_counted(spark: SparkSession, caplog: pytest.Log
     assert report["users_whose_registration_changes"] == 1
     assert report["users_registered_after_the_log"] == 1
     assert [record.getMessage() for record in caplog.records] == [
-        "Lines that are used although page is unknown: 5",
-        "Lines that are used although gender is unknown: 1",
+        "Accepted with warnings: page is unknown (5 lines)",
+        "Accepted with warnings: gender is unknown (1 lines)",
     ]
 
 
@@ -431,7 +431,8 @@ class Made(NamedTuple):
         rejected = select_rejected(parsed)
         counts = check_lines(parsed, rejected, PARAMETERS)
         events = stored(select_events(parsed, counts))
-        return cls(parsed, rejected, counts, events, *report_ingestion(counts, events))
+        reports = (each.model_dump(mode="json") for each in report_ingestion(counts, events))
+        return cls(parsed, rejected, counts.model_dump(mode="json"), events, *reports)
 
 
 def accounted(report: dict[str, Any]) -> int:

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from partial_reports import report
+from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, LogSpan
+from sparkify_kedro.framework.runs.summary import RunSoFar
 from sparkify_kedro.pipelines.modeling.model_card import write_model_card
 
 LABEL = "will_churn_in_next_bin"
@@ -47,25 +50,34 @@ RUN: dict[str, Any] = {
 }  # fmt: skip
 
 
+def card(metadata: dict[str, Any] = CARD, run: dict[str, Any] = RUN) -> str:
+    return write_model_card(
+        report(ChampionMetadata, metadata),
+        report(Comparison, COMPARISON),
+        report(LogSpan, LOG),
+        report(RunSoFar, run),
+    )
+
+
 def test_the_card_tells_purpose_data_judgment_limits_and_how_to_make_it_again() -> None:
-    told = write_model_card(CARD, COMPARISON, LOG, RUN)
+    told = card()
     headings = [line.removeprefix("## ") for line in told.splitlines() if line.startswith("## ")]
-    assert headings == ["Purpose", "Data", "Features", "How it was judged", "Limits", "Version and parameters"]
+    assert headings == ["Purpose", "Data", "Features", "Evaluation", "Limits", "Version and parameters"]
     for words in (
         "# will_churn_in_next_bin: logistic regression",
         "cancels in the next bin",
         "Log: data/01_raw/log",
         "2018-10-01 to 2018-11-30 (UTC), 12 users, 900 events",
         "Trained on 173 rows (24 positive)",
-        "Held out: 115 rows (6 positive) of users of whom the model has seen nothing",
+        "Held out: 115 rows (6 positive) of users who are not in the training rows",
         "songs, adverts",
         "| held-out users | 0.184 (0.05 to 0.35) | 0.052 | 0.809 (0.58 to 0.97) |",
         "| baseline: best single feature (songs) | 0.039",
         "| top 1 % | 2 | 0.50 | 0.17 | 9.6 |",
-        "Calibration error 0.051 (perfect probabilities would show 0.059",
-        "act from a probability of 0.143 on",
+        "Calibration error 0.051 (0.059 is expected of perfect probabilities",
+        "contacting users from a probability of 0.143 costs least",
         "only 6 positives: look at the interval",
-        "do not tell logistic regression, random forest apart",
+        "Indistinguishable on these rows: logistic regression, random forest",
         "`2026-01-02T00.00.00.000Z`",
         "commit `0123`;",
         "regParam 0.1",
@@ -74,27 +86,25 @@ def test_the_card_tells_purpose_data_judgment_limits_and_how_to_make_it_again() 
 
 
 def test_the_parameters_on_the_card_are_those_the_model_was_made_with() -> None:
-    block = write_model_card(CARD, COMPARISON, LOG, RUN).split("```yaml\n")[1].split("```")[0]
+    block = card().split("```yaml\n")[1].split("```")[0]
     assert yaml.safe_load(block) == {name: value for name, value in PARAMETERS.items() if name != "simulation"}
 
 
 @pytest.mark.parametrize("unit", ["user", "row"])
 def test_a_model_that_knows_its_judges_says_so(unit: str) -> None:
     parameters = PARAMETERS | {"sampling": {"split": {"hold_out": {"unit": unit}}}}
-    told = write_model_card(CARD, COMPARISON, LOG, RUN | {"parameters": parameters})
-    assert ("the model has seen other rows of the same users" in told) is (unit == "row")
+    told = card(run=RUN | {"parameters": parameters})
+    assert ("other rows of the same users are in the training rows" in told) is (unit == "row")
 
 
 def test_a_label_that_looks_into_its_own_bin_points_to_the_forecast() -> None:
-    assert "take `will_churn_in_next_bin`" in write_model_card(
-        CARD | {"label": "will_churn_soon"}, COMPARISON, LOG, RUN
-    )
-    assert "take `will_churn_in_next_bin`" not in write_model_card(CARD, COMPARISON, LOG, RUN)
+    assert "use `will_churn_in_next_bin`" in card(CARD | {"label": "will_churn_soon"})
+    assert "use `will_churn_in_next_bin`" not in card()
 
 
 def test_a_card_of_a_part_of_a_run_names_the_log_of_the_run_before() -> None:
     run = RUN | {"files_read": {}, "git": None, "earlier": [{"files_read": {"raw_events": "the/log"}}]}
-    told = write_model_card(CARD, COMPARISON, LOG, run)
+    told = card(run=run)
     assert "Log: the/log" in told
     assert "outside a git repository" in told
-    assert "unknown, since the run" in write_model_card(CARD, COMPARISON, LOG, run | {"earlier": []})
+    assert "unknown (the run that read it" in card(run=run | {"earlier": []})

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from partial_reports import report
+from sparkify_kedro.churn.reports import Comparison
 from sparkify_kedro.framework.skipping import Skipped
 from sparkify_kedro.pipelines.reporting.log_figures import (
     churn_by_bin,
@@ -93,7 +95,7 @@ def test_a_log_without_songs_has_a_figure(events: DataFrame) -> None:
 
 
 def test_listening_is_averaged_over_the_days_a_group_was_active(events: DataFrame) -> None:
-    table = listening_by_hour(events).set_index(["level", "fate", "hour"])
+    table = listening_by_hour(events).set_index(["level", "outcome", "hour"])
     # Ann churns: three songs on three days on which she was active.
     assert table.loc[("free", "churns", 1), "songs_per_day"] == pytest.approx(2 / 3)
     assert table.loc[("free", "churns", 23), "songs_per_day"] == pytest.approx(1 / 3)
@@ -143,14 +145,14 @@ def test_the_interval_of_a_share_is_wilsons(positives: int, rows: int, low: floa
 
 
 def test_class_balance_shows_three_sets_per_label() -> None:
-    def comparison(positives: int) -> dict[str, Any]:
+    def comparison(positives: int, **changes: Any) -> Comparison:
         sets = {name: {"rows": 100, "positives": positives} for name in ("out_of_fold", "train", "test")}
-        return {"champion": "x", "algorithms": {"x": sets}}
+        return report(Comparison, {"champion": "x", "algorithms": {"x": sets | changes}})
 
-    empty = comparison(0)
-    empty["algorithms"]["x"]["test"] = {"rows": 0, "positives": 0}
-    figure = draw_class_balance("will_churn_soon", comparison(10), "churned", empty, "skipped", Skipped("no rows"))
-    assert [trace.name for trace in figure.data] == ["rows to learn from", "training rows, thinned", "test rows"]
+    empty = comparison(0, test={"rows": 0, "positives": 0})
+    figure = draw_class_balance(will_churn_soon=comparison(10), churned=empty, skipped=Skipped("no rows"))
+    names = ["development rows", "training rows (negatives thinned)", "test rows"]
+    assert [trace.name for trace in figure.data] == names
     for trace in figure.data:
         assert dict(zip(trace.y, trace.x, strict=True)) == {"will churn soon": 0.1, "churned": 0}
     assert "0 of 0" in figure.data[2].text

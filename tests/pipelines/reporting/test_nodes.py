@@ -10,7 +10,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from partial_reports import report
 from sparkify_kedro.churn.figure_style import finish, plain
+from sparkify_kedro.churn.reports import (
+    AlgorithmScores,
+    ChampionMetadata,
+    Comparison,
+    DriftReport,
+    IngestionReport,
+)
+from sparkify_kedro.framework.runs.summary import RunSoFar, RunSummary
 from sparkify_kedro.framework.skipping import Skipped
 from sparkify_kedro.pipelines.reporting.nodes import render_label_section, render_log_section, render_report
 from sparkify_kedro.pipelines.reporting.page import first_users, in_one_sentence, stages
@@ -40,23 +49,25 @@ def scores(positives: int = 40, low: float = 0.6, warning: str | None = None) ->
         "auc_pr_interval": [0.2, 0.4], "auc_roc": 0.7, "auc_roc_interval": [low, 0.8], "warning": warning,
     }  # fmt: skip
     top = {"share": 0.1, "rows": 40, "precision": 0.25, "recall": 0.25, "lift": 2.5}
-    return {"test": judged, "original_protocol": judged, "top": [top], "brier": 0.08, "calibration_error": 0.012}
+    return {"test": judged, "top": [top], "brier": 0.08, "calibration_error": 0.012}
 
 
-def comparison(**of_champion: Any) -> dict[str, Any]:
-    return {
+def comparison(**of_champion: Any) -> Comparison:
+    fields = {
         "champion": "random_forest",
-        "verdict": "random_forest scores best",
-        "algorithms": {"random_forest": scores(**of_champion)},
-        "baselines": {"prevalence": scores() | {"feature": None}},
+        "verdict": "random_forest has the best score",
+        "algorithms": {"random_forest": scores(**of_champion) | {"original_protocol": scores()["test"]}},
+        "baselines": {"prevalence": scores(), "best_single_feature": scores()},
     }
+    return report(Comparison, fields)
 
 
-def card(label: str) -> dict[str, Any]:
-    return {
+def metadata(label: str) -> ChampionMetadata:
+    fields = {
         "label": label, "model": f"model of {label}", "features": ["a", "b"], "feature_set": "extended",
         "settings": {"maxDepth": 4}, "cost_ratio": 5.0, "threshold": 0.2,
     }  # fmt: skip
+    return report(ChampionMetadata, fields)
 
 
 def figure(title: str = "A figure", label: str = "x") -> go.Figure:
@@ -71,12 +82,17 @@ RUN = summary(
     "2026-01-02T00.00.00.000Z", "reporting", 2, 3.5,
     parameters={"seed": 7}, versions_read={"events": "2026-01-01T00.00.00.000Z"}, versions_written={"report": "v"},
     git={"commit": "0123456789abcdef", "dirty": True}, python="3.11", packages={"pyspark": "4.3"},
-    earlier=[summary("2026-01-01T00.00.00.000Z", "ingestion", 1, 9.0, files_read={"raw_events": "data/my log.json"})],
+    earlier=[
+        report(
+            RunSummary,
+            summary("2026-01-01T00.00.00.000Z", "ingestion", 1, 9.0, files_read={"raw_events": "data/my log.json"}),
+        )
+    ],
 )  # fmt: skip
 DRIFT = {
     "label": "will_churn_soon", "model": "model of will_churn_soon", "as_of": "2018-11-15", "warn_above": 0.25,
     "users": {"in_log": 12, "gone": 2, "scored": 9, "without_events_in_last_bin": 1},
-    "warnings": [f"device has values that training has not seen: {EVIL}"],
+    "warnings": [f"device has values that do not occur in training: {EVIL}"],
 }  # fmt: skip
 AT_RISK = pd.DataFrame(
     {
@@ -88,30 +104,27 @@ AT_RISK = pd.DataFrame(
 
 
 def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
-    sections = [
-        part
-        for label in LABELS
-        for part in (
-            (label, *[Skipped(f"no {EVIL} to learn from")] * 3)
-            if label in skipped
-            else (
-                label, comparison(), card(label),
-                render_label_section(comparison(), card(label), label, figure(f"Of {label}", EVIL)),
-            )
-        )
-    ]  # fmt: skip
+    of_labels: dict[str, Any] = {}
+    for label in LABELS:
+        section = render_label_section(comparison(), metadata(label), figure(f"Of {label}", EVIL), label=label)
+        values = {"comparison": comparison(), "champion_metadata": metadata(label), "report_section": section}
+        of_labels |= {
+            f"{label}_{name}": Skipped(f"no {EVIL} to train on") if label in skipped else value
+            for name, value in values.items()
+        }
     given = {
-        "log_section": render_log_section(LOG, SONGS, figure("Pages", EVIL)),
-        "ingestion_report": LOG,
+        "log_section": render_log_section(report(IngestionReport, LOG), SONGS, figure("Pages", EVIL)),
+        "ingestion_report": report(IngestionReport, LOG),
+        "class_balance_figure": figure("Prevalence"),
         "all_models_figure": figure("All models"),
         "backtest_figure": figure("Backtest: dots"),
         "users_at_risk": AT_RISK,
-        "drift_report": DRIFT,
+        "drift_report": report(DriftReport, DRIFT),
         "drift_figure": figure("Drift: bars"),
-        "run_so_far": RUN,
+        "run_so_far": report(RunSoFar, RUN),
         "reporting": REPORTING,
     } | changes
-    return render_report(*given.values(), *sections)
+    return render_report(labels=LABELS, **given, **of_labels)
 
 
 class Text(HTMLParser):
@@ -141,9 +154,9 @@ def whole() -> Text:
 
 def test_the_page_comes_in_the_order_of_what_people_ask(whole: Text) -> None:
     order = [
-        "What was run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "The answer",
-        "Users at risk", "The log", "1,010 lines were read", "Pages", "Played most often", "The models", "All models",
-        "cannot be compared head-on", "Of churned_in_time_bin", "Of will_churn_soon", "Backtest: dots", "Drift: bars",
+        "Run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "Champions",
+        "Users at risk", "Log", "1,010 lines were read", "Pages", "Most played songs", "Models", "All models",
+        "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Backtest: dots", "Drift: bars",
     ]  # fmt: skip
     places = []
     for words in order:
@@ -187,7 +200,7 @@ def test_users_at_risk_come_with_their_reasons(whole: Text) -> None:
     assert "The first 2 of 3 listed users" in whole.words
     assert "as of 2018-11-15" in whole.words
     assert "31%" in whole.words
-    assert "made by another champion" not in whole.words
+    assert "made by an earlier champion" not in whole.words
     assert first_users(AT_RISK, 1) == [
         {
             "rank": 1,
@@ -199,22 +212,22 @@ def test_users_at_risk_come_with_their_reasons(whole: Text) -> None:
 
 
 def test_a_list_of_another_champion_says_so() -> None:
-    assert "made by another champion" in page(drift_report=DRIFT | {"model": "an older one"})
+    assert "made by an earlier champion" in page(drift_report=report(DriftReport, DRIFT | {"model": "an older one"}))
 
 
 def test_a_label_that_was_skipped_says_why_and_the_others_are_shown() -> None:
     """In the answer and among the models; its list of users at risk is of the champion that it had before."""
     words = Text(page(skipped=("will_churn_soon",))).words
-    assert words.count(f"o {EVIL} to learn from") == 2
+    assert words.count(f"o {EVIL} to train on") == 2
     assert "Of churned_in_time_bin" in words
     assert "Of will_churn_soon" not in words
-    assert "made by another champion" not in words
+    assert "made by an earlier champion" not in words
 
 
 def test_a_page_without_any_model_says_why() -> None:
     words = Text(page(skipped=LABELS, users_at_risk=None, drift_report=None)).words
-    assert words.count(f"o {EVIL} to learn from") == 4
-    assert "Nobody has been scored yet" in words
+    assert words.count(f"o {EVIL} to train on") == 4
+    assert "No users have been scored yet" in words
 
 
 def test_an_empty_list_says_so() -> None:
@@ -223,57 +236,63 @@ def test_an_empty_list_says_so() -> None:
 
 def test_what_has_not_been_run_is_named_with_its_command() -> None:
     words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None)).words
-    assert "Nobody has been scored yet" in words
+    assert "No users have been scored yet" in words
     assert "--pipelines=scoring,reporting" in words
     assert "--pipelines=backtest,reporting" in words
-    assert "nothing to compare with the training rows" in words
+    assert "no rows to compare with the training rows" in words
 
 
 def test_a_log_without_an_event_has_a_page() -> None:
     empty = {name: {} for name in ("rejected", "warnings", "unknown_values", "unknown_columns")}
     nothing = dict.fromkeys(LOG, 0) | empty | {"first_ts": None, "last_ts": None}
-    words = Text(page(ingestion_report=nothing, log_section=render_log_section(nothing, []))).words
+    empty_report = report(IngestionReport, nothing)
+    words = Text(page(ingestion_report=empty_report, log_section=render_log_section(empty_report, []))).words
     assert "unknown to unknown" in words
-    assert "used all the same" not in words
-    assert "does not know" not in words
-    assert "comes after" not in words
+    assert "accepted with warnings" not in words
+    assert "unknown to the contract" not in words
+    assert "is later than" not in words
 
 
 def test_what_is_odd_in_a_log_and_used_is_shown(whole: Text) -> None:
     words = " ".join(whole.words.split())
-    assert "Lines that were used all the same although lines page is unknown 5" in words
-    assert f"What the contract does not know column value lines page Page {EVIL} 5 column {EVIL} ignored 4,321" in words
-    assert "The registration of 2 users changes, and that of 0 comes after the log's last event." in words
+    assert "Lines accepted with warnings warning lines page is unknown 5" in words
+    assert (
+        f"Values and columns unknown to the contract column value lines page Page {EVIL} 5 column {EVIL} ignored 4,321"
+        in words
+    )
+    assert "The registration time of 2 users changes, and that of 0 is later than the last event of the log." in words
 
 
 def test_seconds_are_told_of_the_run_that_spent_them() -> None:
-    assert stages(RUN) == [
+    assert [line.model_dump() for line in stages(report(RunSoFar, RUN))] == [
         {"run_id": "2026-01-01T00.00.00.000Z", "pipeline": "ingestion", "nodes": 1, "seconds": 9.0},
         {"run_id": "2026-01-02T00.00.00.000Z", "pipeline": "reporting", "nodes": 2, "seconds": 3.5},
     ]
     # What this run has done itself, no earlier one has done for it.
-    again = RUN | {"earlier": [summary("2025-12-31T00.00.00.000Z", "reporting", 9, 99.0)]}
-    assert [line["seconds"] for line in stages(again)] == [3.5]
+    again = RUN | {"earlier": [report(RunSummary, summary("2025-12-31T00.00.00.000Z", "reporting", 9, 99.0))]}
+    assert [line.seconds for line in stages(report(RunSoFar, again))] == [3.5]
 
 
 @pytest.mark.parametrize(
     ("of_champion", "expected"),
     [
-        ({}, "better than chance on users it has never seen"),
-        ({"warning": "only 6 positives"}, "so few churners cannot tell"),
-        ({"low": 0.49, "warning": "only 6 positives"}, "do not show that it ranks at all"),
-        ({"low": 0.504}, "do not show that it ranks at all"),
+        ({}, "The ranking of held-out users is better than chance."),
+        ({"warning": "only 6 positives"}, "with so few churners it is uncertain by how much"),
+        ({"low": 0.49, "warning": "only 6 positives"}, "do not show that the model ranks"),
+        ({"low": 0.504}, "do not show that the model ranks"),
     ],
 )
 def test_the_sentence_on_a_champion_claims_no_more_than_its_interval(
     of_champion: dict[str, Any], expected: str
 ) -> None:
-    sentence = in_one_sentence(scores(**of_champion))
-    assert sentence.startswith("Of the 40 test rows it ranks highest (10%), 10 churn: 2.5 times as many")
+    sentence = in_one_sentence(report(AlgorithmScores, scores(**of_champion)))
+    assert sentence.startswith(
+        "Of the 40 test rows at highest risk (10%), 10 churn: 2.5 times the rate of random rows."
+    )
     assert expected in sentence
 
 
 def test_a_champion_that_nothing_can_judge_is_told() -> None:
     unknown = scores()
-    unknown["test"]["auc_pr"] = None
-    assert "nothing to judge this model by" in in_one_sentence(unknown)
+    unknown["test"] |= {"auc_roc": None, "auc_roc_interval": None}
+    assert "cannot be evaluated" in in_one_sentence(report(AlgorithmScores, unknown))

@@ -21,19 +21,16 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from partial_reports import report as partial_report
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.churn.parameters import FeatureEngineering
+from sparkify_kedro.churn.reports import ChampionMetadata, ChampionSelection, FeatureAudit, LogSpan
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.learning.search import train_calibrated
 from sparkify_kedro.pipelines.feature_engineering.nodes import engineer_user_time_bins
-from sparkify_kedro.pipelines.feature_engineering.parameters import FeatureEngineering
 from sparkify_kedro.pipelines.modeling.nodes import describe_champion
-from sparkify_kedro.pipelines.scoring.nodes import (
-    cut_at_as_of,
-    list_users_at_risk,
-    report_drift,
-    score_users,
-    select_current_bins,
-)
+from sparkify_kedro.pipelines.scoring import nodes
+from sparkify_kedro.pipelines.scoring.nodes import cut_at_as_of, select_current_bins
 from sparkify_kedro.pipelines.scoring.parameters import Scoring
 from sparkify_kedro.pipelines.scoring.schemas import churn_scores as churn_scores_schema
 from sparkify_kedro.pipelines.simulation.nodes import simulate_events, simulate_users
@@ -54,7 +51,32 @@ FEATURES = {NEXT: ["page_roll_advert", "log_tenure_days", "paid_at_end"], SOON: 
 TRAINING = Training(seed=1, feature_set="extended", parallel_fits=2, rows_per_partition=1_000)
 SEARCH = AlgorithmSearch(algorithm="logistic_regression", settings={"maxIter": 20}, grid={"regParam": [0.01]})
 
-ModelsAndCards = list[Any]
+# The champion and its metadata of each label, in turn.
+Champions = list[Any]
+
+
+def by_name(champions: Champions) -> dict[str, Any]:
+    """The champions as the pipeline passes them to a node, with the labels."""
+    labels = (NEXT, SOON)
+    names = [f"{label}_{name}" for label in labels for name in ("champion", "champion_metadata")]
+    return {"labels": labels, **dict(zip(names, champions, strict=True))}
+
+
+def score_users(rows: DataFrame, rule: Scoring, engineering: FeatureEngineering, *champions: Any) -> DataFrame:
+    return nodes.score_users(rows, rule, engineering, **by_name(list(champions)))
+
+
+def list_users_at_risk(
+    scores: DataFrame, rows: DataFrame, registry: FeatureRegistry, rule: Scoring, *champions: Any
+) -> pd.DataFrame:
+    return nodes.list_users_at_risk(scores, rows, registry, rule, **by_name(list(champions)))
+
+
+def report_drift(
+    scores: DataFrame, rows: DataFrame, log: DataFrame, registry: FeatureRegistry, rule: Scoring, *champions: Any
+) -> dict[str, Any]:
+    report = nodes.report_drift(scores, rows, log, registry, rule, **by_name(list(champions)))
+    return report.model_dump(mode="json")
 
 
 def ms(*moment: int) -> int:
@@ -77,7 +99,7 @@ MOMENTS = [
     ms(2018, 11, 20) + 1,
     ms(2018, 11, 30, 17),
 ]
-REPORT = {"first_ts": MOMENTS[0], "last_ts": MOMENTS[-1]}
+SPAN = LogSpan(first_ts=MOMENTS[0], last_ts=MOMENTS[-1])
 
 
 @pytest.fixture(scope="module")
@@ -87,20 +109,20 @@ def events(spark: SparkSession) -> DataFrame:
 
 
 def test_nothing_at_or_after_midnight_survives(events: DataFrame) -> None:
-    known, window = cut_at_as_of(events, REPORT, scoring("2018-11-20"))
+    known, window = cut_at_as_of(events, SPAN, scoring("2018-11-20"))
     assert sorted(row.ts for row in known.collect()) == MOMENTS[:2]
-    assert window == {"first_ts": MOMENTS[0], "last_ts": ms(2018, 11, 20)}
+    assert window == LogSpan(first_ts=MOMENTS[0], last_ts=ms(2018, 11, 20))
 
 
 def test_without_a_date_everything_is_known_and_the_log_ends_just_after_its_last_event(events: DataFrame) -> None:
-    known, window = cut_at_as_of(events, REPORT, scoring())
+    known, window = cut_at_as_of(events, SPAN, scoring())
     assert sorted(row.ts for row in known.collect()) == MOMENTS
-    assert window == {"first_ts": MOMENTS[0], "last_ts": MOMENTS[-1] + 1}
+    assert window == LogSpan(first_ts=MOMENTS[0], last_ts=MOMENTS[-1] + 1)
 
 
 @pytest.mark.parametrize("as_of", ["2018-11-02", "2018-11-30"])
 def test_the_first_and_last_midnight_inside_the_log_will_do(events: DataFrame, as_of: str) -> None:
-    known, _ = cut_at_as_of(events, REPORT, scoring(as_of))
+    known, _ = cut_at_as_of(events, SPAN, scoring(as_of))
     assert known.count() > 0
 
 
@@ -108,16 +130,16 @@ def test_the_first_and_last_midnight_inside_the_log_will_do(events: DataFrame, a
 def test_a_date_outside_the_log_is_refused_with_the_logs_reach(events: DataFrame, as_of: str) -> None:
     with pytest.raises(
         ValueError,
-        match=rf"^scoring.as_of is {as_of}, and the log reaches from 2018-11-01T08:00:00\+00:00 to "
-        r"2018-11-30T17:00:00\+00:00: name a day inside it$",
+        match=rf"^scoring.as_of is {as_of}, and the log covers 2018-11-01T08:00:00\+00:00 to "
+        r"2018-11-30T17:00:00\+00:00: choose a day inside it$",
     ):
-        cut_at_as_of(events, REPORT, scoring(as_of))
+        cut_at_as_of(events, SPAN, scoring(as_of))
 
 
 @pytest.mark.parametrize("as_of", [None, "2018-11-20"])
 def test_a_log_without_events_is_refused(events: DataFrame, as_of: str | None) -> None:
-    with pytest.raises(ValueError, match=r"^the log to score has no valid event: look at scoring.ingestion_report"):
-        cut_at_as_of(events.limit(0), {"first_ts": None, "last_ts": None}, scoring(as_of))
+    with pytest.raises(ValueError, match=r"^the log to score has no valid event: see scoring.ingestion_report"):
+        cut_at_as_of(events.limit(0), LogSpan(first_ts=None, last_ts=None), scoring(as_of))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -126,7 +148,7 @@ def test_a_log_without_events_is_refused(events: DataFrame, as_of: str | None) -
 
 
 @pytest.fixture(scope="module")
-def simulated(spark: SparkSession) -> tuple[DataFrame, dict[str, Any], DataFrame]:
+def simulated(spark: SparkSession) -> tuple[DataFrame, LogSpan, DataFrame]:
     """Twenty users' events, the log's account, and all their bins."""
     simulation = Simulation.model_validate(PARAMETERS["simulation"] | {"users": 20, "files": 1})
     raw = simulate_events(simulate_users(simulation), simulation).where("userId != ''")
@@ -135,8 +157,8 @@ def simulated(spark: SparkSession) -> tuple[DataFrame, dict[str, Any], DataFrame
     }  # fmt: skip
     rows = raw.withColumnsRenamed(names).withColumn("event_date", F.to_date(F.timestamp_millis("ts"))).toPandas()
     log = spark.createDataFrame(rows.astype(object).where(rows.notna(), None), _schema(raw, names)).coalesce(1).cache()
-    report = {"first_ts": int(rows["ts"].min()), "last_ts": int(rows["ts"].max())}
-    return log, report, engineer_user_time_bins(log, report, ENGINEERING).cache()
+    span = LogSpan(first_ts=int(rows["ts"].min()), last_ts=int(rows["ts"].max()))
+    return log, span, engineer_user_time_bins(log, span, ENGINEERING).cache()
 
 
 def _schema(raw: DataFrame, names: dict[str, str]) -> str:
@@ -147,13 +169,13 @@ def _schema(raw: DataFrame, names: dict[str, str]) -> str:
 @settings(max_examples=3, deadline=None)
 @given(as_of=st.dates(date(2018, 10, 20), date(2018, 11, 29)))
 def test_features_as_of_a_day_do_not_depend_on_whether_the_log_goes_on(
-    simulated: tuple[DataFrame, dict[str, Any], DataFrame], as_of: date
+    simulated: tuple[DataFrame, LogSpan, DataFrame], as_of: date
 ) -> None:
-    log, report, all_bins = simulated
+    log, span, all_bins = simulated
     wanted = scoring(as_of)
-    known, window = cut_at_as_of(log, report, wanted)
+    known, window = cut_at_as_of(log, span, wanted)
     rows_then = select_current_bins(engineer_user_time_bins(known, window, ENGINEERING), window, ENGINEERING)
-    rows_now = select_current_bins(all_bins, {"last_ts": wanted.as_of_ts}, ENGINEERING)
+    rows_now = select_current_bins(all_bins, LogSpan(first_ts=None, last_ts=wanted.as_of_ts), ENGINEERING)
     columns = ["user_id", *REGISTRY.features, "bin_end", "level_at_end", "device", "at_risk"]
     then, now = (
         rows.select(columns).toPandas().sort_values("user_id", ignore_index=True) for rows in (rows_then, rows_now)
@@ -202,22 +224,22 @@ def train(spark: SparkSession, trained_on: pd.DataFrame) -> DataFrame:
 
 
 @pytest.fixture(scope="module")
-def champions(train: DataFrame) -> ModelsAndCards:
+def champions(train: DataFrame) -> Champions:
     """Model and card of two labels, in turn."""
     made = []
     for label, features in FEATURES.items():
         model = train_calibrated(train, train, features, SEARCH, TRAINING).model
-        won = {"settings": {}, "threshold": 0.2, "out_of_fold": {}}
-        choice = {"champion": SEARCH.algorithm, "verdict": "", "algorithms": {SEARCH.algorithm: won}}
-        audit = {"label": label, "feature_set": "extended", "features": features}
-        card = describe_champion(model, choice, audit, train, ENGINEERING, EVALUATION)
-        # As it comes back from its file.
-        made += [model, json.loads(json.dumps(card))]
+        algorithms = {"champion": SEARCH.algorithm, "algorithms": {SEARCH.algorithm: {"threshold": 0.2}}}
+        selection = partial_report(ChampionSelection, algorithms)
+        audit = partial_report(FeatureAudit, {"label": label, "feature_set": "extended", "features": features})
+        metadata = describe_champion(model, selection, audit, train, ENGINEERING, EVALUATION)
+        # As it is loaded from its file.
+        made += [model, ChampionMetadata.model_validate_json(metadata.model_dump_json())]
     return made
 
 
-def with_card(champions: ModelsAndCards, **changes: object) -> ModelsAndCards:
-    return [champions[0], champions[1] | changes, *champions[2:]]
+def with_card(champions: Champions, **changes: object) -> Champions:
+    return [champions[0], champions[1].model_copy(update=changes), *champions[2:]]
 
 
 def current(spark: SparkSession, rows: list[tuple[str, int, float, int]]) -> DataFrame:
@@ -246,7 +268,7 @@ def seven(spark: SparkSession) -> DataFrame:
 
 
 @pytest.fixture(scope="module")
-def scores(seven: DataFrame, champions: ModelsAndCards) -> DataFrame:
+def scores(seven: DataFrame, champions: Champions) -> DataFrame:
     return score_users(seven, scoring(), ENGINEERING, *champions).cache()
 
 
@@ -266,19 +288,19 @@ def test_ranks_and_deciles_by_hand(scores: DataFrame) -> None:
     assert {row.time_bin for row in scores.collect()} == {2}
 
 
-def test_deciles_of_many_users_are_tenths(train: DataFrame, champions: ModelsAndCards) -> None:
+def test_deciles_of_many_users_are_tenths(train: DataFrame, champions: Champions) -> None:
     scored = score_users(train.select(*set(train.columns) - {"label", "fold"}), scoring(), ENGINEERING, *champions)
     assert [row["count"] for row in scored.groupBy("decile").count().orderBy("decile").collect()] == [30] * 10
 
 
-def test_probabilities_are_the_champions_own(scores: DataFrame, seven: DataFrame, champions: ModelsAndCards) -> None:
+def test_probabilities_are_the_champions_own(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     for label, model in zip((NEXT, SOON), champions[::2], strict=True):
         own = model.transform(seven).select("user_id", vector_to_array("probability")[1].alias("p")).collect()
         expected = {row.user_id: row.p for row in own}
         assert {row.user_id: row[f"probability_{label}"] for row in scores.collect()} == expected
 
 
-def test_a_probability_by_hand(scores: DataFrame, champions: ModelsAndCards) -> None:
+def test_a_probability_by_hand(scores: DataFrame, champions: Champions) -> None:
     """The calibrated log-odds of user e: slope times the regression's log-odds, plus the intercept."""
     _, regression, _, sigmoid = champions[0].stages
     log_odds = regression.intercept + regression.coefficients.dot([5, math.log(100), 0])
@@ -286,7 +308,7 @@ def test_a_probability_by_hand(scores: DataFrame, champions: ModelsAndCards) -> 
     assert scores.where("user_id = 'e'").first()[f"probability_{NEXT}"] == pytest.approx(expected)
 
 
-def test_users_are_ranked_by_the_label_that_is_named(spark: SparkSession, champions: ModelsAndCards) -> None:
+def test_users_are_ranked_by_the_label_that_is_named(spark: SparkSession, champions: Champions) -> None:
     """The champion of one label knows who pays, that of the other does not."""
     rows = current(spark, [("a", 5, 100, 0), ("b", 5, 100, 1)])
     by_next, by_soon = (
@@ -298,11 +320,11 @@ def test_users_are_ranked_by_the_label_that_is_named(spark: SparkSession, champi
     assert by_soon == ["a", "b"]
 
 
-def test_features_that_are_missing_are_named(seven: DataFrame, champions: ModelsAndCards) -> None:
+def test_features_that_are_missing_are_named(seven: DataFrame, champions: Champions) -> None:
     with pytest.raises(
         ValueError,
-        match=f"^the champion of {NEXT} was trained on log_tenure_days, paid_at_end, which the rows to score lack: run "
-        "modeling again",
+        match=f"^the champion of {NEXT} was trained on log_tenure_days, paid_at_end, which the rows to score lack: "
+        "train again",
     ):
         score_users(seven.drop("log_tenure_days", "paid_at_end"), scoring(), ENGINEERING, *champions)
 
@@ -310,16 +332,16 @@ def test_features_that_are_missing_are_named(seven: DataFrame, champions: Models
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"time_bin_days": 7}, "feature_engineering.time_bin_days = 14 and is given 7: score with the parameters"),
+        ({"time_bin_days": 7}, "feature_engineering.time_bin_days = 14, not 7: score with the parameters"),
         (
             {"shrinkage": {"days": 14, "songs": 50, "sessions": 2}},
-            "feature_engineering.shrinkage.sessions = 1.0 and is given 2.0, "
-            "feature_engineering.shrinkage.songs = 200.0 and is given 50.0: score",
+            "feature_engineering.shrinkage.sessions = 1.0, not 2.0, "
+            "feature_engineering.shrinkage.songs = 200.0, not 50.0: score",
         ),
     ],
 )
 def test_other_parameters_than_at_training_are_named(
-    seven: DataFrame, champions: ModelsAndCards, changes: dict[str, Any], expected: str
+    seven: DataFrame, champions: Champions, changes: dict[str, Any], expected: str
 ) -> None:
     other = FeatureEngineering.model_validate(PARAMETERS["feature_engineering"] | changes)
     with pytest.raises(ValueError, match=f"^the champion of {NEXT} was trained with {expected}"):
@@ -327,11 +349,11 @@ def test_other_parameters_than_at_training_are_named(
 
 
 def test_a_card_of_another_run_is_refused(
-    seven: DataFrame, scores: DataFrame, champions: ModelsAndCards, train: DataFrame
+    seven: DataFrame, scores: DataFrame, champions: Champions, train: DataFrame
 ) -> None:
     mixed = with_card(champions, model=PipelineModel([]).uid)
     expected = (
-        f"^{NEXT}.champion and {NEXT}.champion_metadata are of different runs: name the same version of both, as "
+        f"^{NEXT}.champion and {NEXT}.champion_metadata are from different runs: load the same version of both, as "
     )
     with pytest.raises(ValueError, match=expected):
         score_users(seven, scoring(), ENGINEERING, *mixed)
@@ -349,11 +371,11 @@ def test_a_card_of_another_run_is_refused(
     ],
 )
 def test_an_unknown_label_is_refused_with_advice(
-    seven: DataFrame, champions: ModelsAndCards, rank_by: str, advice: str
+    seven: DataFrame, champions: Champions, rank_by: str, advice: str
 ) -> None:
     with pytest.raises(ValueError) as refused:
         score_users(seven, scoring(rank_by=rank_by), ENGINEERING, *champions)
-    assert str(refused.value) == f"scoring.users_at_risk.rank_by is '{rank_by}', which is no label: {advice}"
+    assert str(refused.value) == f"scoring.users_at_risk.rank_by is '{rank_by}', which is not a label: {advice}"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -366,17 +388,17 @@ LIST_COLUMNS = [
 ]  # fmt: skip
 
 
-def listed(scores: DataFrame, rows: DataFrame, champions: ModelsAndCards, **rule: object) -> pd.DataFrame:
+def listed(scores: DataFrame, rows: DataFrame, champions: Champions, **rule: object) -> pd.DataFrame:
     return list_users_at_risk(scores, rows, REGISTRY, scoring(**rule), *champions)
 
 
-def test_the_first_ones_are_listed_in_order(scores: DataFrame, seven: DataFrame, champions: ModelsAndCards) -> None:
+def test_the_first_ones_are_listed_in_order(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     table = listed(scores, seven, champions, top=3)
     assert list(table.columns) == LIST_COLUMNS
     assert table[["rank", "user_id"]].to_numpy().tolist() == [[1, "a"], [2, "c"], [3, "twin a"]]
 
 
-def test_all_from_a_probability_on_are_listed(scores: DataFrame, seven: DataFrame, champions: ModelsAndCards) -> None:
+def test_all_from_a_probability_on_are_listed(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     probability = scores.where("user_id = 'e'").first()[f"probability_{NEXT}"]
     names = {
         limit: listed(scores, seven, champions, top=None, probability=limit)["user_id"].tolist()
@@ -388,26 +410,24 @@ def test_all_from_a_probability_on_are_listed(scores: DataFrame, seven: DataFram
 
 @pytest.mark.parametrize("rule", [{"top": 6}, {"top": None, "probability": 0.0}])
 def test_never_more_than_the_most(
-    scores: DataFrame, seven: DataFrame, champions: ModelsAndCards, rule: dict[str, Any]
+    scores: DataFrame, seven: DataFrame, champions: Champions, rule: dict[str, Any]
 ) -> None:
     assert listed(scores, seven, champions, most=2, **rule)["user_id"].tolist() == ["a", "c"]
 
 
-def test_a_short_log_lists_whoever_there_is(scores: DataFrame, seven: DataFrame, champions: ModelsAndCards) -> None:
+def test_a_short_log_lists_whoever_there_is(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     assert len(listed(scores, seven, champions, top=50)) == 7
 
 
 def test_where_nobody_qualifies_the_table_has_its_columns(
-    scores: DataFrame, seven: DataFrame, champions: ModelsAndCards
+    scores: DataFrame, seven: DataFrame, champions: Champions
 ) -> None:
     table = listed(scores, seven, champions, top=None, probability=1.0)
     assert table.empty
     assert list(table.columns) == LIST_COLUMNS
 
 
-def test_reasons_are_the_strongest_by_hand(
-    spark: SparkSession, champions: ModelsAndCards, trained_on: pd.DataFrame
-) -> None:
+def test_reasons_are_the_strongest_by_hand(spark: SparkSession, champions: Champions, trained_on: pd.DataFrame) -> None:
     """Coefficient times distance from the training mean, in the order of its size."""
     rows = current(spark, [("a", 13, 365, 1), ("b", 0, 21, 0)])
     scored = score_users(rows, scoring(), ENGINEERING, *champions)
@@ -438,7 +458,7 @@ def test_reasons_are_the_strongest_by_hand(
     assert "Roll Advert in the bin: 0 (lowers" in table.loc["b", "reason_1"]
 
 
-def test_as_many_reasons_as_asked_for(scores: DataFrame, seven: DataFrame, champions: ModelsAndCards) -> None:
+def test_as_many_reasons_as_asked_for(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     one = listed(scores, seven, champions, reasons=1)
     assert [name for name in one.columns if name.startswith("reason")] == ["reason_1"]
 
@@ -449,7 +469,7 @@ def test_as_many_reasons_as_asked_for(scores: DataFrame, seven: DataFrame, champ
 
 
 def drift(
-    spark: SparkSession, frame: pd.DataFrame, champions: ModelsAndCards, log: DataFrame | None = None
+    spark: SparkSession, frame: pd.DataFrame, champions: Champions, log: DataFrame | None = None
 ) -> dict[str, Any]:
     rows = spark.createDataFrame(frame.drop(columns=["label", "fold"])).withColumn(
         "churned_at", F.lit(None).cast("long")
@@ -461,7 +481,7 @@ def drift(
 
 
 def test_the_training_rows_themselves_have_not_drifted(
-    spark: SparkSession, trained_on: pd.DataFrame, champions: ModelsAndCards
+    spark: SparkSession, trained_on: pd.DataFrame, champions: Champions
 ) -> None:
     report = drift(spark, trained_on, champions)
     assert report["warnings"] == []
@@ -478,7 +498,7 @@ def test_the_training_rows_themselves_have_not_drifted(
 
 
 def test_a_feature_that_has_shifted_is_named(
-    spark: SparkSession, trained_on: pd.DataFrame, champions: ModelsAndCards, caplog: pytest.LogCaptureFixture
+    spark: SparkSession, trained_on: pd.DataFrame, champions: Champions, caplog: pytest.LogCaptureFixture
 ) -> None:
     shifted = trained_on.assign(page_roll_advert=trained_on["page_roll_advert"] + 20)
     with caplog.at_level(logging.WARNING):
@@ -492,16 +512,16 @@ def test_a_feature_that_has_shifted_is_named(
 
 
 def test_a_device_that_training_has_not_seen_is_named(
-    spark: SparkSession, trained_on: pd.DataFrame, champions: ModelsAndCards
+    spark: SparkSession, trained_on: pd.DataFrame, champions: Champions
 ) -> None:
     devices = trained_on["device"].where(trained_on.index > 1, "linux")
     report = drift(spark, trained_on.assign(device=devices), champions)
     assert report["unseen"] == {"level_at_end": [], "device": ["linux"]}
-    assert report["warnings"] == ["device has values that training has not seen: linux"]
+    assert report["warnings"] == ["device has values that do not occur in training: linux"]
 
 
 def test_what_moves_with_time_is_reported_but_no_news(
-    spark: SparkSession, trained_on: pd.DataFrame, champions: ModelsAndCards
+    spark: SparkSession, trained_on: pd.DataFrame, champions: Champions
 ) -> None:
     older = trained_on.assign(log_tenure_days=trained_on["log_tenure_days"] + 3)
     report = drift(spark, older, champions)
@@ -510,7 +530,7 @@ def test_what_moves_with_time_is_reported_but_no_news(
 
 
 def test_every_user_of_the_log_is_accounted_for(
-    spark: SparkSession, trained_on: pd.DataFrame, champions: ModelsAndCards
+    spark: SparkSession, trained_on: pd.DataFrame, champions: Champions
 ) -> None:
     scored = trained_on.head(5)
     others = [("gone", 100), ("gone", None), ("idle", None), ("idle", None), ("new", None)]
@@ -526,7 +546,7 @@ def test_every_user_of_the_log_is_accounted_for(
 
 
 def test_a_log_in_which_nobody_can_be_scored_says_so_and_leaves_empty_tables(
-    seven: DataFrame, champions: ModelsAndCards
+    seven: DataFrame, champions: Champions
 ) -> None:
     nobody = seven.limit(0)
     scored = score_users(nobody, scoring(), ENGINEERING, *champions)
@@ -537,7 +557,7 @@ def test_a_log_in_which_nobody_can_be_scored_says_so_and_leaves_empty_tables(
     json.dumps(report, allow_nan=False)
     assert report["users"] == {"in_log": 7, "gone": 1, "scored": 0, "without_events_in_last_bin": 6}
     assert report["stability"] == {}
-    assert report["warnings"] == ["nobody was scored: no user who is there has an event in a last completed bin"]
+    assert report["warnings"] == ["no user was scored: no active user has an event in the last completed bin"]
 
 
 def test_whoever_cancels_with_the_logs_last_event_is_gone(spark: SparkSession) -> None:
@@ -545,5 +565,5 @@ def test_whoever_cancels_with_the_logs_last_event_is_gone(spark: SparkSession) -
     last = ms(2018, 11, 30, 17)
     rows = [("leaves", 2, last - DAY, None), ("leaves", 3, last + 13 * DAY, last), ("stays", 2, last - DAY, None)]
     bins = spark.createDataFrame(rows, "user_id string, time_bin int, bin_end bigint, churned_at bigint")
-    _, window = cut_at_as_of(bins, {"first_ts": last - 40 * DAY, "last_ts": last}, scoring())
+    _, window = cut_at_as_of(bins, LogSpan(first_ts=last - 40 * DAY, last_ts=last), scoring())
     assert [row.user_id for row in select_current_bins(bins, window, ENGINEERING).collect()] == ["stays"]

@@ -8,9 +8,6 @@ from kedro.pipeline import Pipeline
 from sparkify_kedro.pipeline_registry import register_pipelines
 from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
 
-# What scoring may share with training: what neither makes.
-GIVEN = {"feature_registry"}
-
 
 @pytest.fixture(scope="module")
 def pipelines() -> dict[str, Pipeline]:
@@ -41,7 +38,7 @@ def test_nothing_that_training_makes_is_overwritten(pipelines: dict[str, Pipelin
 def test_it_takes_a_log_and_what_training_has_kept(pipelines: dict[str, Pipeline]) -> None:
     inputs = {name for name in pipelines["scoring"].inputs() if not name.startswith("params:")}
     champions = {f"{label}.{name}" for label in LABELS for name in ("champion", "champion_metadata")}
-    assert inputs == {"scoring_events"} | GIVEN | champions
+    assert inputs == {"scoring_events"} | champions
 
 
 def test_features_are_made_of_nothing_but_what_was_known(pipelines: dict[str, Pipeline]) -> None:

@@ -12,7 +12,9 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
 
+from partial_reports import report
 from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
+from sparkify_kedro.churn.reports import ChampionMetadata
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.pipelines.scoring.champions import Champion
 from sparkify_kedro.pipelines.scoring.reasons import in_words, strongest_reasons
@@ -49,7 +51,10 @@ def champion(algorithm: str, assembled: DataFrame, rows: pd.DataFrame) -> Champi
         "features": FEATURES,
         "profile": {name: {"mean": rows[name].mean()} for name in FEATURES},
     }
-    return Champion(PipelineModel([VectorAssembler(inputCols=FEATURES, outputCol="features"), model]), card)
+    return Champion(
+        PipelineModel([VectorAssembler(inputCols=FEATURES, outputCol="features"), model]),
+        report(ChampionMetadata, card),
+    )
 
 
 @pytest.mark.parametrize("algorithm", SETTINGS)

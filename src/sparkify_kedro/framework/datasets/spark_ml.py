@@ -46,7 +46,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
 
         "{name}.model":
           type: sparkify_kedro.framework.datasets.SparkMLDataset
-          filepath: hdfs://host/06_models/{name}/model
+          filepath: s3a://bucket/06_models/{name}/model
           versioned: true
         ```
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import LogSpan
-from sparkify_kedro.churn.vocabulary import KEYS, MILLISECONDS_PER_DAY
+from sparkify_kedro.churn.vocabulary import KEYS, MILLISECONDS_PER_DAY, RATED_PAGES
 
 from .activity import (
     bin_aggregates,
@@ -18,8 +19,7 @@ from .activity import (
 from .device import device_flags
 from .exposure import bin_end, bin_start, observed_days
 from .labels import LABELS, at_risk, next_bin_observed
-from .parameters import FeatureEngineering
-from .rates import ACTIVITIES, RATED_PAGES, against_earlier_bins, period_rates
+from .rates import ACTIVITIES, against_earlier_bins, period_rates
 from .schemas import user_time_bins
 
 # What is summed over a user's bins: the columns of ``_totals``.

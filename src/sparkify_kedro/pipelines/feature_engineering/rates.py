@@ -1,42 +1,28 @@
-"""Activity per observed day, per song and per session, in a bin and over a user's history: the extended features.
+"""The extended features: activity per observed day, song and session, in a bin and over a user's history.
 
-Every rate is shrunk toward the average user's: (count + strength * average) / (exposure + strength), the mean of the
-posterior of a Poisson rate under a gamma prior that is worth ``strength`` units of exposure. Rates of activity, which
-differ between users by factors, are kept as natural logarithms; rates of pages are not.
+Every rate is shrunk toward the average user's: (count + strength * average) / (exposure + strength), the posterior mean
+of a Poisson rate under a gamma prior that is worth ``strength`` units of exposure. Rates of activity, which differ
+between users by factors, are natural logarithms; rates of pages are not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-if TYPE_CHECKING:
-    from .parameters import FeatureEngineering
+from sparkify_kedro.churn.parameters import FeatureEngineering
 
-# Feature's word -> page.
-RATED_PAGES = {
-    "adverts": "Roll Advert",
-    "thumbs_up": "Thumbs Up",
-    "thumbs_down": "Thumbs Down",
-    "friends": "Add Friend",
-    "playlist": "Add to Playlist",
-    "help": "Help",
-    "settings": "Settings",
-    "upgrade": "Upgrade",
-    "downgrade": "Downgrade",
-}
 ACTIVITIES = ("sessions", "songs", "active_days")
-# A bin by itself, and everything from registration to the bin's end.
+# The bin alone, and everything from registration to the end of the bin.
 PERIODS = ("in_time_bin", "in_history")
 
 MINUTE = 60_000
 
 
 def shrunk(count: Column, exposure: Column, average: float, strength: float) -> Column:
-    """Count per exposure, shrunk toward the average as if ``strength`` units of average exposure had been seen too."""
+    """Count per exposure, shrunk toward the average as if ``strength`` units of average exposure had been observed."""
     return (count + F.lit(strength * average)) / (exposure + F.lit(strength))
 
 
@@ -60,8 +46,8 @@ def period_rates(total: Callable[[str], Column], period: str, parameters: Featur
 
     Args:
         total: from the name of a total (``sessions``, ``songs``, ``active_days``, ``observed_days``, ``session_ms``,
-            ``paid_ms`` and the words of ``RATED_PAGES``) to its column for the period.
-        period: the ending of the features' names, one of ``PERIODS``.
+            ``paid_ms`` and the keys of ``RATED_PAGES``) to its column for the period.
+        period: the suffix of the features' names, one of ``PERIODS``.
         parameters: averages and strengths.
 
     Returns:
@@ -87,7 +73,7 @@ def period_rates(total: Callable[[str], Column], period: str, parameters: Featur
 def against_earlier_bins(
     in_bin: Callable[[str], Column], earlier: Callable[[str], Column], parameters: FeatureEngineering
 ) -> dict[str, Column]:
-    """Per activity, the user's running average over earlier bins and how far this bin lies from it, as logarithms.
+    """Per activity, the user's mean rate over earlier bins and the deviation of this bin from it, as logarithms.
 
     Args:
         in_bin: from the name of a total to its column for the bin.
@@ -95,7 +81,7 @@ def against_earlier_bins(
         parameters: averages and strengths.
 
     Returns:
-        Columns by feature name. Without earlier bins the average is the average user's.
+        Columns by feature name. Without earlier bins the mean is the average user's.
     """
     columns = {}
     for name in ACTIVITIES:

@@ -1,12 +1,12 @@
 """The table that feature engineering makes."""
 
-from sparkify_kedro.churn.vocabulary import KEYS
+from sparkify_kedro.churn.vocabulary import KEYS, RATED_PAGES
 from sparkify_kedro.framework.table_schema import TableSchema
 
 from .activity import COUNTED_PAGES, page_feature
 from .device import DEVICES
 from .labels import LABELS
-from .rates import ACTIVITIES, PERIODS, RATED_PAGES
+from .rates import ACTIVITIES, PERIODS
 
 # The original's 25 features; the time bin is both a key and a feature.
 ORIGINAL_FEATURES = (

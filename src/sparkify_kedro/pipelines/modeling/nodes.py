@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pyspark.ml import PipelineModel
 from pyspark.ml.classification import LogisticRegression
@@ -12,6 +11,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import (
     AlgorithmScores,
     Baseline,
@@ -29,7 +29,6 @@ from sparkify_kedro.churn.reports import (
     SearchReport,
 )
 from sparkify_kedro.churn.vocabulary import KEYS
-from sparkify_kedro.framework.parameters import ParameterBlock
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.evaluation import (
     cheapest_threshold,
@@ -344,7 +343,7 @@ def describe_champion(
     champion_selection: ChampionSelection,
     feature_audit: FeatureAudit,
     development: DataFrame,
-    feature_engineering: ParameterBlock | dict[str, Any],
+    feature_engineering: FeatureEngineering,
     evaluation: Evaluation,
 ) -> ChampionMetadata:
     """Describe the champion and the rows it was trained on, for those who use it.
@@ -354,8 +353,7 @@ def describe_champion(
         champion_selection: the scores it was selected by.
         feature_audit: its label and features.
         development: one row per (user_id, time_bin) that is not held out, at natural prevalence.
-        feature_engineering: the parameters its features were made with: plain values in a run without the pipeline
-            that declares their type, since Kedro builds a typed block only for nodes that ask for it.
+        feature_engineering: the parameters its features were made with.
         evaluation: how it was evaluated.
 
     Returns:
@@ -374,11 +372,7 @@ def describe_champion(
         verdict=champion_selection.verdict,
         feature_set=feature_audit.feature_set,
         features=features,
-        feature_engineering=(
-            feature_engineering.model_dump(mode="json")
-            if isinstance(feature_engineering, ParameterBlock)
-            else feature_engineering
-        ),
+        feature_engineering=feature_engineering.model_dump(mode="json"),
         cost_ratio=evaluation.cost_ratio,
         threshold=scores.threshold,
         out_of_fold=scores.out_of_fold,

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import (
     ChampionMetadata,
     ColumnStability,
@@ -22,7 +23,6 @@ from sparkify_kedro.churn.reports import (
 )
 from sparkify_kedro.churn.vocabulary import KEYS, MILLISECONDS_PER_DAY
 from sparkify_kedro.framework.errors import InputDataError
-from sparkify_kedro.framework.parameters import ParameterBlock
 from sparkify_kedro.learning.profile import (
     SCORE,
     Profile,
@@ -77,7 +77,7 @@ def cut_at_as_of(events: DataFrame, log_span: LogSpan, scoring: Scoring) -> tupl
 
 
 def select_current_bins(
-    user_time_bins: DataFrame, known_span: LogSpan, feature_engineering: ParameterBlock
+    user_time_bins: DataFrame, known_span: LogSpan, feature_engineering: FeatureEngineering
 ) -> DataFrame:
     """The rows to score: each user's last completed bin, without users who have cancelled.
 
@@ -89,14 +89,13 @@ def select_current_bins(
     Returns:
         At most one row per user.
     """
-    days: int = feature_engineering.model_dump()["time_bin_days"]
-    return scoring_snapshot(user_time_bins, known_span.last_ts or 0, days)
+    return scoring_snapshot(user_time_bins, known_span.last_ts or 0, feature_engineering.time_bin_days)
 
 
 def score_users(
     current_bins: DataFrame,
     scoring: Scoring,
-    feature_engineering: ParameterBlock,
+    feature_engineering: FeatureEngineering,
     labels: Sequence[str],
     **champions: PipelineModel | ChampionMetadata,
 ) -> DataFrame:

@@ -1,4 +1,4 @@
-"""Typed, bounded parameters of feature engineering."""
+"""Typed parameters that several pipelines share: how features are made."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pydantic import Field, field_validator
 
 from sparkify_kedro.framework.parameters import ParameterBlock
 
-from .rates import RATED_PAGES
+from .vocabulary import RATED_PAGES
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Population(ParameterBlock):
-    """What the average user does: the values that rates on little evidence are shrunk toward.
+    """The rates of the average user, toward which rates with little evidence are shrunk.
 
-    Parameters and not averages over the log at hand, so that a bin's features follow from the user's own past alone:
-    not from other users, held-out ones among them, and not from what comes later.
+    Parameters instead of averages over the log, so that a bin's features follow from the user's own past alone, not
+    from other users, some of whom are held out, nor from later events.
     """
 
     sessions_per_day: Positive
@@ -35,7 +35,7 @@ class Population(ParameterBlock):
 
 
 class Shrinkage(ParameterBlock):
-    """How much of the average user stands beside a user's own evidence, in units of exposure."""
+    """The weight of the average user beside a user's own evidence, in units of exposure."""
 
     days: Positive
     songs: Positive
@@ -43,7 +43,7 @@ class Shrinkage(ParameterBlock):
 
 
 class FeatureEngineering(ParameterBlock):
-    """How a user's time is cut, and how rates are made of counts."""
+    """The length of time bins, and how rates are made from counts."""
 
     time_bin_days: int = Field(ge=1, le=366, strict=True, description="length of a time bin in days")
     population: Population

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from kedro.validation.exceptions import ModelInstantiationError
 
-from sparkify_kedro.pipelines.feature_engineering.parameters import FeatureEngineering
+from sparkify_kedro.churn.parameters import FeatureEngineering
 
-FILE = Path(__file__).parents[3] / "conf/base/parameters_feature_engineering.yml"
+FILE = Path(__file__).parents[2] / "conf/base/parameters_feature_engineering.yml"
 
 
 @pytest.fixture
