@@ -1,8 +1,10 @@
 # Each target does what it needs first. PYTHON is the interpreter that the environment is built from (3.11 or later).
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: env run test test-faults lint notebook sample pictures benchmark benchmark-contract benchmark-quality lock
+.PHONY: env run check test test-faults coverage lint notebook sample pictures benchmark benchmark-contract \
+	benchmark-quality lock
 
 env: .venv/.complete
 
@@ -14,44 +16,51 @@ env: .venv/.complete
 run: env
 	$(BIN)/kedro run
 
-test: env lint
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# The inner loop: lint, types, and the tests that start no Spark.
+check: env lint
+	$(PYTEST) -m "not spark and not end_to_end and not faults"
 
-# All that `make test` leaves out because it takes minutes: runs killed in the save of every dataset on the way to a
-# champion, whole runs on logs from which little can be learned.
+test: env lint
+	$(PYTEST) -m "not faults"
+
+# The tests that take minutes each: runs killed in the save of every dataset, logs from which little can be learned. The
+# whole file of bad input runs, because it compares docs/bad-input.md with all of its cases.
 test-faults: env
-	SPARKIFY_ALL_FAULTS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile \
-		tests/end_to_end/test_bad_input.py tests/end_to_end/test_crashes.py
+	$(PYTEST) tests/end_to_end/test_bad_input.py tests/end_to_end/test_crashes.py
+
+coverage: env
+	$(PYTEST) -m "not faults" --cov --cov-report=term
 
 lint: env
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	PYTHONPATH=src $(BIN)/lint-imports
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache
 
 # JupyterLab in the folder of the notebooks, with Kedro's kernel. As root: make notebook OPTIONS=--allow-root
 notebook: env
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab $(OPTIONS) notebooks
 
-# The bundled sample log again, byte for byte.
+# The bundled sample log, byte for byte.
 sample: env
 	$(BIN)/kedro run --pipelines=simulation --params=simulation.files=1,simulated_events=data/01_raw/sample_events.json.gz
 
-# The README's pictures again, from the newest run (needs chromium).
+# The pictures of the README and the docs, from the newest run (needs chromium).
 pictures: env
 	$(BIN)/python docs/make_pictures.py
 
 benchmark: env
 	$(BIN)/python benchmarks/run_benchmarks.py
 
-# What ingestion's contract costs, beside columns and types alone.
+# The cost of the contract of a log, beside columns and types alone.
 benchmark-contract: env
 	PYTHONPATH=src $(BIN)/python benchmarks/ingestion_contract.py
 
-# Three logs of 4 000 users: half an hour and more on two cores that have nothing else to do.
+# Three logs of 4,000 users: half an hour and more on two idle cores.
 benchmark-quality: env
 	PYTHONPATH=src $(BIN)/python benchmarks/forecast_quality.py
 
-# The pinned versions again, after a change of the dependencies in pyproject.toml (needs uv on the path).
+# The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 lock:
 	uv pip compile --universal --python-version 3.11 --extra test --extra notebook --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml --output-file requirements.lock

@@ -15,6 +15,15 @@ from sparkify_kedro.framework.session import configure_session, get_session
 PROJECT = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start Spark, or whole commands, so that ``make check`` can leave them out."""
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.spark)
+        if "end_to_end" in item.path.parts:
+            item.add_marker(pytest.mark.end_to_end)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _bootstrapped() -> None:
     """The project's source folder is known to this process and to Spark's workers, as in ``kedro run``."""

@@ -30,8 +30,6 @@ PROJECT = Path(__file__).parents[2]
 PAGE = PROJECT / "docs" / "bad-input.md"
 REWRITE = "SPARKIFY_REWRITE_DOCS"
 # `make test` leaves out what takes minutes: whole runs on logs from which little can be learned.
-ALL = "SPARKIFY_ALL_FAULTS" in os.environ
-takes_minutes = pytest.mark.skipif(not ALL, reason="takes minutes: make test-faults")
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 SMALL = [
     "modeling.evaluation.replicates=20",
@@ -444,7 +442,7 @@ def day(spark: SparkSession, commands: Commands) -> tuple[Done, dict[str, Any]]:
     return done, commands.newest("08_reporting", "run_summary.json")
 
 
-@takes_minutes
+@pytest.mark.faults
 def test_labels_that_cannot_be_learned_are_skipped_and_the_others_run(
     commands: Commands, page: Pages, day: tuple[Done, dict[str, Any]]
 ) -> None:
@@ -482,7 +480,7 @@ LATER = [
 CHURN = {"page": "Cancellation Confirmation"} | ONE_BIN
 
 
-@takes_minutes
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("title", "events"),
     [
@@ -531,7 +529,7 @@ def champion_for_all(commands: Commands, **changes: Any) -> None:
             shutil.copytree(models / LABELS[0] / "champion", models / label / "champion", dirs_exist_ok=True)
 
 
-@takes_minutes
+@pytest.mark.faults
 def test_scoring_names_what_is_wrong_with_a_champion(commands: Commands, page: Pages, day: Any) -> None:
     """None, one that is half written, one of another feature set."""
     score = ("--pipelines=scoring", "--params=scoring_events=day.json")
@@ -667,6 +665,7 @@ def test_the_page_says_what_happened(page: Pages, request: pytest.FixtureRequest
     told = PAGE.read_text()
     assert [row for row in page.rows.values() if row not in told] == []
     asked_for = request.config.invocation_params.args
-    all_ran = ALL and not request.session.testsfailed and not page.left_out
+    all_selected = not request.config.getoption("markexpr")
+    all_ran = all_selected and not request.session.testsfailed and not page.left_out
     if all_ran and not any(word.startswith(("-k", "-m", "--lf")) or "::" in word for word in map(str, asked_for)):
         assert told == written

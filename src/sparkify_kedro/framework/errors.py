@@ -69,15 +69,16 @@ def error_message(error: BaseException) -> str:
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     seen: list[BaseException] = []
-    while error is not None and error not in seen:
+    while isinstance(error, BaseException) and error not in seen:
         seen.append(error)
         yield error
-        error = error.__cause__ or error.__context__
+        # PySpark keeps the exception that caused one in Java here, and has no public name for it.
+        error = error.__cause__ or error.__context__ or getattr(error, "_cause", None)
 
 
 def java_cause(error: BaseException) -> str:
     """What Java says of the root cause of an error, without its stack: the last ``Caused by``, else the first line."""
-    text = "\n".join(f"{cause}\n{getattr(cause, '_cause', None) or ''}" for cause in _causes(error))
+    text = "\n".join(str(cause) for cause in _causes(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")] or lines[:1]
     # Class names of exceptions say little to a user.
@@ -88,9 +89,10 @@ def _known_cause(error: BaseException) -> str | None:
     """A sentence where a cause says by its type or error condition what is wrong."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-            return f"No space is left on the device of {cause.filename}: free some, or change storage in globals.yml."
+            path = _path(cause, error)
+            return f"No space is left on the device of {path}: free some, or change storage in globals.yml."
         if isinstance(cause, OSError) and cause.errno in _NOT_WRITABLE:
-            return f"{cause.filename} cannot be written: it is read-only or belongs to another user."
+            return f"{_path(cause, error)} cannot be written: it is read-only or belongs to another user."
         if isinstance(cause, PySparkException) and (cause.getCondition() or "").startswith("FAILED_READ_FILE"):
             path = (cause.getMessageParameters() or {}).get("path", "a file").removeprefix("file://")
             return (
@@ -98,6 +100,12 @@ def _known_cause(error: BaseException) -> str | None:
                 "compressed as its name says."
             )
     return None
+
+
+def _path(cause: OSError, error: BaseException) -> str:
+    """The file of an operating-system error, or the path of the dataset that the error is about."""
+    dataset = _DATASET.search(str(error))
+    return str(cause.filename or (dataset and dataset["path"]) or "the storage")
 
 
 def _first_lines(error: BaseException) -> str:

@@ -17,9 +17,9 @@ class JSONModel:
 
     Examples:
         ```yaml
-        "{label}.{algorithm}.metrics":
+        "{name}.metrics":
           type: sparkify_kedro.framework.datasets.AtomicJSONDataset
-          filepath: data/08_reporting/{label}/{algorithm}/metrics.json
+          filepath: data/08_reporting/{name}/metrics.json
           validator: {class: sparkify_kedro.framework.json_model.JSONModel, options: {model: my.reports.Metrics}}
         ```
     """

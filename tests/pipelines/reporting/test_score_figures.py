@@ -209,7 +209,8 @@ def test_all_models_stand_beside_the_originals_protocol(comparison: Comparison) 
     figure = draw_all_models(REPORTING, **{LABEL: comparison}, skipped=Skipped("no rows"))
     drawn = {trace.name: dict(zip(trace.y, trace.x, strict=True)) for trace in figure.data}
     assert drawn["held-out users"] == {
-        name: scores.test.auc_pr for name, scores in {**comparison.algorithms, **dict(comparison.baselines)}.items()
+        name.replace("_", " "): scores.test.auc_pr
+        for name, scores in {**comparison.algorithms, **dict(comparison.baselines)}.items()
     }
     assert set(drawn["the same models by the original's protocol"]) == {"simple", "complex"}
     assert drawn["published by the original"] == {"simple": 0.9}

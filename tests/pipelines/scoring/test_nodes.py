@@ -367,7 +367,7 @@ def test_a_card_of_another_run_is_refused(
     ("rank_by", "advice"),
     [
         ("will_churn_next_bin", f"did you mean '{NEXT}'?"),
-        ("weather", f"there are {NEXT}, {SOON}."),
+        ("weather", f"known are {NEXT}, {SOON}."),
     ],
 )
 def test_an_unknown_label_is_refused_with_advice(

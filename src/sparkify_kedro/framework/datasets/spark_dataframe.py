@@ -39,9 +39,9 @@ class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-data
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
 
         ```yaml
-        user_time_bins:
+        customers:
           type: sparkify_kedro.framework.datasets.SparkDataFrameDataset
-          filepath: data/04_feature/user_time_bins
+          filepath: data/04_feature/customers
           versioned: true
 
         events:
