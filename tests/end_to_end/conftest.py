@@ -183,7 +183,7 @@ def _train(folder: Path) -> str:
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
     project, spark = Project(folder), folder / "conf/local/spark.yml"
     spark.write_text(SMALL_SPARK.format(archive=""))
-    project.in_a_process("run", "--pipelines=simulation", f"--params=simulation.users=250,simulated_events={LOG}")
+    project.in_a_process("run", "--pipelines=simulation", f"--params=simulation.users=150,simulated_events={LOG}")
     plant_markup(folder / LOG)
     archive = folder.with_name("classes.jsa")
     spark.write_text(SMALL_SPARK.format(archive=f"-XX:ArchiveClassesAtExit={archive}"))

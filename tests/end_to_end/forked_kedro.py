@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-OF_THE_PROJECT = ("cli", "datasets", "pipeline_registry", "settings", "runs.cleanup")
+OF_THE_PROJECT = ("cli", "framework.datasets", "framework.runs.cleanup", "pipeline_registry", "settings")
 
 
 def run(words: list[str], environment: dict[str, str], output: str) -> None:

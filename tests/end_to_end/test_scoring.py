@@ -122,11 +122,11 @@ def test_nothing_after_the_day_is_looked_at(small_project: Project, scored: pd.D
 @pytest.mark.parametrize(
     ("node", "parameters", "sentence"),
     [
-        ("score_users", "feature_engineering.time_bin_days=7", "feature_engineering.time_bin_days = 14 and is given 7"),
+        ("score_users", "feature_engineering.time_bin_days=7", "feature_engineering.time_bin_days = 14, not 7"),
         (
             "scoring.cut_at_as_of",
             "scoring.as_of=2031-01-01",
-            "scoring.as_of is 2031-01-01, and the log reaches from 2018-10-01",
+            "scoring.as_of is 2031-01-01, and the log covers 2018-10-01",
         ),
         ("score_users", "scoring.users_at_risk.rank_by=will_churn_sooner", "did you mean 'will_churn_soon'?"),
     ],
@@ -152,7 +152,7 @@ def test_a_champion_of_another_run_than_its_card_is_refused(small_project: Proje
     done = small_project.try_kedro("run", "--pipelines=scoring", "--from-nodes=score_users")
     shutil.rmtree(of_another.parent)
     assert done.code == 1
-    assert "will_churn_soon.champion and will_churn_soon.champion_metadata are of different runs" in done.output
+    assert "will_churn_soon.champion and will_churn_soon.champion_metadata are from different runs" in done.output
 
 
 def test_the_backtest_replays_time(small_project: Project) -> None:

@@ -86,7 +86,7 @@ def test_the_page_tells_the_run(page: Page, small_project: Project) -> None:
     comparison = small_project.report("will_churn_soon", "comparison.json")
     test = comparison["algorithms"][comparison["champion"]]["test"]
     low, high = test["auc_pr_interval"]
-    assert f"95 % interval {low:.2f} to {high:.2f}; chance {test['prevalence']:.2f}" in words
+    assert f"95 % interval {low:.2f} to {high:.2f}; prevalence {test['prevalence']:.2f}" in words
     stages = page.locator("#run > .scroll tbody td:first-child").all_inner_texts()
     assert stages == ["ingestion", "feature engineering", "sampling", "modeling", "reporting"]
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import gzip
+from pathlib import Path
 
 import pytest
 from kedro.io.core import DatasetError
 from kedro.validation.exceptions import DataValidationError, ParameterValidationError
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
 
 from sparkify_kedro.framework.errors import (
     MissingVersionsError,
@@ -51,6 +55,16 @@ def unreadable(cause: str) -> PySparkException:
 def test_a_file_that_spark_cannot_read_is_named_with_javas_cause(cause: str, expected: str) -> None:
     message = error_message(caused(SAVING, unreadable(cause)))
     assert message.startswith(f"/logs/a.json.gz cannot be read ({expected}): check that the file is complete")
+    assert "\n" not in message
+
+
+def test_a_file_that_ends_early_is_named_in_the_error_of_a_write(spark: SparkSession, tmp_path: Path) -> None:
+    """The exception of a write stays in Java, with Spark's error condition."""
+    (tmp_path / "log.json.gz").write_bytes(gzip.compress(b'{"a": 1}\n' * 1_000)[:30])
+    with pytest.raises(Py4JJavaError) as caught:
+        spark.read.text(str(tmp_path)).write.parquet(str(tmp_path / "table"))
+    message = error_message(caught.value)
+    assert message.startswith(f"{tmp_path}/log.json.gz cannot be read (Unexpected end of input stream): check that")
     assert "\n" not in message
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from kedro.validation.exceptions import DataValidationError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 from .parameters import did_you_mean
@@ -93,13 +95,29 @@ def _known_cause(error: BaseException) -> str | None:
             return f"No space is left on the device of {path}: free some, or change storage in globals.yml."
         if isinstance(cause, OSError) and cause.errno in _NOT_WRITABLE:
             return f"{_path(cause, error)} cannot be written: it is read-only or belongs to another user."
-        if isinstance(cause, PySparkException) and (cause.getCondition() or "").startswith("FAILED_READ_FILE"):
-            path = (cause.getMessageParameters() or {}).get("path", "a file").removeprefix("file://")
-            return (
-                f"{path} cannot be read ({java_cause(error)}): check that the file is complete, unchanged and "
-                "compressed as its name says."
-            )
+        for condition, parameters in _spark_conditions(cause):
+            if condition.startswith("FAILED_READ_FILE"):
+                path = parameters.get("path", "a file").removeprefix("file://")
+                return (
+                    f"{path} cannot be read ({java_cause(error)}): check that the file is complete, unchanged and "
+                    "compressed as its name says."
+                )
     return None
+
+
+def _spark_conditions(error: BaseException) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Spark's error conditions and their parameters, also where PySpark leaves the exception in Java."""
+    if isinstance(error, PySparkException):
+        yield error.getCondition() or "", error.getMessageParameters() or {}
+    java = error.java_exception if isinstance(error, Py4JJavaError) else None
+    while java is not None:
+        # Exceptions of Java itself have no such method, and after the end of the JVM no exception has.
+        with suppress(Py4JError):
+            yield java.getCondition() or "", dict(java.getMessageParameters())
+        try:
+            java = java.getCause()
+        except Py4JError:
+            return
 
 
 def _path(cause: OSError, error: BaseException) -> str:
