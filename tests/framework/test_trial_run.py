@@ -55,7 +55,7 @@ def test_what_is_made_on_the_way_can_be_asked_for(ingested: Path) -> None:
     """Data that a later node takes is forgotten by a runner, and is kept here."""
     found = trial_run(pipelines["ingestion"], ["parsed_lines", "log_span"], {"raw_events": "log.json"})
     assert found["parsed_lines"].count() == 2
-    assert found["log_span"]["events"] == 2
+    assert found["log_span"].events == 2
 
 
 def test_wrong_questions_are_refused(ingested: Path) -> None:

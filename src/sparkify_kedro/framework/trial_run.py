@@ -8,14 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from kedro.framework.session import KedroSession
-from kedro.io import CatalogConfigResolver, DataCatalog
+from kedro.io import MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
 
 from .runs.versions import catalog_of
-
-# Spark's dataframes and models cannot be copied.
-_IN_MEMORY = {"{name}": {"type": "MemoryDataset", "copy_mode": "assign"}}
 
 
 def trial_run(pipeline: Pipeline, outputs: Sequence[str], parameters: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -37,14 +34,13 @@ def trial_run(pipeline: Pipeline, outputs: Sequence[str], parameters: dict[str, 
     """
     session = KedroSession.create(runtime_params=parameters)
     with session:
-        project_catalog = catalog_of(session.load_context())
+        catalog = catalog_of(session.load_context())
     part = pipeline.to_outputs(*outputs)
     # The runner releases a dataset after the last node that needs it, so copies are made under other names.
     copies = {name: f"trial_output_{number}" for number, name in enumerate(outputs)}
     copying = Pipeline([Node(func=_identity, inputs=name, outputs=copy) for name, copy in copies.items()])
-    catalog = DataCatalog(config_resolver=CatalogConfigResolver(default_runtime_patterns=_IN_MEMORY))
-    for name in part.inputs():
-        catalog[name] = project_catalog[name]
+    for name in part.all_outputs() | set(copies.values()):
+        catalog[name] = MemoryDataset(copy_mode="assign")  # Spark's dataframes and models cannot be copied
     with _only_warnings("kedro"):
         SequentialRunner().run(part + copying, catalog)
         return {name: catalog.load(copy) for name, copy in copies.items()}

@@ -53,7 +53,7 @@ def test_a_change_of_code_reaches_the_nodes_that_run_it(project: Path) -> None:
 
     append(project, "pipelines/sampling/parameters.py", "SOMETHING_NEW = 1\n")
     after = codes(project)
-    sampling = {"select_development", "sample_train", "sample_test", "balance_test", "sample_as_original"}
+    sampling = {"select_development", "sample_train", "sample_test", "sample_as_original"}
     assert changed(before, after) == sampling
 
     append(project, "pipelines/modeling/templates/model_card.md.j2", "One line more.\n")

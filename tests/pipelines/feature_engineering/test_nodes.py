@@ -800,7 +800,7 @@ def test_features_that_look_at_later_bins_are_caught(plain_spark: SparkSession) 
 
 def test_result_has_the_declared_columns(spark: SparkSession) -> None:
     events = spark.createDataFrame([], EVENT_COLUMNS)
-    table = engineer_user_time_bins(events, {"first_ts": None, "last_ts": None}, parameters(DAYS))
+    table = engineer_user_time_bins(events, LogSpan(first_ts=None, last_ts=None), parameters(DAYS))
     declared = [(field.name, field.dataType) for field in schemas.user_time_bins.struct.fields]
     assert [(field.name, field.dataType) for field in table.schema.fields] == declared
     assert schemas.user_time_bins.keys == ("user_id", "time_bin")

@@ -359,8 +359,8 @@ def test_a_log_with_too_many_rejected_lines_is_refused(spark: SparkSession) -> N
     bad = [raw_line(level="gold"), raw_line(level="gold", ts=None), raw_line(level="gold"), "x"]
     assert refusal(spark, good + bad, contract(max_rejected_share=0.19)) == (
         "4 of the log's 20 lines (20.0%) are rejected, and ingestion.max_rejected_share allows 19.0%: level is unknown "
-        "(2), not a JSON object with the columns' types (1), ts is missing (1); see the dataset rejected_events, "
-        "which has these lines, and raise the share to go on without them"
+        "(2), not a JSON object with the columns' types (1), ts is missing (1); see the dataset rejected_events "
+        "for these lines, or raise the share to continue without them"
     )
     allowed = contract(max_rejected_share=0.2)
     parsed = parse(spark, good + bad, allowed)
