@@ -23,10 +23,11 @@ check: env lint
 test: env lint
 	$(PYTEST) -m "not faults"
 
-# The tests that take minutes each: runs killed in the save of every dataset, logs from which little can be learned. The
-# whole file of bad input runs, because it compares docs/bad-input.md with all of its cases.
+# The tests that take minutes: runs killed in the save of every dataset, logs from which little can be learned, and more
+# random examples. Whole files run, because docs/bad-input.md is compared with all cases of its file.
 test-faults: env
-	$(PYTEST) tests/end_to_end/test_bad_input.py tests/end_to_end/test_crashes.py
+	$(PYTEST) --hypothesis-profile=thorough tests/end_to_end/test_bad_input.py tests/end_to_end/test_crashes.py \
+		tests/pipelines/ingestion/test_dirty_logs.py tests/pipelines/feature_engineering/test_nodes.py
 
 coverage: env
 	$(PYTEST) -m "not faults" --cov --cov-report=term

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from kedro.framework.startup import bootstrap_project
 from pyspark.sql import SparkSession
 
 from sparkify_kedro.framework.session import configure_session, get_session
 
 PROJECT = Path(__file__).parents[1]
+# More random examples, with pytest's --hypothesis-profile: see spark_examples.py.
+settings.register_profile("thorough")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""The real command line: what needs no Spark starts none, and a failed run ends with one sentence."""
+"""The real command line: commands without Spark start no JVM, and a failed run ends with one sentence."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def java_that_fails(tmp_path: Path) -> Path:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_commands_that_need_no_spark_start_none(
+def test_commands_without_spark_start_no_jvm(
     project: Path, java_that_fails: Path, words: tuple[str, ...], expected: list[str]
 ) -> None:
     """They work where the only Java fails, and do not even call it."""
@@ -76,7 +76,7 @@ def test_commands_that_need_no_spark_start_none(
     assert not (java_that_fails / "was_called").exists()
 
 
-def test_no_dataset_is_left_to_kedros_default(project: Path) -> None:
+def test_every_dataset_resolves_in_the_catalog(project: Path) -> None:
     """``describe-datasets`` lists under ``defaults`` what would silently lie in memory."""
     done = run_module(project, "kedro", "catalog", "describe-datasets")
 
@@ -95,7 +95,7 @@ def test_a_java_that_fails_is_called_by_a_run(project: Path, java_that_fails: Pa
     assert not (project / "data").exists()
 
 
-def test_a_run_without_java_says_what_to_install(project: Path, tmp_path: Path) -> None:
+def test_a_run_without_java_gives_instructions(project: Path, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.mkdir()
 
@@ -112,7 +112,7 @@ def test_a_parameter_out_of_bounds_is_named_before_spark_starts(project: Path, j
     assert not (java_that_fails / "was_called").exists()
 
 
-def test_the_whole_stack_is_told_to_whoever_asks(project: Path) -> None:
+def test_the_stack_trace_can_be_requested(project: Path) -> None:
     """So that the absence of a stack in the other tests means something."""
     words = ("kedro", "run", "--params=feature_engineering.time_bin_days=0")
 
@@ -122,7 +122,7 @@ def test_the_whole_stack_is_told_to_whoever_asks(project: Path) -> None:
     assert "Traceback" in failed.stdout + failed.stderr
 
 
-def test_a_log_that_is_not_there_is_named(project: Path) -> None:
+def test_a_log_that_does_not_exist_is_named(project: Path) -> None:
     failed = run_module(project, "kedro", "run", "--params=raw_events=nowhere.json")
 
     assert "nowhere.json" in sentence(failed)
@@ -137,13 +137,13 @@ def test_a_log_that_is_not_there_is_named(project: Path) -> None:
         ("--params=sampling.split.banana=1", "banana"),
     ],
 )
-def test_what_a_run_does_not_know_is_named(project: Path, option: str, named: str) -> None:
+def test_unknown_names_of_a_run_are_named(project: Path, option: str, named: str) -> None:
     """A pipeline, a node, and a parameter of a block, which knows its keys."""
     failed = run_module(project, "kedro", "run", option)
     assert named in sentence(failed)
 
 
-def test_kedro_viz_serves_this_machine_alone() -> None:
+def test_kedro_viz_listens_on_loopback_only() -> None:
     """Unless it is told otherwise, as docs/threats.md says."""
     hosts = [option.default for option in viz_run.params if option.name == "host"]
     assert hosts == ["127.0.0.1"]
@@ -170,7 +170,7 @@ def packaged(project: Path, tmp_path: Path) -> Path:
     return tmp_path / "packaged"
 
 
-def test_the_package_holds_the_code_and_the_configuration_and_runs(packaged: Path) -> None:
+def test_the_package_contains_code_and_configuration_and_runs(packaged: Path) -> None:
     """Every module, no user's secrets; and its command fails with one sentence, as ``kedro run`` does."""
     modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
     site = packaged / "site" / "sparkify_kedro"
@@ -185,7 +185,7 @@ def test_the_package_holds_the_code_and_the_configuration_and_runs(packaged: Pat
     assert "time_bin_days" in sentence(failed)
 
 
-def test_kedro_ipython_starts_spark_with_the_first_table_and_not_before(project: Path) -> None:
+def test_kedro_ipython_starts_spark_with_the_first_table(project: Path) -> None:
     """The session that a notebook gets is the configured one."""
     (project / "data/01_raw").mkdir(parents=True)
     (project / "data/01_raw/sample_events.json.gz").write_bytes(gzip.compress(b'{"page":"Home"}\n'))

@@ -1,4 +1,4 @@
-"""The project's conventions. Each is a small rule that returns what breaks it, and is shown a case that does."""
+"""Conventions of the project. Each is a rule that returns its violations, and is shown to detect one."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_the_cluster_gets_its_addresses_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize("variable", ["SPARK_MASTER", "SPARKIFY_STORAGE"])
-def test_a_cluster_without_an_address_is_told(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cluster_address_is_reported(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Naming the variable; this is also the check's own proof that a broken environment does not load."""
     monkeypatch.delenv(variable)
     with pytest.raises(InterpolationResolutionError, match=variable):
@@ -150,7 +150,7 @@ def test_an_environment_holds_only_what_differs_from_base(env: str, kind: str) -
     assert repeats(raw_config("base", kind), raw_config(env, kind)) == []
 
 
-def test_what_an_environment_repeats_is_found() -> None:
+def test_values_repeated_in_an_environment_are_detected() -> None:
     base = {"seed": 1, "sampling": {"split": {"share": 0.2, "unit": "user"}, "requires": ["at_risk"]}}
     override = {"seed": 1, "sampling": {"split": {"share": 0.2, "unit": "row"}, "requires": []}}
     assert repeats(base, override) == ["seed", "sampling.split.share"]
@@ -180,7 +180,7 @@ def test_every_dataset_is_in_the_catalog(name: str, resolver: CatalogConfigResol
     assert unresolved(PIPELINES[name].datasets(), resolver) == set()
 
 
-def test_a_dataset_that_is_not_in_the_catalog_is_found(resolver: CatalogConfigResolver) -> None:
+def test_a_dataset_missing_in_the_catalog_is_detected(resolver: CatalogConfigResolver) -> None:
     strange = a_pipeline(["events", "params:sampling"], ["banana_table", "will_churn_soon.train", "a.b.train"])
     assert unresolved(strange.datasets(), resolver) == {"banana_table", "a.b.train"}
 
@@ -197,7 +197,7 @@ def test_every_catalog_entry_is_used(entries: Config) -> None:
     assert unused(entries, EVERYTHING.datasets()) == WRITTEN_BY_HOOKS
 
 
-def test_a_catalog_entry_that_is_not_used_is_found() -> None:
+def test_an_unused_catalog_entry_is_detected() -> None:
     entry = {"type": "MemoryDataset"}
     listed = {name: entry for name in ("events", "banana_table", "{label}.train", "{label}.banana")}
     assert unused(listed, ["events", "will_churn_soon.train"]) == {"banana_table", "{label}.banana"}
@@ -226,7 +226,7 @@ def test_every_dataframe_and_model_is_versioned(entries: Config) -> None:
     assert [name for name, entry in entries.items() if breaks_version_rule(name, entry)] == []
 
 
-def test_entries_without_layer_or_versions_are_found() -> None:
+def test_entries_without_layer_or_versions_are_detected() -> None:
     good = {
         "type": "sparkify_kedro.framework.datasets.SparkMLDataset",
         "filepath": "data/06_models/m",
@@ -259,7 +259,7 @@ def backward(pipeline: Pipeline, layer_of: Callable[[str], str | None]) -> set[t
 
 
 @pytest.mark.parametrize("name", sorted(PIPELINES))
-def test_data_runs_one_way_through_the_layers(name: str, catalog: DataCatalog) -> None:
+def test_data_flows_one_way_through_the_layers(name: str, catalog: DataCatalog) -> None:
     def layer_of(dataset: str) -> str:
         metadata = catalog.get(dataset, fallback_to_runtime_pattern=True).metadata
         return metadata["kedro-viz"]["layer"]
@@ -267,7 +267,7 @@ def test_data_runs_one_way_through_the_layers(name: str, catalog: DataCatalog) -
     assert backward(PIPELINES[name], layer_of) == set()
 
 
-def test_data_that_runs_back_is_found() -> None:
+def test_data_that_flows_back_is_detected() -> None:
     layers = {"events": "intermediate", "report": "reporting", "model": "models"}
     there, back = a_pipeline("events", "report", name="there"), a_pipeline(["report", "params:x"], "model", name="back")
     assert backward(there, layers.get) == set()
@@ -319,12 +319,12 @@ def test_every_json_report_that_a_node_loads_has_a_model(entries: Config) -> Non
     assert untyped_reports(entries, NAMED_PIPELINES.values()) == {"log.most_played"}
 
 
-def test_a_json_report_without_a_model_is_found() -> None:
+def test_a_json_report_without_a_model_is_detected() -> None:
     entry = {"type": "sparkify_kedro.framework.datasets.AtomicJSONDataset", "filepath": "x.json"}
     assert untyped_reports({"x": entry}, [a_pipeline("x", "y")]) == {"x"}
 
 
-def test_keys_that_are_no_columns_are_found(spark: SparkSession) -> None:
+def test_keys_that_are_not_columns_are_detected(spark: SparkSession) -> None:
     assert wrong_keys(TableSchema(name="t", columns="user_id string", keys=("user_id", "banana"))) == ["banana"]
 
 
@@ -344,7 +344,7 @@ def test_the_entries_in_a_datasets_docstring_are_entries_of_that_dataset(dataset
         assert type(AbstractDataset.from_config(name, local)) is dataset
 
 
-def test_an_entry_with_an_unknown_option_is_found() -> None:
+def test_an_entry_with_an_unknown_option_is_detected() -> None:
     entry = {"type": datasets.SparkMLDataset, "filepath": "data/m", "file_format": "parquet"}
     with pytest.raises(DatasetError, match="file_format"):
         AbstractDataset.from_config("m", entry)
@@ -380,7 +380,7 @@ def test_every_parameter_reaches_a_node(env: str) -> None:
     assert unused_parameters(parameters, used_parameters(PIPELINES.values()) | READ_BY_HOOKS) == []
 
 
-def test_a_parameter_that_reaches_no_node_is_found() -> None:
+def test_an_unused_parameter_is_detected() -> None:
     used = used_parameters([a_pipeline(["params:sampling.labels.soon", "params:ingestion"], "x")])
     parameters = {
         "ingestion": {"earliest": 1},
@@ -404,12 +404,12 @@ def repeated(pipelines: Iterable[Pipeline]) -> list[str]:
     return [name for name, times in counted.items() if times > 1]
 
 
-def test_every_node_has_a_name_of_its_own() -> None:
+def test_every_node_has_a_unique_name() -> None:
     assert [name for pipeline in NAMED_PIPELINES.values() for name in unnamed(pipeline)] == []
     assert repeated(NAMED_PIPELINES.values()) == []
 
 
-def test_nodes_without_a_name_of_their_own_are_found() -> None:
+def test_unnamed_and_duplicate_nodes_are_detected() -> None:
     named, other = a_pipeline("a", "b", name="make"), a_pipeline("c", "d", name="make")
     assert len(unnamed(a_pipeline("a", "b"))) == 1
     assert unnamed(named) == []
@@ -424,14 +424,14 @@ def not_in_default(pipelines: Mapping[str, Pipeline]) -> set[str]:
     return strange | {name for name, nodes in named.items() if not nodes <= default}
 
 
-def test_default_is_everything_up_to_the_report() -> None:
+def test_the_default_pipeline_is_everything_up_to_the_report() -> None:
     """Not the simulation, which makes a log, nor what uses champions or trains again for the past."""
     assert not_in_default(PIPELINES) == BESIDE_DEFAULT
     for name in BESIDE_DEFAULT:
         assert not set(PIPELINES[name].nodes) & set(PIPELINES["__default__"].nodes)
 
 
-def test_a_pipeline_that_default_forgets_is_found() -> None:
+def test_a_pipeline_missing_in_the_default_is_detected() -> None:
     one, two, three = (a_pipeline("a", name, name=f"make_{name}") for name in ("x", "y", "z"))
     assert not_in_default({"one": one, "two": two, "__default__": one}) == {"two"}
     assert not_in_default({"one": one, "two": two, "__default__": one + three}) == {"two", "__default__"}
@@ -444,14 +444,14 @@ def not_kept(names: Iterable[str], catalog: DataCatalog) -> set[str]:
 
 
 @pytest.mark.parametrize("name", sorted(PIPELINES))
-def test_a_pipeline_runs_alone_on_what_another_run_has_kept(name: str, catalog: DataCatalog) -> None:
+def test_every_pipeline_runs_alone_on_stored_datasets(name: str, catalog: DataCatalog) -> None:
     """Its inputs are files, and what it leaves is a file, so that it runs alone or says which file it lacks."""
     pipeline = PIPELINES[name]
     assert data(pipeline.outputs())
     assert not_kept(pipeline.inputs() | pipeline.outputs(), catalog) == set()
 
 
-def test_an_input_that_no_run_keeps_is_found(catalog: DataCatalog) -> None:
+def test_an_input_that_is_not_stored_is_detected(catalog: DataCatalog) -> None:
     assert not_kept(["events", "params:ingestion", "banana_table"], catalog) == {"banana_table"}
 
 
@@ -469,15 +469,15 @@ def homeless(name: str, project: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(NAMED_PIPELINES))
-def test_one_word_finds_everything_of_a_pipeline(name: str) -> None:
+def test_files_of_a_pipeline_share_its_name(name: str) -> None:
     assert homeless(name, PROJECT) == []
 
 
-def test_a_pipeline_without_a_place_is_found() -> None:
+def test_a_pipeline_without_its_files_is_detected() -> None:
     assert len(homeless("banana", PROJECT)) == 6
 
 
-def test_nothing_is_named_after_a_pipeline_that_is_not_there() -> None:
+def test_no_file_belongs_to_a_missing_pipeline() -> None:
     names = set(NAMED_PIPELINES)
     folders = {folder.name for folder in (PACKAGE / "pipelines").iterdir() if (folder / "__init__.py").exists()}
     assert folders == names
@@ -535,7 +535,7 @@ def python_functions(source: str, forbidden: set[str]) -> set[str]:
 @pytest.mark.parametrize(
     "module", [name for _, name, _ in pkgutil.walk_packages([str(PACKAGE / "pipelines")], "sparkify_kedro.pipelines.")]
 )
-def test_rows_do_not_go_through_python(module: str) -> None:
+def test_nodes_use_no_python_udfs(module: str) -> None:
     """Only the simulation, which draws its events one after the other, does, and then many rows at a time."""
     source = inspect.getsource(importlib.import_module(module))
     simulates = module.startswith("sparkify_kedro.pipelines.simulation")
@@ -553,7 +553,7 @@ def test_rows_do_not_go_through_python(module: str) -> None:
         ("'no udf here'\nF.col('udf')", set()),
     ],
 )
-def test_rows_that_go_through_python_are_found(source: str, expected: set[str]) -> None:
+def test_python_udfs_are_detected(source: str, expected: set[str]) -> None:
     assert python_functions(source, ROW_BY_ROW | IN_PANDAS) == expected
 
 
@@ -567,11 +567,11 @@ def left_in(notebook: Config) -> list[str]:
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_notebook_is_kept_without_its_results(path: Path) -> None:
+def test_notebooks_are_stored_without_outputs(path: Path) -> None:
     assert left_in(json.loads(path.read_text())) == []
 
 
-def test_results_left_in_a_notebook_are_found() -> None:
+def test_outputs_in_a_notebook_are_detected() -> None:
     clean = {"cell_type": "code", "id": "a", "outputs": [], "execution_count": None}
     cells = [clean, clean | {"id": "b", "outputs": [{}]}, clean | {"id": "c", "execution_count": 3}]
     assert left_in({"cells": cells}) == ["b", "c"]

@@ -71,7 +71,7 @@ def test_a_run_selects_nodes_and_names_known_parameters(words: str, known: set[s
     assert set(context.params["load_versions"] or ()) <= pipelines["__default__"].datasets()
 
 
-def test_unknown_names_would_be_found(known: set[str]) -> None:
+def test_unknown_names_are_detected(known: set[str]) -> None:
     assert len(RUNS) >= 17
     with pytest.raises(KeyError):
         selected(parsed("--pipelines=no_such_pipeline"))

@@ -1,4 +1,4 @@
-"""The feature registry says what the code computes, and which label may use what."""
+"""The feature registry agrees with the code, and its rules hold."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ def registry() -> FeatureRegistry:
     return FeatureRegistry.model_validate(LINES)
 
 
-def test_it_names_what_the_code_computes_in_the_order_of_the_table() -> None:
+def test_features_match_the_table_columns_in_order() -> None:
     assert list(LINES) == [*ORIGINAL_FEATURES, *EXTENDED_FEATURES]
     assert list(LINES) == list(TYPES)[1 : len(LINES) + 1]
 
 
-def test_no_feature_is_declared_twice() -> None:
+def test_feature_names_are_unique() -> None:
     """YAML itself would keep the last one, silently."""
     names = re.findall(r"^  (\w+):", FILE.read_text(), re.MULTILINE)
     assert len(names) == len(set(names)) == len(LINES)
 
 
-def test_every_line_is_valid(registry: FeatureRegistry) -> None:
+def test_every_entry_is_valid(registry: FeatureRegistry) -> None:
     assert list(registry.features) == list(LINES)
 
 
@@ -73,7 +73,7 @@ def test_a_model_takes_its_features_in_the_order_of_the_registry(registry: Featu
     assert registry.of_set("extended", label) == [name for name in LINES if name not in withheld]
 
 
-def test_features_that_see_activity_stop_serve_the_forecast_alone(registry: FeatureRegistry) -> None:
+def test_features_that_reveal_inactivity_are_excluded_from_other_labels(registry: FeatureRegistry) -> None:
     serving = {
         name: {label for label in LABELS if feature.may_serve(label)} for name, feature in registry.features.items()
     }
@@ -127,7 +127,7 @@ def _period(name: str) -> str:
     return next((end for end in ends if name.endswith(end)), "")
 
 
-def test_every_line_keeps_the_rules() -> None:
+def test_every_entry_follows_the_rules() -> None:
     assert faults(LINES) == []
 
 
@@ -150,16 +150,16 @@ def test_every_line_keeps_the_rules() -> None:
         ("page_help", {"moves_with_time": True}, "it moves with time if it looks back"),
     ],
 )
-def test_a_line_that_breaks_a_rule_is_found(name: str, change: dict[str, Any], rule: str) -> None:
+def test_an_entry_that_violates_a_rule_is_detected(name: str, change: dict[str, Any], rule: str) -> None:
     assert f"{name}: {rule}" in faults({**LINES, name: {**LINES[name], **change}})
 
 
 @pytest.mark.parametrize(("name", "rule"), [("user_id", "it is not personal"), ("churned_at", "it is not the answer")])
-def test_a_line_that_must_not_be_there_is_found(name: str, rule: str) -> None:
+def test_a_forbidden_feature_is_detected(name: str, rule: str) -> None:
     assert f"{name}: {rule}" in faults({**LINES, name: LINES["page_help"]})
 
 
-def test_a_definition_that_is_said_twice_is_found() -> None:
+def test_a_duplicate_definition_is_detected() -> None:
     text = LINES["page_help"]["definition"]
     assert faults({**LINES, "page_home": LINES["page_help"]}) == [f"{text}: is said twice"]
 
@@ -180,7 +180,7 @@ def test_a_definition_that_is_said_twice_is_found() -> None:
         ({"why": "it is fine"}, "'why' belongs to features that some labels may not use"),
     ],
 )
-def test_a_wrong_line_is_told_with_its_feature(line: dict[str, Any], expected: str) -> None:
+def test_an_invalid_entry_is_reported_with_its_feature(line: dict[str, Any], expected: str) -> None:
     wrong = {key: value for key, value in {**LINES["page_help"], **line}.items() if value is not ...}
     with pytest.raises(ModelInstantiationError, match="page_help") as caught:
         FeatureRegistry.model_validate({"page_home": LINES["page_home"], "page_help": wrong})
@@ -188,7 +188,7 @@ def test_a_wrong_line_is_told_with_its_feature(line: dict[str, Any], expected: s
     assert "\n" not in str(caught.value)
 
 
-def test_a_line_that_is_no_object_is_told_with_its_feature() -> None:
+def test_an_entry_that_is_not_a_mapping_is_reported_with_its_feature() -> None:
     with pytest.raises(ModelInstantiationError, match="page_help should be a block"):
         FeatureRegistry.model_validate({"page_help": "visits"})
 
@@ -201,12 +201,14 @@ def test_a_line_that_is_no_object_is_told_with_its_feature() -> None:
         ("banana", "'banana', which is no feature set: known are extended, original."),
     ],
 )
-def test_an_unknown_set_is_told_with_advice(registry: FeatureRegistry, asked: str, advice: str) -> None:
+def test_an_unknown_feature_set_is_reported_with_a_suggestion(
+    registry: FeatureRegistry, asked: str, advice: str
+) -> None:
     with pytest.raises(ValueError, match="feature_set is ") as caught:
         registry.of_set(asked, FORECAST)
     assert str(caught.value).endswith(advice)
 
 
-def test_a_value_is_told_in_its_unit(registry: FeatureRegistry) -> None:
+def test_values_are_converted_to_their_unit(registry: FeatureRegistry) -> None:
     assert registry.features["log_tenure_days"].natural(math.log(42)) == pytest.approx(42)
     assert registry.features["page_help"].natural(3) == 3

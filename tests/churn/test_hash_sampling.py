@@ -1,4 +1,4 @@
-"""Chance by hash: uniform, independent between purposes and seeds, and a function of the key alone."""
+"""Random numbers from hashes: uniform, independent between purposes and seeds, and dependent on the key alone."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_rows_of_a_user_are_independent(columns: dict[str, np.ndarray]) -> None:
     assert chi_square(counts, USERS / 25) < 58.6
 
 
-def test_unit_says_what_has_a_number_of_its_own(draws: dict[tuple[str, int], tuple[float, ...]]) -> None:
+def test_unit_selects_rows_or_users(draws: dict[tuple[str, int], tuple[float, ...]]) -> None:
     """All rows of a user share the user's number; no two rows share a row's."""
     of_user, of_row = list(DRAWS).index("hold_out_user"), list(DRAWS).index("hold_out")
     for user in range(USERS):
@@ -108,7 +108,7 @@ def test_partitions_order_and_other_rows_do_not_matter(
     assert drawn(table_of(spark, half).coalesce(1)) == {key: draws[key] for key in half}
 
 
-def test_numbers_stay_what_they_are(spark: SparkSession) -> None:
+def test_numbers_are_stable_across_releases(spark: SparkSession) -> None:
     """Another hash would move users between the sides of every split made so far."""
     columns = [uniform_hash(20_181_001, "hold out", unit) for unit in ("user", "row")]
     rows = table_of(spark, [("1", 0), ("2", 3)]).select(*columns).collect()

@@ -1,4 +1,4 @@
-"""Wrong parameters of feature engineering are one sentence that names the key."""
+"""Invalid parameters of feature engineering are reported in one sentence that names the key."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def changed(values: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return result
 
 
-def test_the_project_s_own_are_right(values: dict[str, Any]) -> None:
+def test_project_parameters_are_valid(values: dict[str, Any]) -> None:
     built = FeatureEngineering.model_validate(values)
     assert built.time_bin_days == 14
     assert built.population.per_1000_songs["thumbs_up"] == 55
@@ -65,7 +65,9 @@ PAGES = "adverts, thumbs_up, thumbs_down, friends, playlist, help, settings, upg
         ("population.per_1000_songs.error", 1.1, f"population.per_1000_songs must have exactly the keys {PAGES}"),
     ],
 )
-def test_a_wrong_value_is_told_in_one_sentence(values: dict[str, Any], path: str, value: Any, expected: str) -> None:
+def test_an_invalid_value_is_reported_in_one_sentence(
+    values: dict[str, Any], path: str, value: Any, expected: str
+) -> None:
     with pytest.raises(ModelInstantiationError) as caught:
         FeatureEngineering.model_validate(changed(values, path, value))
     assert str(caught.value).startswith(expected)

@@ -1,4 +1,4 @@
-"""A project with a small simulated log, run once by the real command line, and what it left behind."""
+"""A project with a small log, run once by the real command line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,8 +23,10 @@ from kedro.framework.cli.cli import KedroCLI
 from omegaconf import OmegaConf
 from pyspark.sql import SparkSession
 
+PROJECT = Path(__file__).parents[2]
 # Small grids: what they hold is wiring and repeatability; the full grids run in `make run`.
 SMALL_GRIDS = [
+    "modeling.evaluation.replicates=100",
     "modeling.logistic_regression.grid.regParam=[0.1]",
     "modeling.logistic_regression.grid.elasticNetParam=[0.0]",
     "modeling.random_forest.grid.maxBins=[12]",
@@ -154,7 +157,7 @@ def kedro_here(spark: SparkSession) -> Callable[..., tuple[int, str, str]]:
 
 @pytest.fixture(scope="session")
 def trained_once(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> tuple[Project, str]:
-    """A copy of the project with small grids and a simulated log of its own, run once, and what the run said.
+    """A copy of the project with small grids and half of the bundled log, run once, and what the run said.
 
     Once for all of pytest's workers: the first that comes makes it, the others wait.
     """
@@ -183,8 +186,7 @@ def _train(folder: Path) -> str:
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
     project, spark = Project(folder), folder / "conf/local/spark.yml"
     spark.write_text(SMALL_SPARK.format(archive=""))
-    project.in_a_process("run", "--pipelines=simulation", f"--params=simulation.users=150,simulated_events={LOG}")
-    plant_markup(folder / LOG)
+    half_of_the_bundled_log(folder / LOG)
     archive = folder.with_name("classes.jsa")
     spark.write_text(SMALL_SPARK.format(archive=f"-XX:ArchiveClassesAtExit={archive}"))
     said = project.in_a_process("run", f"--params=raw_events={LOG}")
@@ -192,16 +194,16 @@ def _train(folder: Path) -> str:
     return said
 
 
-def plant_markup(log: Path) -> None:
-    """Let the log's first part have a song that a page must not run, played more often than any other."""
-    part = sorted(log.glob("part-*"))[0]
-    lines = [json.loads(line) for line in gzip.decompress(part.read_bytes()).decode().splitlines()]
-    songs = [line for line in lines if line["page"] == "NextSong"]
-    for line in songs[: len(songs) // 2]:
-        line["song"], line["artist"] = MARKUP, "<b>Nobody</b>"
-    # Hadoop would find that the file is not the one it has written.
-    part.with_name(f".{part.name}.crc").unlink(missing_ok=True)
-    part.write_bytes(gzip.compress("".join(f"{json.dumps(line)}\n" for line in lines).encode()))
+def half_of_the_bundled_log(folder: Path) -> None:
+    """A log of two files with half of the users, and a song that a page must not run as the one played most often."""
+    lines = gzip.decompress((PROJECT / "data/01_raw/sample_events.json.gz").read_bytes()).decode().splitlines()
+    kept = [event for event in map(json.loads, lines) if zlib.crc32(event["userId"].encode()) % 2 == 0]
+    for event in [event for event in kept if event["page"] == "NextSong"][::4]:
+        event["song"], event["artist"] = MARKUP, "<b>Nobody</b>"
+    folder.mkdir(parents=True)
+    for place in (0, 1):
+        part = "".join(f"{json.dumps(event)}\n" for event in kept[place::2])
+        (folder / f"part-{place}.json.gz").write_bytes(gzip.compress(part.encode(), 1))
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,12 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import pytest
 from omegaconf import OmegaConf
 from pyspark.sql import SparkSession
@@ -45,6 +47,7 @@ SMALL = [
 ]
 DAY = 86_400_000
 START = 1_538_352_000_000  # 2018-10-01, midnight UTC
+SESSIONS = 777  # thousand is where the numbers of sessions begin
 THE_LOG = r"\(read from log\)\.$"
 DAMAGED = "check that the file is complete"
 
@@ -141,7 +144,7 @@ def event(user: int, item: int, **changes: Any) -> dict[str, Any]:
     return {
         "ts": START + user * 60_000 + item * 600_000,
         "userId": str(user),
-        "sessionId": user,
+        "sessionId": 1_000 * SESSIONS + user,
         "itemInSession": item,
         "page": "Home",
         "auth": "Logged In",
@@ -179,57 +182,68 @@ HALF = HALF[: HALF.rindex(b"\n") + 1]
 DEEP = b'{"a":' * 3_000 + b"1" + b"}" * 3_000
 HUGE = 10 * 2**20
 
-# Counts are events, rejected lines, duplicates, rows of nobody.
+MALFORMED = "not a JSON object with the columns' types"
+# Counts are events, rejected lines, duplicates, logged-out rows; and the rule that rejects.
 READ = [
-    ("a last line that is cut off", GOOD + b'{"ts": 15383', (100, 1, 0, 0)),
-    ("binary garbage between good lines", HALF + NOISE + b"\n" + GOOD[len(HALF) :], (100, 1, 0, 0)),
-    ("a line nested 3 000 deep", GOOD + DEEP + b"\n", (100, 1, 0, 0)),
-    ("an object where a page should be", one_more(page={"name": {"is": "Home"}}), (100, 1, 0, 0)),
-    ("a line of 10 MB, in a column that is not asked for", one_more(note="x" * HUGE), (101, 0, 0, 0)),
-    ("a line of 10 MB that is no event", GOOD + b"x" * HUGE + b"\n", (100, 1, 0, 0)),
-    ("bytes that are no UTF-8", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\xff\xfea"), (101, 0, 0, 0)),
-    ("a NUL in a name", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\x00a"), (100, 1, 0, 0)),
-    ("emoji in a name", GOOD + lines(event(30, 0, firstName="👩‍🎤")), (101, 0, 0, 0)),
-    ("a name from right to left", GOOD + lines(event(30, 0, artist="فيروز")), (101, 0, 0, 0)),
-    ("a byte order mark", b"\xef\xbb\xbf" + GOOD, (100, 0, 0, 0)),
-    ("lines that end with CRLF", GOOD.replace(b"\n", b"\r\n"), (100, 0, 0, 0)),
-    ("empty lines between", GOOD.replace(b"}\n", b"}\n\n", 3), (100, 3, 0, 0)),
-    ("a number as a string: ts", one_more(ts=str(START)), (100, 1, 0, 0)),
-    ("a string as a number: page", one_more(page=7), (101, 0, 0, 0)),
-    ("ts in seconds", one_more(ts=START // 1_000), (100, 1, 0, 0)),
-    ("ts in the future", one_more(ts=START + 100 * 365 * DAY), (100, 1, 0, 0)),
-    ("a negative ts", one_more(ts=-START), (100, 1, 0, 0)),
-    ("a ts that is null", one_more(ts=None), (100, 1, 0, 0)),
-    ("no registration", without("registration"), (100, 1, 0, 0)),
-    ("a registration after the end of the log", one_more(registration=START + 90 * DAY), (101, 0, 0, 0)),
-    ("a registration that changes for one user", GOOD + lines(event(3, 9, registration=START - DAY)), (101, 0, 0, 0)),
-    ("a level that is null", one_more(level=None), (100, 1, 0, 0)),
-    ("a level that is unknown", one_more(level="x"), (100, 1, 0, 0)),
-    ("a gender that is null", one_more(gender=None), (101, 0, 0, 0)),
-    ("a gender that is unknown", one_more(gender="x"), (101, 0, 0, 0)),
-    ("a page that is null", one_more(page=None), (100, 1, 0, 0)),
-    ("a page that is unknown", one_more(page="Podcast"), (101, 0, 0, 0)),
-    ("a userId with spaces", GOOD + lines(event(3, 9, userId=" 3 ")), (101, 0, 0, 0)),
-    ("a userId that is a number", GOOD + lines(event(3, 9, userId=3)), (101, 0, 0, 0)),
-    ("a userId of 10 000 characters", one_more(userId="7" * 10_000), (100, 1, 0, 0)),
-    ("rows of nobody", GOOD + lines(event(3, 9, userId="")), (100, 0, 0, 1)),
-    ("a duplicate line", GOOD + lines(EVENTS[7]), (100, 0, 1, 0)),
-    ("lines out of order", lines(*reversed(EVENTS)), (100, 0, 0, 0)),
+    ("a last line that is cut off", GOOD + b'{"ts": 15383', (100, 1, 0, 0), MALFORMED),
+    ("binary garbage between good lines", HALF + NOISE + b"\n" + GOOD[len(HALF) :], (100, 1, 0, 0), MALFORMED),
+    ("a line nested 3 000 deep", GOOD + DEEP + b"\n", (100, 1, 0, 0), MALFORMED),
+    ("an object where a page should be", one_more(page={"name": "Home"}), (100, 1, 0, 0), "page has another form"),
+    ("a line of 10 MB, in a column that is not asked for", one_more(note="x" * HUGE), (101, 0, 0, 0), None),
+    ("a line of 10 MB that is no event", GOOD + b"x" * HUGE + b"\n", (100, 1, 0, 0), MALFORMED),
+    ("bytes that are no UTF-8", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\xff\xfea"), (101, 0, 0, 0), None),
+    ("a NUL in a name", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\x00a"), (100, 1, 0, 0), MALFORMED),
+    ("emoji in a name", GOOD + lines(event(30, 0, firstName="👩‍🎤")), (101, 0, 0, 0), None),
+    ("a name from right to left", GOOD + lines(event(30, 0, artist="فيروز")), (101, 0, 0, 0), None),
+    ("a byte order mark", b"\xef\xbb\xbf" + GOOD, (100, 0, 0, 0), None),
+    ("lines that end with CRLF", GOOD.replace(b"\n", b"\r\n"), (100, 0, 0, 0), None),
+    ("empty lines between", GOOD.replace(b"}\n", b"}\n\n", 3), (100, 3, 0, 0), MALFORMED),
+    ("a number as a string: ts", one_more(ts=str(START)), (100, 1, 0, 0), MALFORMED),
+    ("a string as a number: page", one_more(page=7), (101, 0, 0, 0), None),
+    ("ts in seconds", one_more(ts=START // 1_000), (100, 1, 0, 0), "ts is out of range"),
+    ("ts in the future", one_more(ts=START + 100 * 365 * DAY), (100, 1, 0, 0), "ts is out of range"),
+    ("a negative ts", one_more(ts=-START), (100, 1, 0, 0), "ts is out of range"),
+    ("a ts that is null", one_more(ts=None), (100, 1, 0, 0), "ts is missing"),
+    ("no registration", without("registration"), (100, 1, 0, 0), "registration is missing"),
+    ("a registration after the end of the log", one_more(registration=START + 90 * DAY), (101, 0, 0, 0), None),
+    ("a registration that changes for one user", GOOD + lines(event(3, 9, registration=START)), (101, 0, 0, 0), None),
+    ("a level that is null", one_more(level=None), (100, 1, 0, 0), "level is missing"),
+    ("a level that is unknown", one_more(level="x"), (100, 1, 0, 0), "level is unknown"),
+    ("a gender that is null", one_more(gender=None), (101, 0, 0, 0), None),
+    ("a gender that is unknown", one_more(gender="x"), (101, 0, 0, 0), None),
+    ("a page that is null", one_more(page=None), (100, 1, 0, 0), "page is missing"),
+    ("a page that is unknown", one_more(page="Podcast"), (101, 0, 0, 0), None),
+    ("a userId with spaces", GOOD + lines(event(3, 9, userId=" 3 ")), (101, 0, 0, 0), None),
+    ("a userId that is a number", GOOD + lines(event(3, 9, userId=3)), (101, 0, 0, 0), None),
+    ("a userId of 10 000 characters", one_more(userId="7" * 10_000), (100, 1, 0, 0), "userId has another form"),
+    ("logged-out rows", GOOD + lines(event(3, 9, userId="")), (100, 0, 0, 1), None),
+    ("a duplicate line", GOOD + lines(EVENTS[7]), (100, 0, 1, 0), None),
+    ("lines out of order", lines(*reversed(EVENTS)), (100, 0, 0, 0), None),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("title", "log", "counts"), READ, ids=[title for title, *_ in READ])
-def test_what_can_be_read_is_read_and_the_rest_is_counted(
-    commands: Commands, page: Pages, title: str, log: bytes, counts: tuple[int, ...]
-) -> None:
-    (commands.folder / "case.json").write_bytes(log)
-    # Events come after these counts; only duplicates are found later.
-    part = () if counts[2] else ("--to-nodes=check_lines",)
-    done = commands.run("--pipelines=ingestion", "--params=raw_events=case.json", *part)
+def test_valid_lines_are_read_and_other_lines_are_counted(commands: Commands, page: Pages) -> None:
+    """All cases as the files of one log: the events of each, and what is made of the other lines of all."""
+    folder = commands.folder / "cases"
+    folder.mkdir()
+    # Sessions of its own tell each case's events from the others'.
+    for number, (_, log, *_) in enumerate(READ):
+        own = log.replace(f'"sessionId": {SESSIONS}'.encode(), f'"sessionId": {100 + number}'.encode())
+        (folder / f"{number}.json").write_bytes(own)
+    done = commands.run("--pipelines=ingestion", "--params=raw_events=cases")
     assert done.code == 0, done.errors
-    assert (counted if counts[2] else counted_lines)(commands) == counts
-    told = in_words(counts)
-    page.add(title, told, told)
+
+    (table,) = (commands.folder / "data/02_intermediate/events").glob("*/events")
+    events_of = (pd.read_parquet(table, columns=["session_id"])["session_id"] // 1_000).value_counts().to_dict()
+    assert events_of == {100 + number: counts[0] for number, (_, _, counts, _) in enumerate(READ)}
+    expected = tuple(map(sum, zip(*(counts for _, _, counts, _ in READ), strict=True)))
+    assert counted(commands) == expected
+    rejected = Counter[str]()
+    for _, _, counts, rule in READ:
+        rejected.update({rule: counts[1]} if rule else {})
+    assert commands.newest("08_reporting", "ingestion_report.json")["rejected"] == rejected
+    for title, _, counts, _ in READ:
+        page.add(title, in_words(counts), in_words(counts))
 
 
 def test_a_file_given_twice_counts_once(commands: Commands, page: Pages) -> None:
@@ -249,15 +263,8 @@ def counted(commands: Commands) -> tuple[int, ...]:
     return counts
 
 
-def counted_lines(commands: Commands) -> tuple[int, ...]:
-    lines_of = commands.newest("02_intermediate", "line_counts.json")
-    counts = (lines_of["event_lines"], sum(lines_of["rejected"].values()), 0, lines_of["logged_out"])
-    assert sum(counts) == lines_of["lines_read"]
-    return counts
-
-
 def in_words(counts: tuple[int, ...]) -> str:
-    kinds = ("events", "rejected", "duplicates", "of nobody")
+    kinds = ("events", "rejected", "duplicates", "logged out")
     return ", ".join(f"{number} {kind}" for number, kind in zip(counts, kinds, strict=True) if number)
 
 
@@ -296,13 +303,13 @@ def refused(title: str, files: dict[str, bytes], named: str) -> Any:
             THE_LOG,
         ),
         refused(
-            "only rows of nobody",
+            "only logged-out rows",
             {"log.json": lines(*(event(1, item, userId="") for item in range(50)))},
             THE_LOG,
         ),
     ],
 )
-def test_a_log_that_cannot_be_read_is_named_and_leaves_nothing(
+def test_an_unreadable_log_is_named_and_nothing_is_written(
     commands: Commands, page: Pages, title: str, files: dict[str, bytes], named: str
 ) -> None:
     folder = commands.folder / "log"
@@ -383,7 +390,7 @@ def test_a_log_that_cannot_be_read_is_named_and_leaves_nothing(
     ],
     ids=lambda value: value if value.startswith("--") else "",
 )
-def test_what_a_run_is_asked_for_and_does_not_know_is_named(
+def test_unknown_options_of_a_run_are_named(
     other: Commands, page: Pages, monkeypatch: pytest.MonkeyPatch, words: str, named: str
 ) -> None:
     for variable in ("SPARKIFY_STORAGE", "SPARK_MASTER"):
@@ -444,9 +451,7 @@ def day(spark: SparkSession, commands: Commands) -> dict[str, Any]:
 
 
 @pytest.mark.faults
-def test_labels_that_cannot_be_learned_are_skipped_and_the_others_run(
-    commands: Commands, page: Pages, day: dict[str, Any]
-) -> None:
+def test_labels_that_cannot_be_trained_are_skipped(commands: Commands, page: Pages, day: dict[str, Any]) -> None:
     """A log of one day: no bin is over, so that only the bin's own churn can be learned; nobody held out churns."""
     summary = day
     assert set(summary["skipped"]) == set(LABELS[1:])
@@ -491,7 +496,7 @@ CHURN = {"page": "Cancellation Confirmation"} | ONE_BIN
         ),
     ],
 )
-def test_a_log_from_which_no_label_can_be_learned_is_no_failure_and_changes_no_champion(
+def test_a_run_that_skips_all_labels_succeeds_and_keeps_the_champions(
     commands: Commands, page: Pages, day: Any, title: str, events: list[dict[str, Any]]
 ) -> None:
     (commands.folder / "case.json").write_bytes(lines(*events))
@@ -528,7 +533,7 @@ def champion_for_all(commands: Commands, **changes: Any) -> None:
 
 
 @pytest.mark.faults
-def test_scoring_names_what_is_wrong_with_a_champion(commands: Commands, page: Pages, day: Any) -> None:
+def test_scoring_reports_an_unusable_champion(commands: Commands, page: Pages, day: Any) -> None:
     """None, one that is half written, one of another feature set."""
     score = ("--pipelines=scoring", "--params=scoring_events=day.json")
     before = commands.versions()
@@ -587,7 +592,7 @@ def mounted(other: Commands, page: Pages) -> Iterator[Callable[[str], None]]:
         ("a data folder that is read-only", "ro", "/data/.* cannot be written: it is read-only"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_named(
+def test_a_path_that_cannot_be_written_is_reported(
     other: Commands, page: Pages, mounted: Callable[[str], None], title: str, options: str, named: str
 ) -> None:
     mounted(options)
@@ -608,14 +613,14 @@ def in_a_process(folder: Path, *words: str, **changes: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def test_without_java_a_run_says_what_to_install(other: Commands, page: Pages, tmp_path: Path) -> None:
+def test_a_missing_java_is_reported(other: Commands, page: Pages, tmp_path: Path) -> None:
     told = in_a_process(other.folder, "--params=raw_events=log.json", PATH=str(tmp_path), JAVA_HOME="").sentence()
     assert "Spark needs Java" in told
     assert not (other.folder / "data").exists()
     page.add("no Java", "stops, says what to install", told)
 
 
-def test_a_port_that_is_taken_is_told(other: Commands, page: Pages) -> None:
+def test_a_port_in_use_is_reported(other: Commands, page: Pages) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -632,7 +637,7 @@ def test_a_port_that_is_taken_is_told(other: Commands, page: Pages) -> None:
     page.add("a port of Spark's that is taken", "stops, names the setting", told)
 
 
-def test_in_a_process_of_its_own_a_failure_is_one_sentence_and_the_log_file_has_the_stack(other: Commands) -> None:
+def test_a_failed_process_prints_one_sentence_and_logs_the_stack_trace(other: Commands) -> None:
     """The exit code, Java's own output on the terminal, and sparkify.log."""
     (other.folder / "log.json.gz").write_bytes(CUT)
     told = in_a_process(other.folder, "--pipelines=ingestion", "--params=raw_events=log.json.gz").sentence()
@@ -660,7 +665,7 @@ A run that stops exits with another code than 0 and leaves no new version of any
 """
 
 
-def test_the_page_says_what_happened(page: Pages, request: pytest.FixtureRequest) -> None:
+def test_the_documentation_page_is_up_to_date(page: Pages, request: pytest.FixtureRequest) -> None:
     """Every row of this run; and no others, if no case was left out."""
     written = HEAD + "\n".join(page.rows.values()) + "\n"
     if os.environ.get(REWRITE):

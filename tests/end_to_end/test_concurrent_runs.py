@@ -1,4 +1,4 @@
-"""Two runs at once in one folder, each a process of its own."""
+"""Two runs at the same time in one folder, in separate processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that are killed, with their Java, in the saves of datasets and at random moments, and started again."""
+"""Runs killed, with their JVM, during saves and at random times, and started again."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ def story(runs: Runs, extent: Extent, undisturbed: dict[str, Any]) -> Story:
     return Story(runs.killed(), wrong, newest)
 
 
-def test_runs_were_killed_in_saves_and_at_random_moments(story: Story, extent: Extent) -> None:
+def test_runs_are_killed_in_saves_and_at_random_times(story: Story, extent: Extent) -> None:
     in_saves = [killed.where for killed in story.killed if killed.where != MOMENT]
     assert sorted(in_saves) == sorted(extent.datasets)
     assert len(story.killed) == len(in_saves) + extent.moments
@@ -262,11 +262,11 @@ def test_runs_were_killed_in_saves_and_at_random_moments(story: Story, extent: E
     assert len(middle) > 0.7 * len(story.killed), story.killed
 
 
-def test_no_version_was_ever_visible_that_was_not_complete(story: Story) -> None:
+def test_no_incomplete_version_is_visible(story: Story) -> None:
     assert story.wrong == []
 
 
-def test_the_run_that_ends_has_the_results_of_one_that_nothing_disturbs(
+def test_the_final_run_has_the_results_of_an_undisturbed_run(
     story: Story, extent: Extent, undisturbed: dict[str, Any]
 ) -> None:
     assert set(story.found) == extent.datasets

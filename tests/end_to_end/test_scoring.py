@@ -1,4 +1,4 @@
-"""The real command line on a small simulated log: scoring and backtest, on the champions that a whole run has left."""
+"""The real command line on a small log: scoring and backtest with the champions of a whole run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def milliseconds(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1_000)
 
 
-def test_scores_are_probabilities_of_users_who_are_still_there(scored: pd.DataFrame, future: pd.DataFrame) -> None:
+def test_scores_are_probabilities_of_active_users(scored: pd.DataFrame, future: pd.DataFrame) -> None:
     probabilities = scored.filter(like="probability_")
     assert probabilities.shape[1] == 3
     assert probabilities.min(axis=None) > 0
@@ -64,7 +64,7 @@ def test_scores_are_probabilities_of_users_who_are_still_there(scored: pd.DataFr
     assert not gone & set(scored["user_id"])
 
 
-def test_the_list_gives_reasons_in_words(small_project: Project, scored: pd.DataFrame) -> None:
+def test_the_list_contains_reasons(small_project: Project, scored: pd.DataFrame) -> None:
     listed = pd.read_csv(small_project.newest("07_model_output", "users_at_risk.csv"), dtype={"user_id": str})
     assert list(listed["rank"]) == list(range(1, 21))
     assert set(listed["user_id"]) == set(scored.nsmallest(20, "rank")["user_id"])
@@ -81,9 +81,7 @@ def test_drift_accounts_for_every_user(small_project: Project, scored: pd.DataFr
     assert report["unseen"] == {"level_at_end": [], "device": []}
 
 
-def test_what_happens_after_the_day_keeps_the_promise(
-    small_project: Project, scored: pd.DataFrame, future: pd.DataFrame
-) -> None:
+def test_later_churn_agrees_with_the_scores(small_project: Project, scored: pd.DataFrame, future: pd.DataFrame) -> None:
     """Trained on one log, scored on another one cut at a day: the AUC-ROC is within the interval of the evaluation."""
     start = milliseconds(AS_OF)
     end = start + int(timedelta(days=14).total_seconds() * 1_000)
@@ -95,7 +93,7 @@ def test_what_happens_after_the_day_keeps_the_promise(
     assert low <= roc_auc_score(churned, scored[f"probability_{FORECAST}"]) <= high
 
 
-def test_nothing_after_the_day_is_looked_at(small_project: Project, scored: pd.DataFrame) -> None:
+def test_events_after_the_as_of_date_are_ignored(small_project: Project, scored: pd.DataFrame) -> None:
     """The same scores from a log that ends with the day."""
     folder = small_project.folder / "data/01_raw/cut_log"
     folder.mkdir()
@@ -131,7 +129,7 @@ def test_nothing_after_the_day_is_looked_at(small_project: Project, scored: pd.D
         ("score_users", "scoring.users_at_risk.rank_by=will_churn_sooner", "did you mean 'will_churn_soon'?"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_sentence(
+def test_invalid_scoring_requests_are_refused_in_one_sentence(
     small_project: Project, scored: pd.DataFrame, node: str, parameters: str, sentence: str
 ) -> None:
     """By the node that looks at it, on what the nodes before it have made."""
@@ -143,7 +141,7 @@ def test_what_does_not_fit_is_refused_in_one_sentence(
     assert small_project.versions("07_model_output", "users_at_risk.csv") == before
 
 
-def test_a_champion_of_another_run_than_its_card_is_refused(small_project: Project, scored: pd.DataFrame) -> None:
+def test_a_champion_with_metadata_of_another_run_is_refused(small_project: Project, scored: pd.DataFrame) -> None:
     """As where one of the two is pinned alone."""
     card = small_project.newest("06_models", "will_churn_soon", "champion_metadata.json")
     of_another = card.parents[1] / "9999-01-01T00.00.00.000Z" / card.name

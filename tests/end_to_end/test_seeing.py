@@ -1,4 +1,4 @@
-"""What people look at: the report in a browser, kedro viz, the notebooks; after a real run on a small simulated log."""
+"""The report in a browser, kedro viz and the notebooks, after a real run on a small log."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbformat import NotebookNode
 from playwright.sync_api import Browser, Page, sync_playwright
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def page(browser: Browser, report: Path) -> Iterator[Page]:
     context.close()
 
 
-def test_the_run_says_where_the_report_is(first_run: str, report: Path) -> None:
+def test_the_run_prints_the_path_of_the_report(first_run: str, report: Path) -> None:
     (line,) = [line for line in first_run.splitlines() if line.startswith("The report: ")]
     assert line.endswith(f"/data/08_reporting/report/{report.parent.name}/report.html")
     assert report.stat().st_size < 8_000_000
@@ -78,7 +79,7 @@ def test_every_figure_is_drawn_without_a_network_or_an_error(page: Page) -> None
     assert page.wrong == []
 
 
-def test_the_page_tells_the_run(page: Page, small_project: Project) -> None:
+def test_the_page_describes_the_run(page: Page, small_project: Project) -> None:
     words = page.inner_text("body")
     account = small_project.report("ingestion_report.json")
     assert f"{account['events']:,} events of {account['users']:,} users" in words
@@ -91,12 +92,12 @@ def test_the_page_tells_the_run(page: Page, small_project: Project) -> None:
     assert stages == ["ingestion", "feature engineering", "sampling", "modeling", "reporting"]
 
 
-def test_a_song_is_text_whatever_it_is_called(page: Page) -> None:
+def test_song_titles_are_shown_as_text(page: Page) -> None:
     assert page.locator("#log td").first.inner_text() == MARKUP
     assert page.title() != "run"
 
 
-def test_the_page_follows_the_readers_colors(page: Page) -> None:
+def test_the_page_supports_dark_mode(page: Page) -> None:
     def colors() -> tuple[str, str]:
         page.wait_for_timeout(300)
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -208,7 +209,7 @@ def test_a_figure_and_a_table_preview(flowchart: Page) -> None:
     assert "adverts_per_1000_songs_in_history" in flowchart.locator(".pipeline-metadata__preview").inner_text()
 
 
-def test_no_line_of_the_log_leaves_with_the_site(small_project: Project, site: str) -> None:
+def test_the_exported_site_contains_no_rows_of_the_log(small_project: Project, site: str) -> None:
     """A site may be handed on; raw lines and events are not in it."""
     previews = [json.loads(file.read_text()) for file in (small_project.folder / "build/api/nodes").iterdir()]
     shown = [node for node in previews if node.get("preview")]
@@ -219,18 +220,29 @@ def test_no_line_of_the_log_leaves_with_the_site(small_project: Project, site: s
 # Notebooks
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-def test_a_notebook_runs_from_top_to_bottom(path: Path, small_project: Project) -> None:
+@pytest.fixture(scope="module")
+def executed(small_project: Project) -> dict[str, list[NotebookNode]]:
+    """The cells of each notebook after all were executed in one kernel: every kernel starts a Spark of its own."""
     folder = small_project.folder / "notebooks"
     folder.mkdir(exist_ok=True)
-    notebook = nbformat.read(path, as_version=4)
+    together = nbformat.v4.new_notebook()
+    cells = {}
+    for path in NOTEBOOKS:
+        forget = nbformat.v4.new_code_cell("%reset -f\n%reload_ext kedro.ipython")
+        cells[path.stem] = nbformat.read(path, as_version=4).cells
+        together.cells += [forget, *cells[path.stem]]
     NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        together, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()
-    results = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
+    return cells
+
+
+@pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
+def test_a_notebook_runs_from_top_to_bottom(name: str, executed: dict[str, list[NotebookNode]]) -> None:
+    results = [output for cell in executed[name] for output in cell.get("outputs", []) if "data" in output]
     assert len(results) >= 3
 
 
-def test_there_are_the_originals_four_notebooks() -> None:
+def test_the_four_notebooks_of_the_original_exist() -> None:
     names = ["01_exploring_data", "02_sampling_test", "03_run_modeling", "04_gbt_run"]
     assert [path.stem for path in NOTEBOOKS] == names

@@ -94,7 +94,7 @@ def test_a_path_that_cannot_be_written_is_named(error: Exception, expected: str)
         ("", "RuntimeError"),
     ],
 )
-def test_the_last_cause_in_java_is_quoted_without_its_class(text: str, expected: str) -> None:
+def test_the_root_cause_in_java_is_quoted_without_its_class(text: str, expected: str) -> None:
     assert java_cause(RuntimeError(text)) == expected
 
 

@@ -26,6 +26,6 @@ def test_no_word_of_the_domain_occurs(path: Path) -> None:
     assert domain_words(path.read_text()) == []
 
 
-def test_words_of_the_domain_would_be_found() -> None:
+def test_words_of_the_domain_are_detected() -> None:
     assert domain_words("def rank_users(churn_scores): ...  # per user_id and time bin") == ["churn", "user_id"]
     assert domain_words("import sparkify_kedro") == []

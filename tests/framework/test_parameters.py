@@ -1,4 +1,4 @@
-"""A wrong parameter is one sentence, and the project's own are right in every environment."""
+"""An invalid parameter is reported in one sentence, and the project's parameters are valid in every environment."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Example(ParameterBlock):
 GOOD: dict[str, Any] = {"days": 14, "fold": {"number": 2}}
 
 
-def test_a_right_block_is_built() -> None:
+def test_a_valid_block_is_built() -> None:
     block = Example.model_validate(GOOD)
     assert (block.days, block.fold.number, block.fold.unit) == (14, 2, "user")
 
@@ -94,14 +94,14 @@ CONFIGURED = {"seed": 1, "sampling": {"split": {"folds": 2}, "labels": {"soon": 
         ({"seed": {"a": 1}}, ["seed is a value, not a block."]),
     ],
 )
-def test_parameters_that_no_block_knows_are_told(given: dict[str, Any], expected: list[str]) -> None:
+def test_unknown_parameters_are_reported(given: dict[str, Any], expected: list[str]) -> None:
     told = list(unknown_parameters(given, CONFIGURED, {"sampling.split", "sampling.labels.soon"}))
     assert [sentence.startswith(begin) for sentence, begin in zip(told, expected, strict=True)] == [True] * len(
         expected
     )
 
 
-def test_of_many_names_a_sentence_tells_how_many_there_are() -> None:
+def test_a_long_list_of_names_is_truncated() -> None:
     assert did_you_mean("x", map(str, range(100))) == "it is not among 100 known names."
 
 
@@ -137,7 +137,7 @@ def test_every_block_of_every_pipeline_loads(env: str, name: str) -> None:
     assert untyped_parameters(pipeline, loaded) == []
 
 
-def test_a_parameter_without_a_type_is_found() -> None:
+def test_a_parameter_without_a_model_is_detected() -> None:
     pipeline = register_pipelines()["feature_engineering"]
     assert untyped_parameters(pipeline, {"params:feature_engineering": {"time_bin_days": 14}}) == [
         "params:feature_engineering"
@@ -147,7 +147,7 @@ def test_a_parameter_without_a_type_is_found() -> None:
     assert untyped_parameters(alone, {label: "will_churn_soon"}) == [label]
 
 
-def test_the_original_differs_where_it_says_so() -> None:
+def test_the_original_environment_overrides_parameters() -> None:
     """The overrides reach the blocks, and what they leave out is base's."""
     base, original = context("base").catalog, context("original").catalog
     split = original.load("params:sampling.split")
@@ -188,8 +188,6 @@ def test_the_original_differs_where_it_says_so() -> None:
         ({"simulation": {"end": "2018-09-30"}}, r"simulation.end \(2018-09-30\) must come after simulation.start"),
     ],
 )
-def test_a_wrong_parameter_of_the_project_is_told_before_anything_runs(
-    parameters: dict[str, Any], expected: str
-) -> None:
+def test_an_invalid_project_parameter_is_reported_before_the_run(parameters: dict[str, Any], expected: str) -> None:
     with pytest.raises(ParameterValidationError, match=expected):
         _ = context("base", parameters).catalog

@@ -1,4 +1,4 @@
-"""Spark starts from the project's settings, or says in one sentence what to install or to change."""
+"""Spark starts with the project's settings, or the error says in one sentence what to install or change."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run_python(script: str, **environment: str) -> subprocess.CompletedProcess[s
     )
 
 
-def test_java_missing_in_java_home_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_java_in_java_home_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where there is one on the PATH: Spark would take the one in JAVA_HOME."""
     java = fake_java(tmp_path / "good", 'openjdk version "21.0.1"')
     monkeypatch.setenv("PATH", str(java.parent))
@@ -55,7 +55,7 @@ def test_java_missing_in_java_home_is_told(tmp_path: Path, monkeypatch: pytest.M
     assert f"was not found in JAVA_HOME ({tmp_path}/empty)" in complaint()
 
 
-def test_java_missing_on_the_path_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_java_on_the_path_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -71,9 +71,7 @@ def test_java_missing_on_the_path_is_told(tmp_path: Path, monkeypatch: pytest.Mo
         ('Picked up JAVA_TOOL_OPTIONS: -Xmx17g\nopenjdk version "9.0.4"', "9"),
     ],
 )
-def test_a_java_that_is_too_old_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str, release: str
-) -> None:
+def test_an_old_java_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str, release: str) -> None:
     java = fake_java(tmp_path, banner)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
 
@@ -81,7 +79,7 @@ def test_a_java_that_is_too_old_is_told(
 
 
 @pytest.mark.parametrize("banner", ["", "The operation couldn't be completed. Unable to locate a Java Runtime."])
-def test_a_java_without_a_readable_version_is_told(
+def test_a_java_without_a_readable_version_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str
 ) -> None:
     """The second banner is that of a system whose ``java`` only points to an installer."""
@@ -101,9 +99,7 @@ def test_a_java_without_a_readable_version_is_told(
     ],
 )
 @pytest.mark.parametrize("place", ["JAVA_HOME", "PATH"])
-def test_a_java_that_will_do_is_no_complaint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str, place: str
-) -> None:
+def test_a_suitable_java_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, banner: str, place: str) -> None:
     java = fake_java(tmp_path, banner)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv(place, str(tmp_path if place == "JAVA_HOME" else java.parent))
@@ -129,7 +125,7 @@ def test_a_remote_session_is_refused(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
-def test_settings_reach_the_session_and_false_is_sparks_false(spark: SparkSession) -> None:
+def test_settings_reach_the_session(spark: SparkSession) -> None:
     """The session of the tests was configured with ``False`` and ``4``."""
     assert spark.conf.get("spark.ui.enabled") == "false"
     assert spark.sparkContext.uiWebUrl is None
@@ -155,7 +151,7 @@ def test_a_local_session_listens_on_the_loopback_interface_alone(spark: SparkSes
     assert all(address.endswith("0100007F") for address in addresses), addresses
 
 
-def test_the_running_session_is_handed_out_again(spark: SparkSession) -> None:
+def test_the_running_session_is_reused(spark: SparkSession) -> None:
     assert get_session() is spark
 
 
@@ -183,7 +179,7 @@ except SparkStartError as error:
 """
 
 
-def test_the_first_session_has_the_settings_and_one_that_cannot_be_had_is_told() -> None:
+def test_the_first_session_has_the_settings_or_fails_with_one_sentence() -> None:
     """In a process of its own: true is Spark's true, the driver's memory is that of the settings (it must be known
     before the JVM starts), workers run this Python; and a master that is none is one sentence.
     """

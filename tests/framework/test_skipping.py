@@ -1,4 +1,4 @@
-"""What cannot be learned is skipped with a reason, what does not depend on it is not, and nothing old is lost."""
+"""A label that cannot be trained is skipped with a reason; independent nodes run, and old versions stay."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def catalog(tmp_path: Path) -> SkippingCatalog:
 
 
 @pytest.mark.parametrize("runner", [SequentialRunner(), ThreadRunner()], ids=lambda runner: type(runner).__name__)
-def test_what_depends_on_it_is_skipped_and_leaves_no_version(
+def test_dependent_nodes_are_skipped_and_leave_no_version(
     runner: AbstractRunner, catalog: SkippingCatalog, tmp_path: Path
 ) -> None:
     runner.run(LABELS, catalog)
@@ -76,6 +76,29 @@ def test_what_depends_on_it_is_skipped_and_leaves_no_version(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.model.json", "a.one.json", "a.two.json", "told.json"]
     assert catalog.load("a.two") == {"rows": 10}
     assert catalog.load("b.one") == catalog.load("b.model") == Skipped(REASON)
+
+
+def test_a_node_may_take_its_inputs_by_name() -> None:
+    def join(*, left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
+        return {"rows": left["rows"] + right["rows"]}
+
+    nodes = skippable(
+        Pipeline(
+            [
+                Node(func=learn, inputs={"rows": "rows_a", "least": "least"}, outputs="a", name="learn_a"),
+                Node(func=learn, inputs={"rows": "rows_b", "least": "least"}, outputs="b", name="learn_b"),
+                Node(func=join, inputs={"left": "a", "right": "a"}, outputs="joined", name="join"),
+                Node(func=join, inputs={"left": "a", "right": "b"}, outputs="skipped", name="join_skipped"),
+            ]
+        )
+    )
+    catalog = SkippingCatalog(
+        {"rows_a": MemoryDataset(10), "rows_b": MemoryDataset(1), "least": MemoryDataset(5)}
+        | {name: MemoryDataset() for name in ("a", "b", "joined", "skipped")}
+    )
+    SequentialRunner().run(nodes, catalog)
+    assert catalog.load("joined") == {"rows": 20}
+    assert catalog.load("skipped") == Skipped(REASON)
 
 
 def test_other_errors_are_errors() -> None:
@@ -87,7 +110,7 @@ def test_other_errors_are_errors() -> None:
         SequentialRunner().run(skippable(Pipeline([Node(func=fail, inputs="rows", outputs="model")])), catalog)
 
 
-def test_nodes_keep_what_kedro_asks_them_for() -> None:
+def test_skippable_nodes_keep_name_and_signature() -> None:
     """Their names, signatures and type hints: blocks of parameters are built by them."""
     node = next(node for node in LABELS.nodes if node.name == "learn_a")
     assert inspect.signature(node.func) == inspect.signature(learn)
@@ -96,7 +119,7 @@ def test_nodes_keep_what_kedro_asks_them_for() -> None:
     assert (node.inputs, node.outputs) == (["rows_a", "least"], ["a.model"])
 
 
-def test_a_run_says_once_that_a_label_is_skipped_and_writes_it_down(
+def test_a_skipped_label_is_logged_once_and_recorded(
     spark: SparkSession, project: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """By the project's hooks and catalog, on the label's own datasets."""

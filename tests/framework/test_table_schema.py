@@ -25,7 +25,7 @@ def complaint(schema: TableSchema, data: DataFrame) -> str:
     return str(caught.value).partition(": ")[2]
 
 
-def test_declared_columns_pass_and_the_dataframe_is_handed_on(spark: SparkSession) -> None:
+def test_a_valid_dataframe_is_returned(spark: SparkSession) -> None:
     data = empty(spark, COLUMNS)
     assert PEOPLE.validate(data) is data
     assert OPEN_PEOPLE.validate(data) is data
@@ -66,7 +66,7 @@ def test_an_open_table_may_have_more_columns_but_not_fewer_or_other_ones(spark: 
     assert complaint(OPEN_PEOPLE, more.withColumn("songs", F.lit("many"))) == "songs is string, not bigint"
 
 
-def test_the_check_runs_nothing(spark: SparkSession) -> None:
+def test_the_check_runs_no_spark_job(spark: SparkSession) -> None:
     """A plan that fails as soon as a row is computed passes, and a wrong one is told without computing a row."""
     fails = F.raise_error(F.lit("a row was computed")).cast("bigint")
     data = spark.range(3).select(F.lit("u").alias("user_id"), F.lit(0).alias("time_bin"), fails.alias("songs"))

@@ -51,21 +51,21 @@ def test_other_parameters_give_other_rows_and_no_version(ingested: Path) -> None
     assert files() == before
 
 
-def test_what_is_made_on_the_way_can_be_asked_for(ingested: Path) -> None:
+def test_intermediate_datasets_can_be_requested(ingested: Path) -> None:
     """Data that a later node takes is forgotten by a runner, and is kept here."""
     found = trial_run(pipelines["ingestion"], ["parsed_lines", "log_span"], {"raw_events": "log.json"})
     assert found["parsed_lines"].count() == 2
     assert found["log_span"].events == 2
 
 
-def test_wrong_questions_are_refused(ingested: Path) -> None:
+def test_invalid_requests_are_refused(ingested: Path) -> None:
     with pytest.raises(ValueError, match="banana"):
         trial_run(pipelines["ingestion"], ["banana"])
     with pytest.raises(Exception, match="time_bin_days should be greater than or equal to 1"):
         trial_run(pipelines["feature_engineering"], ["user_time_bins"], {"feature_engineering": {"time_bin_days": 0}})
 
 
-def test_the_runners_own_talk_is_silenced_only_while_it_runs(ingested: Path) -> None:
+def test_runner_messages_are_silenced_only_during_the_trial(ingested: Path) -> None:
     level = logging.getLogger("kedro").level
     trial_run(pipelines["ingestion"], ["log_span"], {"raw_events": "log.json"})
     assert logging.getLogger("kedro").level == level

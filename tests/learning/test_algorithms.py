@@ -1,4 +1,4 @@
-"""What a fitted model says of single rows, against the model's own outputs."""
+"""Contributions and feature effects of fitted models, against the models' own outputs."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_contributions_add_up_to_the_models_output(
         assert constant[0] == pytest.approx(outputs(algorithm, model, table).mean(), abs=0.05)
 
 
-def test_signs_mean_what_the_words_claim(fitted: tuple[str, Model], values: pd.DataFrame) -> None:
+def test_signs_agree_with_the_wording(fitted: tuple[str, Model], values: pd.DataFrame) -> None:
     """Many adverts raise the risk and few lower it; songs the other way round; noise matters least."""
     algorithm, model = fitted
     rows = values[FEATURES].to_numpy()
@@ -105,7 +105,7 @@ def test_a_reloaded_model_gives_the_same_reasons(
     assert ours == pytest.approx(theirs)
 
 
-def test_a_model_without_splits_moves_nothing(spark: SparkSession) -> None:
+def test_a_model_without_splits_has_no_contributions(spark: SparkSession) -> None:
     """Constant features leave nothing to learn from; the reasons are then none."""
     table = assembler().transform(
         spark.createDataFrame([(1.0, 2.0, 3.0, float(place % 2)) for place in range(10)], [*FEATURES, "label"])
@@ -116,7 +116,7 @@ def test_a_model_without_splits_moves_nothing(spark: SparkSession) -> None:
         assert algorithm.contributions(model, rows, rows[0]) == pytest.approx(np.zeros((1, 3))), name
 
 
-def test_what_is_told_of_the_features_is_named(fitted: tuple[str, Model]) -> None:
+def test_feature_effects_are_named(fitted: tuple[str, Model]) -> None:
     algorithm, model = fitted
     weights = ALGORITHMS[algorithm].explain(model, FEATURES)._asdict()
     if algorithm == "logistic_regression":

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say, on a set whose true probabilities are known."""
+"""Calibrated probabilities, on data with known true probabilities."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def margins_of(spark: SparkSession, margins: np.ndarray, labels: np.ndarray) -> 
 
 
 @pytest.mark.parametrize("direction", [-1, 0], ids=["backwards", "no signal"])
-def test_the_map_rises_without_signal_too(spark: SparkSession, direction: int) -> None:
+def test_the_calibration_is_increasing_without_signal(spark: SparkSession, direction: int) -> None:
     draw = np.random.default_rng(3)
     margins = draw.normal(size=400)
     labels = draw.random(400) < 1 / (1 + np.exp(2 - direction * margins))
@@ -152,7 +152,7 @@ def test_equal_margins_are_the_prevalence(spark: SparkSession) -> None:
     assert 1 / (1 + np.exp(-(0.3 * calibration.slope + calibration.intercept))) == pytest.approx(0.25, rel=0.01)
 
 
-def test_memorised_rows_give_no_skill_out_of_fold(spark: SparkSession) -> None:
+def test_memorized_rows_give_no_skill_out_of_fold(spark: SparkSession) -> None:
     """Deep trees tell every training row by its number; out of fold that is worth nothing."""
     rows = population(600, 5).assign(label=np.random.default_rng(6).integers(0, 2, 600))
     table = spark.createDataFrame(rows).coalesce(1).cache()
@@ -174,7 +174,7 @@ def test_memorised_rows_give_no_skill_out_of_fold(spark: SparkSession) -> None:
     assert ranks(found.out_of_fold.toPandas()) == pytest.approx(0.5, abs=0.075)
 
 
-def test_models_do_not_depend_on_how_the_rows_came(train: DataFrame, rows: DataFrame, fresh: DataFrame) -> None:
+def test_models_do_not_depend_on_row_order(train: DataFrame, rows: DataFrame, fresh: DataFrame) -> None:
     """Other partitions and another order: the same classifier, and probabilities that differ by rounding at most."""
     search = SEARCHES["random_forest"]
 

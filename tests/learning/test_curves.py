@@ -1,4 +1,4 @@
-"""Curves over all thresholds, against scikit-learn's and by hand."""
+"""Curves over all thresholds, against scikit-learn and by hand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_roc_is_that_of_scikit_learn(rows: list[tuple[int, int]]) -> None:
 
 
 @given(ROWS, st.data())
-def test_a_row_that_counts_twice_is_two_rows(rows: list[tuple[int, int]], data: st.DataObject) -> None:
+def test_weight_two_equals_two_rows(rows: list[tuple[int, int]], data: st.DataObject) -> None:
     times = data.draw(st.lists(st.integers(1, 3), min_size=len(rows), max_size=len(rows)))
     weighted = counts(rows, np.array([times], dtype=float))
     repeated = counts([row for row, often in zip(rows, times, strict=True) for _ in range(often)])
@@ -66,12 +66,12 @@ def test_precision_and_gain_of_four_rows() -> None:
     assert lift(four).y[0] == pytest.approx([2, 2, 1, 1])
 
 
-def test_a_sample_that_has_not_drawn_the_best_row_begins_with_its_own_first() -> None:
+def test_a_curve_starts_at_the_first_row_with_positive_weight() -> None:
     drawn = counts([(0, 5), (1, 4), (0, 2)], np.array([[0.0, 1.0, 1.0]]))
     assert precision_recall(drawn).y[0] == pytest.approx([1, 1, 1, 0.5])
 
 
-def test_a_long_curve_is_thinned_to_its_shape() -> None:
+def test_a_long_curve_is_reduced_without_changing_its_shape() -> None:
     x = np.linspace(0, 1, 5_000)
     thinned = thin(Curve(x[None], x[None] ** 2))
     assert len(thinned.x) == MOST_POINTS
@@ -81,6 +81,6 @@ def test_a_long_curve_is_thinned_to_its_shape() -> None:
     assert short.y.tolist() == [0, 1, 1]
 
 
-def test_heights_are_read_off_between_points() -> None:
+def test_heights_are_interpolated() -> None:
     curve = Curve(np.array([[0.0, 1.0], [0.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 0.0]]))
     assert at(curve, np.array([0.25, 0.5])).tolist() == [[0.25, 0.5], [0.75, 0.5]]

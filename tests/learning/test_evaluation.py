@@ -1,4 +1,4 @@
-"""What is said of scores, against scikit-learn, brute force and rows counted by hand."""
+"""Evaluation of scores, against scikit-learn, brute force and rows counted by hand."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_areas_are_those_of_scikit_learn(scored: list[tuple[int, int]]) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(WEIGHTED)
-def test_a_weight_counts_a_row_so_often(scored: list[tuple[int, int, int]]) -> None:
+def test_weights_equal_repetitions(scored: list[tuple[int, int, int]]) -> None:
     """A weight of 0, at the best scores too, is a row that is not there; each sample by itself."""
     score, label, weight = np.array(scored).T
     repeated = np.repeat(np.arange(len(score)), weight)
@@ -106,7 +106,7 @@ def test_a_weight_counts_a_row_so_often(scored: list[tuple[int, int, int]]) -> N
     assert (found.auc_pr[1], found.auc_roc[1]) == pytest.approx(by_sklearn(score, label))
 
 
-def test_best_scores_of_weight_zero_are_no_points_of_the_curve() -> None:
+def test_rows_of_weight_zero_do_not_affect_the_curve() -> None:
     found = areas(np.array([0, 1, 1, 0]), np.array([0.9, 0.8, 0.7, 0.6]), np.array([[0.0, 1.0, 1.0, 1.0]]))
     assert found.auc_pr[0] == found.auc_roc[0] == pytest.approx(1)
 
@@ -142,7 +142,7 @@ def test_intervals_resample_users_not_rows() -> None:
         assert widths[0] < widths[1] / 4
 
 
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
+def test_interval_coverage() -> None:
     """Of 120 draws of 300 users; three of four within would be far too narrow, all of them too wide."""
     truth = plain_ranking_report(noisy_scores(200_000, 99), evaluation(replicates=20))["auc_roc"]
     covered = 0
@@ -152,7 +152,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
     assert 0.85 <= covered / 120 < 1
 
 
-def test_ranking_is_the_same_every_time_and_moves_with_the_seed() -> None:
+def test_intervals_are_reproducible_and_depend_on_the_seed() -> None:
     scored = noisy_scores(100, 3)
     assert plain_ranking_report(scored, evaluation()) == plain_ranking_report(scored, evaluation())
     assert (
@@ -161,7 +161,7 @@ def test_ranking_is_the_same_every_time_and_moves_with_the_seed() -> None:
     )
 
 
-def test_blocks_of_samples_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_block_size_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Large sets are resampled a few samples at a time."""
     scored = noisy_scores(100, 3)
     whole = plain_ranking_report(scored, evaluation())
@@ -170,7 +170,7 @@ def test_blocks_of_samples_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1], []], ids=["no positive", "no negative", "no row"])
-def test_one_class_has_no_score_and_says_so(labels: list[int]) -> None:
+def test_one_class_has_no_score_and_a_warning(labels: list[int]) -> None:
     told = plain_ranking_report(frame(np.linspace(0.1, 0.9, len(labels)), labels), evaluation())
     assert told == {
         "rows": len(labels),
@@ -184,7 +184,7 @@ def test_one_class_has_no_score_and_says_so(labels: list[int]) -> None:
     }
 
 
-def test_few_positives_are_warned_of() -> None:
+def test_few_positives_give_a_warning() -> None:
     scored = frame(range(100), [1] * 29 + [0] * 71)
     assert "only 29 positives" in plain_ranking_report(scored, evaluation())["warning"]
     assert plain_ranking_report(scored, evaluation(few_positives=29))["warning"] is None
@@ -244,7 +244,7 @@ def test_calibration_by_hand() -> None:
     assert told["calibration_error"] == pytest.approx((2 * 0.1 + 2 * 0.2) / 20)
 
 
-def test_top_of_the_list_by_hand() -> None:
+def test_top_shares_by_hand() -> None:
     """Of 200 rows the best 2 churn, and 8 of the best 20; 10 of all."""
     labels = [1, 1] + [1, 0, 0] * 6 + [0] * 178 + [1, 1]
     told = plain_probability_report(frame(np.linspace(1, 0, 200), labels), 0.5, evaluation())
@@ -256,14 +256,14 @@ def test_top_of_the_list_by_hand() -> None:
 
 @pytest.mark.parametrize("rows", [100, 1_000, 14_500])
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.07, 0.1, 0.29])
-def test_the_top_of_round_numbers_has_no_row_too_many(rows: int, share: float) -> None:
+def test_top_shares_have_exact_sizes(rows: int, share: float) -> None:
     told = plain_probability_report(
         frame(np.linspace(1, 0, rows), [0, 1] * (rows // 2)), 0.5, evaluation(top_shares=[share])
     )
     assert told["top"][0]["rows"] == round(share * rows)
 
 
-def test_error_by_chance_is_that_of_perfect_probabilities() -> None:
+def test_expected_calibration_error_of_perfect_probabilities() -> None:
     """On labels drawn from the probabilities themselves, on the average; wrong probabilities err more."""
     draw = np.random.default_rng(1)
     truth = draw.uniform(0.02, 0.4, size=800)
@@ -291,7 +291,7 @@ def test_equal_scores_are_ordered_by_keys_and_seed_alone(
     assert told == expected
 
 
-def test_equal_scores_do_not_favour_the_first_keys() -> None:
+def test_equal_scores_do_not_favor_the_first_keys() -> None:
     """A constant score ranks by chance, whatever the keys know of the labels."""
     constant = frame(np.full(1_000, 0.2), [1] * 200 + [0] * 800)
     precision = [
@@ -301,7 +301,7 @@ def test_equal_scores_do_not_favour_the_first_keys() -> None:
     assert len(set(precision)) > 1
 
 
-def test_nothing_to_judge_is_null_and_can_be_written(spark: SparkSession) -> None:
+def test_no_rows_give_nulls(spark: SparkSession) -> None:
     """Without rows, without positives, and of a single row; also as Spark hands over an empty table."""
     empty = spark.createDataFrame([], "user_id string, time_bin int, score double, label int")
     for scored in (nothing(), collect_scored(empty, evaluation())):
@@ -318,7 +318,7 @@ def test_nothing_to_judge_is_null_and_can_be_written(spark: SparkSession) -> Non
         assert json.loads(json.dumps(told, allow_nan=False)) == told
 
 
-def test_what_is_told_of_scores_can_be_written() -> None:
+def test_reports_are_valid_json() -> None:
     scored = noisy_scores(60, 2)
     told = plain_ranking_report(scored, evaluation()) | plain_probability_report(
         scored.assign(score=0.5), 0.5, evaluation()

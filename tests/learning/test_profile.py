@@ -1,4 +1,4 @@
-"""Distributions in few numbers, and how far others are from them."""
+"""Profiles of columns, and the population stability index between them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
+from spark_examples import spark_examples
 from sparkify_kedro.learning.profile import (
     count_in_intervals,
     expected_index,
@@ -48,7 +49,7 @@ def test_intervals_hold_equally_many_rows(spark: SparkSession) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
-@settings(max_examples=8, deadline=None)
+@spark_examples(4)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.floats(-1e6, 1e6, allow_nan=False)), min_size=1, max_size=50))
 def test_every_row_counts_once_up_to_and_with_its_edge(spark: SparkSession, rows: list[tuple[int, float]]) -> None:
     few, many = ([float(value) for value in column] for column in zip(*rows, strict=True))
@@ -70,7 +71,7 @@ def test_a_constant_column_has_one_edge(spark: SparkSession) -> None:
     assert (found["edges"], found["counts"]) == ([2.0], [7, 0])
 
 
-def test_an_interval_that_is_empty_on_both_sides_says_nothing() -> None:
+def test_an_interval_that_is_empty_in_both_profiles_does_not_count() -> None:
     """A constant feature has not drifted, however few rows are compared."""
     assert population_stability_index([1_000, 0], [3, 0]) == expected_index([1_000, 0], [3, 0]) == 0
     assert population_stability_index([50, 0, 50], [40, 0, 60]) == population_stability_index([50, 50], [40, 60])
@@ -123,7 +124,7 @@ def test_expected_index_is_the_mean_over_samples_of_one_population(rows: int, ot
     assert expected_index(*map(list, samples[0])) == pytest.approx(found, rel=0.15)
 
 
-def test_no_rows_can_be_anything_by_chance() -> None:
+def test_the_expected_index_of_no_rows_is_unlimited() -> None:
     assert expected_index([5, 5], [0, 0]) == math.inf
 
 

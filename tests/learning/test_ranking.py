@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.ml.evaluation import BinaryClassificationEvaluator
 from pyspark.sql import SparkSession
 
+from spark_examples import spark_examples
 from sparkify_kedro.learning.ranking import ranking_scores
 
 SCHEMA = "name string, score double, label int"
@@ -40,14 +41,14 @@ def test_curves_drawn_by_hand(spark: SparkSession) -> None:
     assert (found["constant"]["rows"], found["constant"]["positives"], found["constant"]["prevalence"]) == (4, 1, 0.25)
 
 
-def test_one_sided_sets_have_no_area(spark: SparkSession) -> None:
+def test_one_class_has_no_area(spark: SparkSession) -> None:
     found = scores_of(spark, {"no positive": [(0.3, 0), (0.2, 0)], "no negative": [(0.3, 1), (0.2, 1)]})
     assert found["no positive"]["auc_pr"] is None
     assert found["no positive"]["auc_roc"] is None
     assert found["no negative"]["auc_roc"] is None
 
 
-@settings(max_examples=5, deadline=None)
+@spark_examples(3)
 @given(
     st.lists(
         # Few distinct scores, so that ties are common.

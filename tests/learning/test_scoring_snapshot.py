@@ -1,14 +1,15 @@
-"""Which row speaks for a user at a moment."""
+"""The row that represents a user at a given time."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from spark_examples import spark_examples
 from sparkify_kedro.learning.scoring_snapshot import scoring_snapshot, user_churned_at
 
 DAY = 86_400_000
@@ -51,11 +52,11 @@ def speaking(spark: SparkSession) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_user_is_as_in_the_last_bin_that_is_over(speaking: dict[str, int], case: str) -> None:
+def test_a_user_is_represented_by_the_last_completed_bin(speaking: dict[str, int], case: str) -> None:
     assert speaking.get(case) == CASES[case][1]
 
 
-@settings(max_examples=8, deadline=None)
+@spark_examples(4)
 @given(
     days=st.integers(1, 30),
     as_of=st.integers(NOW, NOW + 90 * DAY),
@@ -64,7 +65,7 @@ def test_a_user_is_as_in_the_last_bin_that_is_over(speaking: dict[str, int], cas
         st.tuples(st.integers(0, 60 * DAY), st.sets(st.integers(0, 12)), st.none() | st.integers(0, 120)), max_size=8
     ),
 )
-def test_it_is_the_bin_before_the_one_that_holds_the_moment(
+def test_the_bin_precedes_the_one_with_the_timestamp(
     spark: SparkSession, days: int, as_of: int, users: list[tuple[int, set[int], int | None]]
 ) -> None:
     """The same from the other side: from the number of the bin that the moment falls into."""

@@ -82,7 +82,7 @@ def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: 
     assert ours == theirs
 
 
-def test_places_follow_from_keys_not_from_files_or_cores(rows: DataFrame) -> None:
+def test_partitions_depend_on_keys_not_on_files_or_cores(rows: DataFrame) -> None:
     """A forest's bootstrap goes by place, so the layout must not depend on how the rows came."""
     laid_out = [frame.rdd.glom().collect() for frame in (prepared(rows), prepared(rows.repartition(3, "songs")))]
     assert laid_out[0] == laid_out[1]

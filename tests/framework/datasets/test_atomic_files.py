@@ -1,4 +1,4 @@
-"""A JSON file, a CSV file, a figure and a text are there whole or not at all, and no version is written twice."""
+"""JSON, CSV, figure and text files are complete or do not exist, and no version is written twice."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_one_dataset_saves_version_after_version(kind: Kind, tmp_path: Path) -> 
     assert len(files(tmp_path)) == 2
 
 
-def test_what_differs_is_not_the_same() -> None:
+def test_different_values_are_not_equal() -> None:
     """So that the tests of this file can fail."""
     for kind in (JSON, CSV, FIGURE, TEXT):
         assert not same(kind.value, kind.other)
@@ -146,7 +146,7 @@ def test_what_differs_is_not_the_same() -> None:
 
 @FAILURES
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-def test_a_write_that_fails_leaves_no_version_and_no_draft(
+def test_a_failed_write_leaves_no_files(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Fail, error: type[BaseException]
 ) -> None:
     """The disk is full, or somebody has had enough."""
@@ -165,7 +165,7 @@ def test_a_write_that_fails_leaves_no_version_and_no_draft(
 
 
 @FAILURES
-def test_a_write_that_is_killed_is_no_version(
+def test_a_killed_write_is_not_a_version(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Fail
 ) -> None:
     """Nobody cleans up then: what it leaves lies beside the version's place, and is in nobody's way."""
@@ -199,7 +199,7 @@ def test_a_version_is_not_overwritten(kind: Kind, tmp_path: Path) -> None:
 
 
 @FAILURES
-def test_without_versions_a_file_is_replaced_whole(
+def test_a_file_without_versions_is_replaced_atomically(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Fail
 ) -> None:
     """A write that fails leaves the old file as it was."""
@@ -217,7 +217,7 @@ def test_without_versions_a_file_is_replaced_whole(
     assert files(tmp_path) == [kind.name]
 
 
-def test_a_path_where_nothing_is_is_named(kind: Kind, tmp_path: Path) -> None:
+def test_a_missing_path_is_named(kind: Kind, tmp_path: Path) -> None:
     missing = {
         kind.versioned(tmp_path, load=FIRST): f"{tmp_path}/{kind.place(FIRST)}",
         kind.versioned(tmp_path): f"{tmp_path}/{kind.name}",
@@ -241,7 +241,7 @@ def test_a_file_url_works_like_the_path(kind: Kind, tmp_path: Path) -> None:
     assert kind.versioned(tmp_path).list_versions(full_path=False) == [SECOND, FIRST]
 
 
-def test_a_place_that_cannot_rename_works_like_a_folder(kind: Kind, bucket: str) -> None:
+def test_a_filesystem_without_rename_works(kind: Kind, bucket: str) -> None:
     kind.versioned(bucket, save=FIRST).save(kind.value)
     kind.versioned(bucket, save=SECOND).save(kind.other)
 
@@ -250,7 +250,7 @@ def test_a_place_that_cannot_rename_works_like_a_folder(kind: Kind, bucket: str)
     assert sorted(MemoryFileSystem.store) == [f"/bucket/{kind.place(version)}" for version in (FIRST, SECOND)]
 
 
-def test_a_compression_that_the_ending_tells_is_used(kind: Kind, tmp_path: Path) -> None:
+def test_compression_is_inferred_from_the_suffix(kind: Kind, tmp_path: Path) -> None:
     inferred = {"open_args_save": {"compression": "infer"}, "open_args_load": {"compression": "infer"}}
     dataset = kind.plain(tmp_path, ".gz", fs_args=inferred)
 
@@ -261,7 +261,7 @@ def test_a_compression_that_the_ending_tells_is_used(kind: Kind, tmp_path: Path)
 
 
 @pytest.mark.parametrize("mode", ["a", "ab", "x", "r+"])
-def test_a_file_is_opened_only_to_be_written_anew(kind: Kind, tmp_path: Path, mode: str) -> None:
+def test_only_write_modes_are_accepted(kind: Kind, tmp_path: Path, mode: str) -> None:
     """What is added to a draft would be all that is left of the file."""
     kind.plain(tmp_path).save(kind.value)
 
@@ -271,7 +271,7 @@ def test_a_file_is_opened_only_to_be_written_anew(kind: Kind, tmp_path: Path, mo
     assert same(kind.plain(tmp_path).load(), kind.value)
 
 
-def test_a_folder_is_not_written_into(kind: Kind, tmp_path: Path) -> None:
+def test_a_folder_at_the_path_is_refused(kind: Kind, tmp_path: Path) -> None:
     """The versions are there, and the entry has lost its ``versioned``."""
     (tmp_path / kind.name / FIRST).mkdir(parents=True)
 
@@ -281,7 +281,7 @@ def test_a_folder_is_not_written_into(kind: Kind, tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_what_is_optional_and_not_there_loads_as_none(kind: Kind, tmp_path: Path) -> None:
+def test_a_missing_optional_dataset_loads_as_none(kind: Kind, tmp_path: Path) -> None:
     """So that a report can be made before anybody has been scored; what is there loads as ever."""
     optional = {"metadata": {"optional": True}}
     missing = kind.dataset(filepath=f"{tmp_path}/{kind.name}", version=Version(None, FIRST), **optional)
@@ -293,13 +293,13 @@ def test_what_is_optional_and_not_there_loads_as_none(kind: Kind, tmp_path: Path
 
 
 @pytest.mark.parametrize("version", ["..", "../elsewhere", "a/b", ""])
-def test_a_version_cannot_lead_elsewhere(kind: Kind, tmp_path: Path, version: str) -> None:
+def test_a_version_with_path_separators_is_refused(kind: Kind, tmp_path: Path, version: str) -> None:
     folder = tmp_path / "folder"
     with pytest.raises(DatasetError, match="not allowed"):
         kind.dataset(filepath=f"{folder}/{kind.name}", version=Version(version, None))._get_versioned_path(version)
 
 
-def test_a_place_that_cannot_be_written_is_told_as_such(kind: Kind, tmp_path: Path) -> None:
+def test_a_read_only_folder_is_reported(kind: Kind, tmp_path: Path) -> None:
     """The clean-up after a failed write does not hide why it failed."""
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DatasetError, match=r"Not a directory|File exists"):
@@ -314,7 +314,7 @@ def test_none_is_not_saved(kind: Kind, tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
-def test_a_catalog_can_write_the_entry_out_again(kind: Kind, tmp_path: Path) -> None:
+def test_an_entry_can_be_exported_from_the_catalog(kind: Kind, tmp_path: Path) -> None:
     dataset = kind.versioned(tmp_path, save=FIRST)
 
     again = AbstractDataset.from_config("again", dataset._init_config(), save_version=FIRST)
@@ -367,7 +367,7 @@ TEXTS = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(texts=TEXTS)
-def test_no_cell_is_a_formula_and_all_come_back_as_they_were(texts: list[str | None], tmp_path: Path) -> None:
+def test_formulas_are_escaped_and_restored(texts: list[str | None], tmp_path: Path) -> None:
     """A user may be called =HYPERLINK(...), and the list of users at risk is opened in a spreadsheet."""
     data = pd.DataFrame({"user_id": texts, "change": [-0.5] * len(texts)})
     options = {"load_args": {"dtype": {"user_id": str}, "keep_default_na": False, "na_values": [""]}}

@@ -1,4 +1,4 @@
-"""What is JSON's own; what all files have in common is in test_atomic_file.py."""
+"""Behavior specific to JSON; test_atomic_files.py covers what all files share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def versioned(folder: Path, load: str | None = None, save: str | None = None) ->
     return AtomicJSONDataset(filepath=f"{folder}/metrics.json", version=Version(load, save))
 
 
-def test_a_value_that_fails_half_way_is_no_version(tmp_path: Path) -> None:
+def test_a_value_that_fails_during_writing_leaves_no_version(tmp_path: Path) -> None:
     """The first key is written when the second one fails."""
     versioned(tmp_path, save=FIRST).save({"auc_pr": 0.2})
 
@@ -29,7 +29,7 @@ def test_a_value_that_fails_half_way_is_no_version(tmp_path: Path) -> None:
     assert versioned(tmp_path).load() == {"auc_pr": 0.2}
 
 
-def test_without_versions_a_value_that_fails_half_way_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_value_that_fails_during_writing_keeps_the_old_file(tmp_path: Path) -> None:
     dataset = AtomicJSONDataset(filepath=f"{tmp_path}/metrics.json")
     dataset.save({"auc_pr": 0.3})
 
@@ -39,7 +39,7 @@ def test_without_versions_a_value_that_fails_half_way_leaves_the_old_file(tmp_pa
     assert dataset.load() == {"auc_pr": 0.3}
 
 
-def test_save_args_are_those_of_json(tmp_path: Path) -> None:
+def test_save_args_are_passed_to_json(tmp_path: Path) -> None:
     dataset = AtomicJSONDataset(filepath=f"{tmp_path}/metrics.json", save_args={"indent": None, "sort_keys": True})
 
     dataset.save({"b": 1, "a": 2})

@@ -1,4 +1,4 @@
-"""An event log is one file or one folder; a reader sees the old log or the new one."""
+"""A log is one file or one folder; a reader sees the old log or the new one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def stamps(text: str) -> list[int]:
         ("log.2018.json", Path.read_text),
     ],
 )
-def test_a_path_that_ends_like_a_file_is_one_file(
+def test_a_path_with_a_file_suffix_is_one_file(
     log: DataFrame, tmp_path: Path, name: str, read: Callable[[Path], str]
 ) -> None:
     """The file alone lies there: no draft, no marker, no checksum."""
@@ -130,7 +130,7 @@ def test_a_log_is_replaced_when_it_is_written_again(log: DataFrame, tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_a_log_without_events_is_a_log(log: DataFrame, tmp_path: Path) -> None:
+def test_an_empty_log_is_written(log: DataFrame, tmp_path: Path) -> None:
     for name in ("log.json", "log"):
         dataset = JSONLinesDataset(filepath=f"{tmp_path}/{name}")
 
@@ -163,7 +163,7 @@ def draft(spark: SparkSession, log: DataFrame, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("place", ["", "*.json", "*"], ids=["the folder", "a glob over logs", "a glob over all"])
-def test_a_draft_that_was_left_is_not_read_with_the_logs_beside_it(draft: Path, tmp_path: Path, place: str) -> None:
+def test_leftover_files_are_not_read(draft: Path, tmp_path: Path, place: str) -> None:
     """A write that is killed after Spark's part leaves its draft complete, and it is still no log."""
     draft.mkdir(parents=True)
     (draft / "part-00000.json").write_text('{"ts":99}\n')
@@ -180,7 +180,7 @@ def test_a_file_url_works_like_the_path(log: DataFrame, tmp_path: Path) -> None:
     assert JSONLinesDataset(filepath=f"file://{tmp_path}/log.json").load().count() == 4
 
 
-def test_a_path_where_no_log_is_is_named(tmp_path: Path) -> None:
+def test_a_missing_log_is_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=f"There is no file or folder at {tmp_path}/nowhere"):
         JSONLinesDataset(filepath=f"{tmp_path}/nowhere").load()
 
@@ -209,7 +209,7 @@ except DatasetError as error:
 """
 
 
-def test_looking_up_starts_no_jvm(tmp_path: Path) -> None:
+def test_exists_starts_no_jvm(tmp_path: Path) -> None:
     """In a process of its own, without Java: constructing and looking up work, and only loading asks for Java."""
     (tmp_path / "log.json").write_text("{}\n")
     no_java = tmp_path / "no_java"
@@ -236,7 +236,7 @@ def test_a_folder_with_other_files_is_not_replaced(spark: SparkSession, tmp_path
         assert (target / "precious.json.gz").read_bytes() == b"a log"
 
 
-def test_a_folder_is_replaced_whole_and_leaves_nothing_beside_it(log: DataFrame, tmp_path: Path) -> None:
+def test_a_folder_is_replaced_without_leftovers(log: DataFrame, tmp_path: Path) -> None:
     dataset = JSONLinesDataset(filepath=str(tmp_path / "log"))
     dataset.save(log)
     dataset.save(log.where("ts > 1"))

@@ -53,7 +53,7 @@ def cut_off(folder: Path, version: str) -> None:
     (folder / "people" / version / "people" / "_SUCCESS").unlink()
 
 
-def test_a_saved_dataframe_exists_and_loads_as_it_was(people: DataFrame, tmp_path: Path) -> None:
+def test_a_saved_dataframe_loads_unchanged(people: DataFrame, tmp_path: Path) -> None:
     dataset = versioned(tmp_path)
     assert not dataset.exists()
 
@@ -66,7 +66,7 @@ def test_a_saved_dataframe_exists_and_loads_as_it_was(people: DataFrame, tmp_pat
     assert sorted(reloaded.collect()) == sorted(people.collect())
 
 
-def test_without_versions_a_saved_dataframe_exists_and_loads_as_it_was(people: DataFrame, tmp_path: Path) -> None:
+def test_a_saved_dataframe_without_versions_loads_unchanged(people: DataFrame, tmp_path: Path) -> None:
     dataset = SparkDataFrameDataset(filepath=f"{tmp_path}/people")
     assert not dataset.exists()
 
@@ -76,13 +76,13 @@ def test_without_versions_a_saved_dataframe_exists_and_loads_as_it_was(people: D
     assert names(SparkDataFrameDataset(filepath=f"{tmp_path}/people").load()) == ["Ada", "Bob", "Cleo"]
 
 
-def test_latest_is_the_second_version_and_the_first_can_be_asked_for(two_versions: Path) -> None:
+def test_the_latest_version_is_loaded_unless_another_is_requested(two_versions: Path) -> None:
     assert names(versioned(two_versions).load()) == ["Ada", "Bob", "Cleo"]
     assert names(versioned(two_versions, load=FIRST).load()) == ["Ada"]
     assert versioned(two_versions).list_versions(full_path=False) == [SECOND, FIRST]
 
 
-def test_a_version_that_was_cut_off_does_not_exist(two_versions: Path) -> None:
+def test_an_incomplete_version_does_not_exist(two_versions: Path) -> None:
     """Neither for latest, nor for exists(), nor in the list, nor when it is asked for by name."""
     cut_off(two_versions, THIRD)
 
@@ -95,7 +95,7 @@ def test_a_version_that_was_cut_off_does_not_exist(two_versions: Path) -> None:
         versioned(two_versions, load=THIRD).load()
 
 
-def test_a_version_is_looked_at_once_until_it_is_released(people: DataFrame, two_versions: Path) -> None:
+def test_the_latest_version_is_cached_until_release(people: DataFrame, two_versions: Path) -> None:
     dataset = versioned(two_versions)
     first = dataset.load()
     assert dataset.load() is first
@@ -109,7 +109,7 @@ def test_a_version_is_looked_at_once_until_it_is_released(people: DataFrame, two
         dataset.load()
 
 
-def test_a_file_that_has_no_versions_is_looked_at_each_time(people: DataFrame, tmp_path: Path) -> None:
+def test_a_file_without_versions_is_not_cached(people: DataFrame, tmp_path: Path) -> None:
     dataset = SparkDataFrameDataset(filepath=f"{tmp_path}/people")
     dataset.save(people)
     assert names(dataset.load()) == ["Ada", "Bob", "Cleo"]
@@ -120,7 +120,7 @@ def test_a_file_that_has_no_versions_is_looked_at_each_time(people: DataFrame, t
     assert names(dataset.load()) == ["Ada"]
 
 
-def test_where_every_version_was_cut_off_nothing_exists(two_versions: Path) -> None:
+def test_only_incomplete_versions_count_as_missing(two_versions: Path) -> None:
     cut_off(two_versions, THIRD)
     for version in (FIRST, SECOND):
         shutil.rmtree(two_versions / "people" / version)
@@ -131,9 +131,7 @@ def test_where_every_version_was_cut_off_nothing_exists(two_versions: Path) -> N
         versioned(two_versions).load()
 
 
-def test_a_write_that_fails_half_way_leaves_the_version_before_it_the_latest(
-    spark: SparkSession, two_versions: Path
-) -> None:
+def test_after_a_failed_write_the_previous_version_is_the_latest(spark: SparkSession, two_versions: Path) -> None:
     """One of two tasks writes its rows, the other one fails: what Spark leaves behind is no version."""
     breaks = F.when(F.col("id") == 1, F.raise_error(F.lit("the disk is full"))).otherwise(F.lit("Dora"))
     half = spark.range(2, numPartitions=2).select(breaks.cast("string").alias("name"))
@@ -157,7 +155,7 @@ class BringsItsCode(UserDefinedType):
         return "a_module_of_the_file"
 
 
-def test_a_table_that_brings_code_is_not_read(spark: SparkSession, tmp_path: Path) -> None:
+def test_unsafe_table_formats_are_refused(spark: SparkSession, tmp_path: Path) -> None:
     """To read its schema would unpickle the code."""
     schema = StructType([StructField("name", StringType()), StructField("inner", ArrayType(BringsItsCode()))])
     table = spark.createDataFrame([], schema)
@@ -177,7 +175,7 @@ def test_a_version_is_not_overwritten(people: DataFrame, two_versions: Path, opt
     assert names(versioned(two_versions, load=FIRST).load()) == ["Ada"]
 
 
-def test_a_path_where_nothing_is_is_named(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_missing_path_is_named(spark: SparkSession, tmp_path: Path) -> None:
     """For a version, the latest version, a plain path and a glob."""
     missing = {
         versioned(tmp_path, load=FIRST): f"'{FIRST}' at {tmp_path}/people",
@@ -312,7 +310,7 @@ except DatasetError as error:
 """
 
 
-def test_looking_up_starts_no_jvm(tmp_path: Path) -> None:
+def test_exists_starts_no_jvm(tmp_path: Path) -> None:
     """In a process of its own, without Java: constructing and looking up work, and only loading asks for Java."""
     (tmp_path / "people.txt").write_text("Ada\n")
     complete = tmp_path / "people" / "v1" / "people"
@@ -330,7 +328,7 @@ def test_looking_up_starts_no_jvm(tmp_path: Path) -> None:
     assert "Spark needs Java" in done.stdout
 
 
-def test_the_signs_of_a_jvm_are_seen_where_there_is_one(spark: SparkSession) -> None:
+def test_a_running_jvm_is_detected(spark: SparkSession) -> None:
     """What the test above looks for is there once Spark runs."""
     assert SparkContext._gateway is not None
     assert SparkContext._active_spark_context is not None
@@ -352,7 +350,7 @@ def test_a_preview_of_a_partitioned_table_can_be_written_as_json(spark: SparkSes
     assert length is None
 
 
-def test_what_cannot_be_previewed_says_why(tmp_path: Path) -> None:
+def test_an_impossible_preview_gives_the_reason(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="Only parquet has a preview"):
         SparkDataFrameDataset(filepath=f"{tmp_path}/log.json", file_format="text").preview()
     with pytest.raises(DatasetError, match="There is no version yet"):

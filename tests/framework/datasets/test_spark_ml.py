@@ -1,4 +1,4 @@
-"""A fitted Spark ML pipeline comes back as it was, and a model exists when it is complete."""
+"""A fitted Spark ML pipeline is loaded unchanged, and a model exists when it is complete."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def cut_off(folder: Path, version: str) -> None:
     (folder / "model" / version / "model" / "_SUCCESS").unlink()
 
 
-def test_versions_exist_and_predict_as_they_did(
+def test_a_loaded_model_predicts_the_same(
     model: PipelineModel, other_model: PipelineModel, rows: DataFrame, tmp_path: Path
 ) -> None:
     """The latest is the second; the first can be asked for."""
@@ -91,7 +91,7 @@ def test_versions_exist_and_predict_as_they_did(
     assert versioned(tmp_path).list_versions(full_path=False) == [SECOND, FIRST]
 
 
-def test_a_model_that_was_cut_off_does_not_exist(two_versions: Path, other_model: PipelineModel) -> None:
+def test_an_incomplete_model_does_not_exist(two_versions: Path, other_model: PipelineModel) -> None:
     """Neither for latest, nor for exists(), nor in the list, nor when it is asked for by name."""
     cut_off(two_versions, THIRD)
     # Each part of the model has a marker of its own, so it is the model's that counts.
@@ -106,7 +106,7 @@ def test_a_model_that_was_cut_off_does_not_exist(two_versions: Path, other_model
         versioned(two_versions, load=THIRD).load()
 
 
-def test_a_version_is_read_once_until_it_is_released(two_versions: Path, model: PipelineModel, rows: DataFrame) -> None:
+def test_a_model_is_cached_until_release(two_versions: Path, model: PipelineModel, rows: DataFrame) -> None:
     dataset = versioned(two_versions)
     first = dataset.load()
     assert dataset.load() is first
@@ -127,7 +127,7 @@ def test_a_version_is_not_overwritten(two_versions: Path, model: PipelineModel, 
     assert versioned(two_versions, load=FIRST).load().uid == model.uid
 
 
-def test_without_versions_a_model_is_kept_and_not_overwritten(
+def test_a_model_without_versions_is_not_overwritten(
     model: PipelineModel, other_model: PipelineModel, tmp_path: Path
 ) -> None:
     dataset = SparkMLDataset(filepath=f"{tmp_path}/model")
@@ -141,7 +141,7 @@ def test_without_versions_a_model_is_kept_and_not_overwritten(
     assert dataset.load().uid == model.uid
 
 
-def test_a_path_where_no_model_is_is_named(tmp_path: Path) -> None:
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
     missing = {
         versioned(tmp_path, load=FIRST): f"no complete model at {tmp_path}/model/{FIRST}/model",
         versioned(tmp_path): f"{tmp_path}/model",
@@ -176,7 +176,7 @@ def test_a_file_url_works_like_the_path(two_versions: Path, model: PipelineModel
         ("no JSON", "does not name a class"),
     ],
 )
-def test_a_model_that_names_other_code_than_sparks_is_not_loaded(
+def test_a_model_with_foreign_classes_is_refused(
     two_versions: Path, model: PipelineModel, written: str, told: str
 ) -> None:
     """Whichever of its stages does; a file that Spark does not read may say what it likes."""
@@ -229,7 +229,7 @@ except DatasetError as error:
 """
 
 
-def test_looking_up_starts_no_jvm(tmp_path: Path) -> None:
+def test_exists_starts_no_jvm(tmp_path: Path) -> None:
     """In a process of its own, without Java: constructing and looking up work, and only loading asks for Java."""
     complete = tmp_path / "model" / "v1" / "model"
     complete.mkdir(parents=True)

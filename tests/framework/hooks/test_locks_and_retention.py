@@ -1,4 +1,4 @@
-"""A run says that it runs, and a run that succeeds takes old versions away."""
+"""Runs hold a lock, and successful runs remove old versions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_runs_that_succeed_keep_the_newest_versions(
         assert find_leftovers(session.load_context().catalog, RunLocks(project)) == []
 
 
-def test_a_run_is_announced_with_what_it_reads_and_may_be_interrupted(
+def test_a_run_holds_a_lock_until_it_ends_or_is_interrupted(
     spark: SparkSession, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it ends, fails, or is interrupted, it is running no longer."""
@@ -98,7 +98,7 @@ def test_a_wrong_parameter_is_one_sentence(block: Any, expected: str) -> None:
         run_settings({"runs": block})
 
 
-def test_a_wrong_parameter_is_told_before_the_run(project: Path) -> None:
+def test_an_invalid_parameter_is_reported_before_the_run(project: Path) -> None:
     with pytest.raises(ModelInstantiationError, match="keep_versions"):
         run(project, "simulation", runs={"keep_versions": -1})
     assert not (project / "data").exists()

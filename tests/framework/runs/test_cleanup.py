@@ -1,4 +1,4 @@
-"""What killed writes leave is found and removed; complete versions, others' files and running runs' are not touched."""
+"""Leftovers of killed writes are removed; complete versions, foreign files and active runs are not touched."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def complete(project: Path) -> dict[str, str]:
     return files(project)
 
 
-def test_where_nothing_was_killed_nothing_is_found(
+def test_without_killed_runs_there_are_no_leftovers(
     project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
 ) -> None:
     assert clear() == []
@@ -141,7 +141,7 @@ def test_where_nothing_was_killed_nothing_is_found(
         "announcing",
     ],
 )
-def test_a_left_over_is_cleared_and_what_is_complete_stays(
+def test_leftovers_are_removed_and_complete_versions_stay(
     project: Path, complete: dict[str, str], names: list[str], place: str, clear: Callable[[], list[str]]
 ) -> None:
     write(project, *names)
@@ -149,13 +149,13 @@ def test_a_left_over_is_cleared_and_what_is_complete_stays(
     assert files(project) == complete
 
 
-def test_an_empty_version_is_cleared(project: Path, complete: dict[str, str], clear: Callable[[], list[str]]) -> None:
+def test_an_empty_version_is_removed(project: Path, complete: dict[str, str], clear: Callable[[], list[str]]) -> None:
     (project / JSON / NEW).mkdir()
     assert clear() == [f"{JSON}/{NEW}"]
     assert files(project) == complete
 
 
-def test_a_model_that_was_cut_off_goes_and_the_card_beside_it_stays(
+def test_an_incomplete_model_is_removed_and_its_card_stays(
     project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
 ) -> None:
     write(project, f"{CHAMPION}/{NEW}/model_card.md", f"{CHAMPION}/{NEW}/champion/stages/0")
@@ -163,7 +163,7 @@ def test_a_model_that_was_cut_off_goes_and_the_card_beside_it_stays(
     assert files(project) == complete | {f"{CHAMPION}/{NEW}/model_card.md": f"{CHAMPION}/{NEW}/model_card.md"}
 
 
-def test_a_log_that_has_stepped_aside_for_one_that_never_came_is_put_back(
+def test_a_log_moved_by_an_interrupted_replacement_is_restored(
     project: Path, clear: Callable[[], list[str]], found: Callable[[], list[Leftover]]
 ) -> None:
     write(project, f"{DRAFT}/_log/part-0.json.gz", f"{DRAFT}.replaced/part-0.json.gz")
@@ -172,9 +172,7 @@ def test_a_log_that_has_stepped_aside_for_one_that_never_came_is_put_back(
     assert files(project) == {f"{LOG}/part-0.json.gz": f"{DRAFT}.replaced/part-0.json.gz"}
 
 
-def test_what_is_not_ours_is_not_touched(
-    project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
-) -> None:
+def test_foreign_files_are_not_touched(project: Path, complete: dict[str, str], clear: Callable[[], list[str]]) -> None:
     """Names that no write of ours makes, datasets that are in no catalog, and logs that people have laid there."""
     write(
         project,
@@ -192,7 +190,7 @@ def test_what_is_not_ours_is_not_touched(
     assert files(project) == before
 
 
-def test_no_link_is_followed(
+def test_links_are_not_followed(
     project: Path, complete: dict[str, str], tmp_path: Path, clear: Callable[[], list[str]]
 ) -> None:
     """A version, a folder of versions and a draft that lie elsewhere are left, with what they link to."""
@@ -211,7 +209,7 @@ def test_no_link_is_followed(
     assert len(list(elsewhere.rglob("part-0*"))) == 3
 
 
-def test_a_link_inside_of_what_is_cleared_goes_and_what_it_names_stays(
+def test_a_link_in_a_leftover_is_removed_and_its_target_stays(
     project: Path, tmp_path: Path, clear: Callable[[], list[str]]
 ) -> None:
     write(tmp_path, "precious/part-0")
@@ -222,7 +220,7 @@ def test_a_link_inside_of_what_is_cleared_goes_and_what_it_names_stays(
     assert (tmp_path / "precious" / "part-0").exists()
 
 
-def test_what_a_running_run_writes_is_not_touched(
+def test_files_of_an_active_run_are_not_touched(
     project: Path, complete: dict[str, str], clear: Callable[[], list[str]]
 ) -> None:
     """Its versions, and drafts of a log, which may be its own; the leftover files of others are."""
@@ -243,7 +241,7 @@ def _within(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_within")
-def test_the_command_tells_each_thing_and_a_total(project: Path, complete: dict[str, str]) -> None:
+def test_the_command_lists_leftovers_and_the_total(project: Path, complete: dict[str, str]) -> None:
     """Once without doing it; then it does."""
     announcement = RunLocks(project).acquire(OLD, dict)
     write(project, f"{TABLE}/{NEW}/user_time_bins/part-0.parquet", JSON_DRAFT)
@@ -263,7 +261,7 @@ def test_the_command_tells_each_thing_and_a_total(project: Path, complete: dict[
 
 
 @pytest.mark.usefixtures("_within")
-def test_the_command_looks_where_the_runs_parameters_have_led(project: Path) -> None:
+def test_the_command_uses_the_paths_of_earlier_runs(project: Path) -> None:
     write(project, f"data/01_raw/.mine.{HEX}.writing/_log/part-0")
     assert "0 leftover files" in CliRunner().invoke(cli, ["runs", "clean"]).output
     words = ["runs", "clean", "--params=simulated_events=data/01_raw/mine"]
@@ -272,7 +270,7 @@ def test_the_command_looks_where_the_runs_parameters_have_led(project: Path) -> 
 
 
 @pytest.mark.usefixtures("_within")
-def test_an_environment_that_is_not_there_is_one_sentence(project: Path) -> None:
+def test_a_missing_environment_is_reported_in_one_sentence(project: Path) -> None:
     done = CliRunner().invoke(cli, ["runs", "clean", "--env=banana"])
     assert done.exit_code == 1
     assert done.output.rstrip().splitlines()[-1].startswith("Error: ")

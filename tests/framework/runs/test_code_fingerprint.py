@@ -1,4 +1,4 @@
-"""A node's code is its module and what that imports of the project; comments do not count."""
+"""The code of a node is its module and the project modules it imports; comments do not count."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def other(value: int) -> int:
     return value + 2
 
 
-def test_of_a_function_from_elsewhere_its_own_code_counts() -> None:
+def test_a_function_outside_the_package_is_hashed_by_its_bytecode() -> None:
     assert code_fingerprint(one) == code_fingerprint(one)
     assert len({code_fingerprint(function) for function in (one, other, len, max)}) == 4
 
@@ -46,7 +46,7 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name.rpartition(".")[2] for name in before if before[name] != after[name]}
 
 
-def test_a_change_of_code_reaches_the_nodes_that_run_it(project: Path) -> None:
+def test_a_code_change_affects_the_nodes_that_use_it(project: Path) -> None:
     before = codes(project)
     append(project, "pipelines/ingestion/nodes.py", "\n# A comment, and an empty line.\n\n")
     assert changed(before, codes(project)) == set()

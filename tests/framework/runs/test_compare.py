@@ -62,7 +62,7 @@ def lines(one: RunSummary, other: RunSummary, catalog: DataCatalog) -> list[str]
     return list(format_comparison(compare(one, other, catalog)))
 
 
-def test_runs_that_found_the_same(catalog: DataCatalog) -> None:
+def test_equal_runs(catalog: DataCatalog) -> None:
     """A model's own id is another in every fit, and no finding."""
     keep(catalog, FIRST, METRICS)
     keep(catalog, SECOND, METRICS | {"model": "Pipeline_b"})
@@ -74,7 +74,7 @@ def test_runs_that_found_the_same(catalog: DataCatalog) -> None:
     ]
 
 
-def test_runs_that_differ_in_everything(catalog: DataCatalog) -> None:
+def test_runs_that_differ_in_all_parts(catalog: DataCatalog) -> None:
     keep(catalog, FIRST, METRICS)
     keep(catalog, SECOND, {"test": {"auc_pr": 0.5, "interval": [0.2, 0.4]}, "model": "Pipeline_b"})
     other = summary(
@@ -101,7 +101,7 @@ def test_runs_that_differ_in_everything(catalog: DataCatalog) -> None:
     ]
 
 
-def test_runs_that_found_nothing_in_common(catalog: DataCatalog) -> None:
+def test_runs_without_common_datasets(catalog: DataCatalog) -> None:
     """One of them has made no findings; then one whose findings are kept no more."""
     nothing = summary(SECOND, versions_written={}, nodes=[])
     assert lines(summary(FIRST), nothing, catalog)[-1] == "results: none that both runs have written"
@@ -109,7 +109,7 @@ def test_runs_that_found_nothing_in_common(catalog: DataCatalog) -> None:
     assert lines(summary(FIRST), gone, catalog)[-1] == "results: none that both runs have written"
 
 
-def test_many_differences_are_cut_short(catalog: DataCatalog) -> None:
+def test_a_long_list_of_differences_is_truncated(catalog: DataCatalog) -> None:
     rows = {f"table_{number}": number for number in range(20)}
     one = summary(FIRST, nodes=[{"node": "n", "seconds": 1.0, "rows_written": rows}])
     other = summary(SECOND, nodes=[{"node": "n", "seconds": 1.0, "rows_written": {name: -1 for name in rows}}])

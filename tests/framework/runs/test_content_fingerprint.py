@@ -1,4 +1,4 @@
-"""What is in files, in a few letters: the same for the same content, another for another."""
+"""The fingerprint of files: equal for equal content, different for different content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_file_counts_by_its_content_not_by_its_name(folder: Path) -> None:
+def test_the_name_of_a_single_file_does_not_matter(folder: Path) -> None:
     (folder / "one.json").write_text("1")
     (folder / "other.json").write_text("1")
     (folder / "different.json").write_text("2")
@@ -35,7 +35,7 @@ def test_a_folder_and_a_glob_of_the_same_files_are_the_same(folder: Path) -> Non
     assert content(folder / "log") == content(folder / "log" / "*.json") != content(folder / "log" / "a*.json")
 
 
-def test_what_spark_does_not_read_does_not_count(folder: Path) -> None:
+def test_hidden_files_are_ignored(folder: Path) -> None:
     before = content(folder / "log")
     (folder / "log" / ".a.json.crc").write_text("x")
     (folder / "log" / "_SUCCESS").write_text("")
@@ -43,7 +43,7 @@ def test_what_spark_does_not_read_does_not_count(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["rename", "edit", "add", "swap"])
-def test_a_folder_in_which_something_changes_is_another(folder: Path, change: str) -> None:
+def test_a_change_in_a_folder_changes_its_fingerprint(folder: Path, change: str) -> None:
     log = folder / "log"
     before = content(log)
     if change == "rename":
@@ -58,14 +58,14 @@ def test_a_folder_in_which_something_changes_is_another(folder: Path, change: st
     assert content(log) != before
 
 
-def test_of_nothing_there_is_no_content(folder: Path) -> None:
+def test_a_missing_path_has_no_fingerprint(folder: Path) -> None:
     assert content(folder / "nowhere.json") is None
     assert content(folder / "log" / "*.csv") is None
     (folder / "empty").mkdir()
     assert content(folder / "empty") is None
 
 
-def test_on_other_storage_its_own_checksums_stand_for_the_contents() -> None:
+def test_remote_storage_uses_its_own_checksums() -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe("/lineage/log.json", b"1")
     before = content_fingerprint(memory, "/lineage/log.json")

@@ -1,4 +1,4 @@
-"""A run is known to run from its announcement to its end, however it ends."""
+"""A run is active from the acquisition of its lock to its end, however it ends."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ time.sleep(600)
 """
 
 
-def test_a_run_is_running_until_it_takes_its_announcement_back(tmp_path: Path) -> None:
+def test_a_run_is_active_until_its_lock_is_released(tmp_path: Path) -> None:
     runs = RunLocks(tmp_path)
     assert runs.active() == []
 
@@ -41,7 +41,7 @@ def test_a_run_is_running_until_it_takes_its_announcement_back(tmp_path: Path) -
     assert (runs.active(), runs.stale()) == ([], [])
 
 
-def test_a_run_uses_what_it_reads_and_all_that_it_writes(tmp_path: Path) -> None:
+def test_a_run_uses_its_inputs_and_outputs(tmp_path: Path) -> None:
     runs = RunLocks(tmp_path)
     announcement = runs.acquire(FIRST, lambda: READS)
     (run,) = runs.active()
@@ -63,7 +63,7 @@ def test_runs_of_one_process_do_not_block_each_other(tmp_path: Path) -> None:
         announcement.release()
 
 
-def test_a_run_that_is_killed_is_running_no_longer(tmp_path: Path) -> None:
+def test_a_killed_run_is_not_active(tmp_path: Path) -> None:
     """What it has left is told, and is nobody's."""
     runs = RunLocks(tmp_path)
     run = subprocess.Popen(
@@ -85,7 +85,7 @@ def test_a_run_that_is_killed_is_running_no_longer(tmp_path: Path) -> None:
     assert json.loads(left.read_text())["run_id"] == FIRST
 
 
-def test_no_run_begins_while_versions_are_removed(tmp_path: Path) -> None:
+def test_no_run_starts_while_versions_are_removed(tmp_path: Path) -> None:
     """It looks for what it reads afterwards, when that cannot go any more."""
     runs, looked, begun = RunLocks(tmp_path), threading.Event(), []
 
@@ -102,7 +102,7 @@ def test_no_run_begins_while_versions_are_removed(tmp_path: Path) -> None:
     begun[0].release()
 
 
-def test_a_run_that_cannot_be_announced_says_where(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """Here because a file lies in the folder's place; nothing is announced where the reads cannot be found either."""
     (tmp_path / "data").write_text("")
     with pytest.raises(RunLockError, match=r"No run lock can be written to .*data/\.running"):

@@ -1,7 +1,8 @@
-"""What a version was made from is written beside it, and what would be made otherwise now is found."""
+"""Provenance is written beside each version, and stale versions are detected."""
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
+from sparkify_kedro.framework.nodes import bind
 from sparkify_kedro.framework.runs.provenance import ProvenanceStore
 from sparkify_kedro.framework.runs.versions import pin_newest, pin_own
 
@@ -92,7 +94,7 @@ def changed(**changes: Any) -> dict[str, Any]:
     return {**PARAMETERS, "made": PARAMETERS["made"] | changes}
 
 
-def test_what_a_version_was_made_from_lies_beside_it(workshop: Workshop) -> None:
+def test_provenance_is_written_beside_the_version(workshop: Workshop) -> None:
     notes = workshop.run(FIRST)
     lying_there = json.loads((workshop.folder / f"doubled.json/{FIRST}/doubled.json.provenance.json").read_text())
     assert lying_there["run_id"] == FIRST
@@ -106,7 +108,7 @@ def test_what_a_version_was_made_from_lies_beside_it(workshop: Workshop) -> None
     assert workshop.lineage().provenance("total") == notes["total"]
 
 
-def test_the_same_from_the_same_has_the_same_fingerprint_and_is_not_stale(workshop: Workshop) -> None:
+def test_equal_inputs_give_equal_fingerprints(workshop: Workshop) -> None:
     first, second = workshop.run(FIRST), workshop.run(SECOND)
     assert {name: note.fingerprint for name, note in first.items()} == {
         name: note.fingerprint for name, note in second.items()
@@ -123,7 +125,7 @@ def test_the_same_from_the_same_has_the_same_fingerprint_and_is_not_stale(worksh
         ({**PARAMETERS, "of_another_pipeline": 5}, {}),
     ],
 )
-def test_another_parameter_makes_stale_what_takes_it_and_what_follows(
+def test_a_changed_parameter_makes_dependent_datasets_stale(
     workshop: Workshop, parameters: dict[str, Any], stale: dict[str, str]
 ) -> None:
     notes = workshop.run(FIRST)
@@ -131,14 +133,14 @@ def test_another_parameter_makes_stale_what_takes_it_and_what_follows(
     assert (workshop.run(SECOND, parameters)["total"].fingerprint == notes["total"].fingerprint) is not bool(stale)
 
 
-def test_a_file_that_has_changed_is_named(workshop: Workshop) -> None:
+def test_a_changed_file_is_named(workshop: Workshop) -> None:
     workshop.run(FIRST)
     workshop.write("source.json", [1, 2, 4])
     (why,) = workshop.lineage().why_stale("total").values()
     assert why == f"{workshop.folder}/source.json changed"
 
 
-def test_another_file_counts_by_its_content_and_only_where_the_run_reads_it(workshop: Workshop) -> None:
+def test_another_file_counts_by_content_if_the_run_reads_it(workshop: Workshop) -> None:
     workshop.run(FIRST)
     workshop.write("copy.json", [1, 2, 3])
     workshop.write("other.json", [9])
@@ -148,7 +150,7 @@ def test_another_file_counts_by_its_content_and_only_where_the_run_reads_it(work
     assert why == {"doubled": f"source was {workshop.folder}/source.json and is {workshop.folder}/other.json"}
 
 
-def test_a_newer_input_counts_by_what_it_was_made_from(workshop: Workshop) -> None:
+def test_a_newer_input_counts_by_its_fingerprint(workshop: Workshop) -> None:
     workshop.run(FIRST)
     newer = workshop.folder / f"total.json/{SECOND}"
     workshop.run(SECOND)
@@ -167,7 +169,7 @@ def _forget(version: Path) -> None:
     version.rmdir()
 
 
-def test_of_what_nobody_wrote_down_nothing_is_claimed(workshop: Workshop) -> None:
+def test_a_version_without_provenance_is_not_stale(workshop: Workshop) -> None:
     workshop.run(FIRST)
     (workshop.folder / f"total.json/{FIRST}/total.json.provenance.json").unlink()
     lineage = workshop.lineage(parameters=changed(limit=1))
@@ -175,7 +177,7 @@ def test_of_what_nobody_wrote_down_nothing_is_claimed(workshop: Workshop) -> Non
     assert lineage.why_stale("total") == {}
 
 
-def test_a_note_that_is_no_note_claims_nothing(workshop: Workshop) -> None:
+def test_an_unreadable_provenance_file_is_ignored(workshop: Workshop) -> None:
     workshop.run(FIRST)
     for text in ("[]", "{}", "{"):
         (workshop.folder / f"total.json/{FIRST}/total.json.provenance.json").write_text(text)
@@ -183,7 +185,7 @@ def test_a_note_that_is_no_note_claims_nothing(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("pin", [pin_newest, pin_own])
-def test_what_is_pinned_is_read_whatever_others_write(workshop: Workshop, pin: Callable[[Any], None]) -> None:
+def test_a_pinned_version_is_read_despite_newer_ones(workshop: Workshop, pin: Callable[[Any], None]) -> None:
     """A version that was there, or the run's own, beside a later one of another run."""
     workshop.run(FIRST)
     catalog = workshop.catalog(SECOND)
@@ -198,7 +200,7 @@ def test_what_is_pinned_is_read_whatever_others_write(workshop: Workshop, pin: C
     assert workshop.catalog("later").load("doubled") == [18]
 
 
-def test_what_a_run_is_to_write_itself_does_not_exist_before(workshop: Workshop) -> None:
+def test_an_own_version_does_not_exist_before_it_is_saved(workshop: Workshop) -> None:
     workshop.run(FIRST)
     catalog = workshop.catalog(SECOND)
     pin_own(catalog["doubled"])
@@ -207,8 +209,22 @@ def test_what_a_run_is_to_write_itself_does_not_exist_before(workshop: Workshop)
     assert catalog.exists("doubled")
 
 
-def test_where_there_is_nothing_to_pin_a_later_version_is_read(workshop: Workshop) -> None:
+def test_without_a_version_to_pin_a_later_one_is_read(workshop: Workshop) -> None:
     catalog = workshop.catalog(FIRST)
     pin_newest(catalog["doubled"])
     workshop.run(SECOND)
     assert catalog.load("doubled") == [2, 4, 6]
+
+
+@pytest.mark.parametrize("bound", [functools.partial, bind])
+def test_bound_arguments_of_a_node_are_part_of_its_code(
+    workshop: Workshop, bound: Callable[..., Callable[..., Any]]
+) -> None:
+    def made(run_id: str, factor: int) -> str:
+        node = Node(func=bound(double, factor=factor), inputs="source", outputs="doubled", name="double")
+        catalog = workshop.catalog(run_id)
+        catalog.save("doubled", node.func(catalog.load("source")))
+        return ProvenanceStore(catalog, [node], {}, ["source"]).record("doubled", node, run_id).fingerprint
+
+    first, same, other = made(FIRST, factor=2), made(SECOND, factor=2), made(THIRD, factor=3)
+    assert first == same != other

@@ -92,14 +92,14 @@ def storage(tmp_path: Path) -> Storage:
     return Storage(tmp_path)
 
 
-def test_the_oldest_versions_of_what_was_written_go(storage: Storage) -> None:
+def test_the_oldest_versions_are_removed(storage: Storage) -> None:
     for day in (1, 2, 3, 4):
         storage.run(day, "events", "rejected")
     assert storage.pruned("events", RUN_SUMMARY, keep=2) == {"events": [1, 2], RUN_SUMMARY: [1, 2]}
     assert storage.pruned("events", keep=4) == {}
 
 
-def test_what_a_version_was_made_from_goes_with_it(storage: Storage, tmp_path: Path) -> None:
+def test_a_provenance_file_is_removed_with_its_version(storage: Storage, tmp_path: Path) -> None:
     storage.run(1, "events")
     place = tmp_path / "events" / version(1) / "events"
     provenance_path(place).write_text("{}")
@@ -113,7 +113,7 @@ def test_with_0_all_are_kept(storage: Storage) -> None:
     assert storage.pruned("events", keep=0) == {}
 
 
-def test_the_same_runs_again_leave_the_newest_of_each(storage: Storage) -> None:
+def test_repeated_runs_keep_the_newest_versions(storage: Storage) -> None:
     """What the champions that go came from goes with them."""
     for day in (1, 2, 3):
         storage.run(day, *WHOLE, *CARDS)
@@ -121,7 +121,7 @@ def test_the_same_runs_again_leave_the_newest_of_each(storage: Storage) -> None:
     assert storage.pruned(*everything, keep=2) == {name: [1] for name in everything}
 
 
-def test_what_a_kept_champion_comes_from_is_kept_through_all_runs_that_made_it(storage: Storage) -> None:
+def test_the_lineage_of_a_kept_champion_is_kept_across_runs(storage: Storage) -> None:
     """The champion of day 4 was made, in parts, from the log that was read on day 1."""
     storage.run(1, "events", "rejected")
     storage.run(2, "soon.train", "soon.test", reads={"events": 1})
@@ -151,7 +151,7 @@ def test_a_champion_made_from_an_older_version_than_the_latest_keeps_that_one(st
     }
 
 
-def test_of_a_run_that_was_killed_the_newest_versions_of_its_time_are_kept(storage: Storage) -> None:
+def test_for_a_killed_run_the_newest_versions_of_its_time_are_kept(storage: Storage) -> None:
     """It has left no summary, and what it has written has been used since."""
     storage.run(1, "events", "rejected")
     storage.run(2, "events", "rejected")
@@ -161,34 +161,34 @@ def test_of_a_run_that_was_killed_the_newest_versions_of_its_time_are_kept(stora
     assert storage.pruned("events", "soon.train", "soon.lr.model", keep=1) == {"events": [1]}
 
 
-def test_a_summary_that_cannot_be_read_tells_as_much_as_none(storage: Storage, tmp_path: Path) -> None:
+def test_an_unreadable_summary_counts_as_missing(storage: Storage, tmp_path: Path) -> None:
     for day in (1, 2):
         storage.run(day, *WHOLE)
     (tmp_path / RUN_SUMMARY / version(2) / RUN_SUMMARY).write_text("{half")
     assert storage.pruned("events", keep=1) == {"events": [1]}
 
 
-def test_a_kept_card_keeps_the_champion_that_it_is_about(storage: Storage) -> None:
+def test_a_kept_model_card_keeps_its_champion(storage: Storage) -> None:
     storage.run(1, *WHOLE, *CARDS)
     storage.run(2, "soon.champion_metadata", reads={"soon.champion": 1})
     storage.run(3, *WHOLE)
     assert storage.pruned(*WHOLE, "soon.champion_metadata", keep=1) == {"rejected": [1]}
 
 
-def test_the_card_of_a_kept_champion_is_kept_with_it(storage: Storage) -> None:
+def test_a_kept_champion_keeps_its_model_card(storage: Storage) -> None:
     storage.run(1, *WHOLE, *CARDS)
     storage.run(2, "soon.model_card", reads={"soon.champion_metadata": 1, "soon.metrics": 1})
     assert storage.pruned(*CARDS, keep=1) == {}
 
 
-def test_what_a_running_run_reads_or_writes_is_kept(storage: Storage) -> None:
+def test_versions_of_an_active_run_are_kept(storage: Storage) -> None:
     for day in (1, 2, 3, 4):
         storage.run(day, "events", "scores")
     reading = ActiveRun(run_id=version(2), pid=1, reads={"events": version(1)})
     assert storage.pruned("events", "scores", keep=1, running=[reading]) == {"events": [3], "scores": [1, 3]}
 
 
-def test_what_the_run_has_not_written_is_kept(storage: Storage) -> None:
+def test_datasets_that_the_run_has_not_written_are_kept(storage: Storage) -> None:
     for day in (1, 2, 3):
         storage.run(day, "events", "scores")
     assert storage.pruned("scores", keep=1) == {"scores": [1, 2]}

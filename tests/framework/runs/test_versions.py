@@ -1,4 +1,4 @@
-"""Only what lies in folders of this machine is looked at, and what is taken away is whole until it is gone."""
+"""Only versions on this machine are considered, and a removed version is hidden in one step."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def catalog(folder: Path) -> DataCatalog:
     )
 
 
-def test_buckets_and_memory_and_parameters_are_left_alone(tmp_path: Path) -> None:
+def test_only_local_versioned_datasets_are_considered(tmp_path: Path) -> None:
     names = ["choice", "card", "plain", "far", "held", "params:runs", "unknown"]
     assert set(on_this_machine(catalog(tmp_path), names)) == {"choice", "card", "plain"}
     assert set(versioned_on_this_machine(catalog(tmp_path), names)) == {"choice", "card"}
 
 
-def test_a_version_lies_where_its_dataset_puts_it(tmp_path: Path) -> None:
+def test_the_path_of_a_version(tmp_path: Path) -> None:
     """A text's versions lie beside its version_path, as those of what it is about do."""
     known = catalog(tmp_path)
     assert version_path(known["choice"], VERSION) == tmp_path / "choice.json" / VERSION / "choice.json"
@@ -46,7 +46,7 @@ def test_a_version_lies_where_its_dataset_puts_it(tmp_path: Path) -> None:
     assert versions_folder(known["card"]) == tmp_path / "champion"
 
 
-def test_what_is_set_aside_is_no_version_any_more_and_all_there(tmp_path: Path) -> None:
+def test_a_hidden_version_is_complete_but_not_a_version(tmp_path: Path) -> None:
     dataset = catalog(tmp_path)["choice"]
     path = version_path(dataset, VERSION)
     path.parent.mkdir(parents=True)
@@ -62,7 +62,7 @@ def test_what_is_set_aside_is_no_version_any_more_and_all_there(tmp_path: Path) 
     assert list((tmp_path / "choice.json").iterdir()) == []
 
 
-def test_the_folder_of_a_version_that_holds_something_else_stays(tmp_path: Path) -> None:
+def test_a_version_folder_with_other_files_stays(tmp_path: Path) -> None:
     folder = tmp_path / "champion" / VERSION
     (folder / "champion").mkdir(parents=True)
     (folder / "card.md").write_text("")

@@ -1,4 +1,4 @@
-"""Replaying time: what was known by a day, what came after it, and the figure."""
+"""The backtest: rows known at a date, outcomes after it, and the figure."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def by_hand(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(HAND, HAND_SCHEMA).cache()
 
 
-def test_a_label_is_known_when_the_next_bin_is_over(by_hand: DataFrame) -> None:
+def test_a_label_is_known_after_the_end_of_the_next_bin(by_hand: DataFrame) -> None:
     found = known_rows(by_hand, LABEL, CUT, DAYS).collect()
     assert sorted((row.user_id, row.time_bin, row.label) for row in found) == [("known", 1, 0), ("leaves", 0, 1)]
 
 
-def test_users_who_were_there_and_whether_they_cancelled_within_the_horizon(by_hand: DataFrame) -> None:
+def test_active_users_and_their_cancellations_within_the_horizon(by_hand: DataFrame) -> None:
     found = users_with_outcome(by_hand, CUT, HORIZON, DAYS).collect()
     assert sorted((row.user_id, row.time_bin, row.label) for row in found) == [
         ("at the cut", 2, 1),
@@ -209,9 +209,7 @@ def users_at(rows: pd.DataFrame, day: date) -> tuple[pd.DataFrame, list[bool]]:
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_what_was_known_and_what_came_as_counted_by_pandas(
-    replayed: pd.DataFrame, rows: pd.DataFrame, place: int
-) -> None:
+def test_rows_and_outcomes_agree_with_pandas(replayed: pd.DataFrame, rows: pd.DataFrame, place: int) -> None:
     found = replayed.iloc[place]
     day = date.fromisoformat(found["when"])
     known = rows[rows["at_risk"] & (rows["bin_end"] + BIN <= ms(day))]
@@ -223,7 +221,7 @@ def test_what_was_known_and_what_came_as_counted_by_pandas(
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_users_are_ranked_as_they_were_at_the_cut(replayed: pd.DataFrame, rows: pd.DataFrame, place: int) -> None:
+def test_users_are_ranked_by_their_rows_at_the_cut(replayed: pd.DataFrame, rows: pd.DataFrame, place: int) -> None:
     """A model of the adverts alone ranks as the adverts do, those of each user's last completed bin."""
     found = replayed.iloc[place]
     last, churned = users_at(rows, date.fromisoformat(found["when"]))
@@ -234,7 +232,7 @@ def test_users_are_ranked_as_they_were_at_the_cut(replayed: pd.DataFrame, rows: 
     assert 0 < found["mean_score"] < 1
 
 
-def test_nothing_after_the_cut_matters_but_who_cancels_within_the_horizon(
+def test_events_after_the_cut_do_not_matter_except_cancellations(
     spark: SparkSession, rows: pd.DataFrame, replayed: pd.DataFrame
 ) -> None:
     """Labels that were not known, features of bins that were not over, and cancellations after the horizon."""
@@ -253,7 +251,7 @@ def test_nothing_after_the_cut_matters_but_who_cancels_within_the_horizon(
     pd.testing.assert_series_equal(again.iloc[0], replayed.iloc[0], check_dtype=False, check_names=False)
 
 
-def test_who_cancels_within_the_horizon_does_matter(
+def test_cancellations_within_the_horizon_matter(
     spark: SparkSession, rows: pd.DataFrame, replayed: pd.DataFrame
 ) -> None:
     other = rows.assign(churned_at=rows["churned_at"].where(rows["churned_at"] < ms(date(2018, 11, 10)), pd.NA))
@@ -286,7 +284,7 @@ def test_a_log_without_events_is_refused(spark: SparkSession, rows: pd.DataFrame
 
 
 @pytest.mark.parametrize("day", ["2018-10-02", "2018-10-20"])
-def test_a_date_by_which_too_little_was_known_is_refused(spark: SparkSession, rows: pd.DataFrame, day: str) -> None:
+def test_a_date_with_too_little_history_is_refused(spark: SparkSession, rows: pd.DataFrame, day: str) -> None:
     """By the first no label was known, by the second no positive one."""
     nobody_left = rows.assign(**{LABEL: 0})
     with pytest.raises(
@@ -349,7 +347,7 @@ def test_cut_dates_and_a_hold_out_without_a_score_are_drawn_without_a_point() ->
     assert all(np.isnan(value) for value in traces(figure)["trained and scored at the cut date"][0].y)
 
 
-def test_the_lines_of_a_single_cut_date_can_be_seen() -> None:
+def test_a_single_cut_date_has_visible_lines() -> None:
     """A line needs two points; where there is one, it needs a mark."""
     figure = draw_backtest(drawn_table().iloc[1:])
     for name in ("held-out users, with 95 % interval", "chance"):

@@ -1,4 +1,4 @@
-"""When to replay: right or refused in a sentence."""
+"""Parameters of the backtest: accepted, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def test_days_may_be_text_or_dates() -> None:
         ({"cut_date": "2018-11-03"}, r"^cut_date is not a known parameter \(did you mean 'cut_dates'\?\)$"),
     ],
 )
-def test_what_is_wrong_is_named(changes: dict[str, Any], expected: str) -> None:
+def test_invalid_values_are_named(changes: dict[str, Any], expected: str) -> None:
     with pytest.raises(ModelInstantiationError, match=expected):
         Backtest.model_validate(GOOD | changes)

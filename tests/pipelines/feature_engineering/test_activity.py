@@ -59,7 +59,7 @@ def test_page_feature(page: str, feature: str) -> None:
     assert page_feature(page) == feature
 
 
-def test_pages_that_give_a_label_away_are_not_counted() -> None:
+def test_pages_that_reveal_a_label_are_not_counted() -> None:
     give_away = {"Cancel", "Cancellation Confirmation", "Submit Downgrade", "Submit Upgrade"}
     assert not give_away & set(COUNTED_PAGES)
 

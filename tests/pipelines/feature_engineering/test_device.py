@@ -1,4 +1,4 @@
-"""The family of a device is read from user agents as browsers send them."""
+"""The device family of user agents as browsers send them."""
 
 from __future__ import annotations
 

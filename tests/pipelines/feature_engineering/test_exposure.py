@@ -1,4 +1,4 @@
-"""How much of a period the log covers follows from the calendar alone."""
+"""The part of a period that the log covers depends on the calendar alone."""
 
 from __future__ import annotations
 

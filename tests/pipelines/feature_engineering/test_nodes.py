@@ -1,4 +1,4 @@
-"""Feature engineering, held against a second implementation: the definitions in plain Python and pandas."""
+"""Feature engineering, against a reference implementation in plain Python and pandas."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from spark_examples import spark_examples
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import LogSpan
 from sparkify_kedro.pipelines.feature_engineering import schemas
@@ -460,7 +461,7 @@ def hand_made(spark: SparkSession) -> Rows:
 @pytest.mark.parametrize(
     ("user", "number", "columns"), EXPECTED, ids=[f"{user}, bin {number}" for user, number, _ in EXPECTED]
 )
-def test_row_of_a_case(hand_made: Rows, user: str, number: int, columns: dict[str, Any]) -> None:
+def test_expected_row(hand_made: Rows, user: str, number: int, columns: dict[str, Any]) -> None:
     row = hand_made[user, number]
     assert {name: row[name] for name in columns} == columns
 
@@ -507,7 +508,7 @@ def beyond_their_unit(rows: Rows) -> set[str]:
     return {name for row in rows.values() for name in lines if not is_known(name, row[name])}
 
 
-def test_values_are_in_the_catalogue_s_units(hand_made: Rows) -> None:
+def test_values_are_in_the_registered_units(hand_made: Rows) -> None:
     assert beyond_their_unit(hand_made) == set()
     strange = {"is_male": 2, "paid_time_share_in_history": 1.5, "page_help": 0.5, "days_since_last_event": -1.0}
     assert beyond_their_unit({("gap", 0): {**hand_made["gap", 0], **strange}}) == set(strange)
@@ -645,13 +646,13 @@ def logs(draw: st.DrawFn) -> Log:
     return Log(events, first_ts, draw(st.just(last_event) | close), days)
 
 
-@settings(max_examples=8, deadline=None)
+@spark_examples(4)
 @given(log=logs())
 def test_random_log_gives_what_the_reference_gives(plain_spark: SparkSession, log: Log) -> None:
     assert_same(engineered(plain_spark, log), reference(log))
 
 
-@settings(max_examples=4, deadline=None)
+@spark_examples(2)
 @given(log=logs(), seed=st.integers(0, 99), partitions=st.integers(1, 7))
 def test_order_and_partitions_do_not_matter(plain_spark: SparkSession, log: Log, seed: int, partitions: int) -> None:
     """To the last digit."""
@@ -659,7 +660,7 @@ def test_order_and_partitions_do_not_matter(plain_spark: SparkSession, log: Log,
     assert engineered(plain_spark, shuffled, partitions) == engineered(plain_spark, log)
 
 
-@settings(max_examples=4, deadline=None)
+@spark_examples(2)
 @given(log=logs())
 def test_other_users_do_not_matter(plain_spark: SparkSession, log: Log) -> None:
     """Each user's rows follow, to the last digit, from that user's events and the time that the log covers."""
@@ -738,16 +739,16 @@ def cuts(draw: st.DrawFn) -> Cut:
     return Cut(log._replace(last_ts=draw(reach)), other, cut)
 
 
-@settings(max_examples=12, deadline=None)
+@spark_examples(6)
 @given(case=cuts())
-def test_what_comes_from_a_bin_s_end_on_changes_nothing_in_it(plain_spark: SparkSession, case: Cut) -> None:
+def test_events_after_a_bin_s_end_do_not_change_it(plain_spark: SparkSession, case: Cut) -> None:
     """Of this bin and of all that end by then, every user's; erased or altered, the end's own moment included."""
     assert looking_ahead(*case, lambda log: engineered(plain_spark, log), KNOWN_AT_END) == set()
 
 
-@settings(max_examples=4, deadline=None)
+@spark_examples(2)
 @given(case=cuts())
-def test_nothing_after_a_bin_s_end_is_needed(plain_spark: SparkSession, case: Cut) -> None:
+def test_events_after_a_bin_s_end_are_not_needed(plain_spark: SparkSession, case: Cut) -> None:
     """Everything from the bin's end on erased, for all users, and the log known to reach just there."""
     log, _, cut = case
     erased = log._replace(events=before(log.events, cut), last_ts=cut)
@@ -761,14 +762,14 @@ LEAVES = STAYS._replace(
 )
 
 
-def test_labels_are_caught_looking_ahead(plain_spark: SparkSession) -> None:
+def test_labels_fail_the_look_ahead_check(plain_spark: SparkSession) -> None:
     """As they should, and nothing else of the table."""
     columns = [*KNOWN_AT_END, *LABELS]
     seen = looking_ahead(STAYS, LEAVES, REGISTRATION + BIN, lambda log: engineered(plain_spark, log), columns)
     assert seen == {"will_churn_in_next_bin", "will_churn_soon"}
 
 
-def test_a_bin_that_takes_its_end_s_moment_in_is_caught(plain_spark: SparkSession) -> None:
+def test_an_inclusive_bin_end_fails_the_check(plain_spark: SparkSession) -> None:
     def late(log: Log) -> Rows:
         return engineered(plain_spark, log._replace(events=[event._replace(ts=event.ts - 1) for event in log.events]))
 
@@ -778,7 +779,7 @@ def test_a_bin_that_takes_its_end_s_moment_in_is_caught(plain_spark: SparkSessio
     assert "page_nextsong" not in seen
 
 
-def test_features_that_look_at_later_bins_are_caught(plain_spark: SparkSession) -> None:
+def test_features_of_later_bins_fail_the_check(plain_spark: SparkSession) -> None:
     """An average over all of the user's bins, and what only the log's last event tells."""
 
     def peeking(log: Log) -> Rows:

@@ -1,4 +1,4 @@
-"""Rates are shrunk toward the average user's, the more so the less was seen of a user."""
+"""Rates are shrunk toward the average user's, depending on the exposure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_without_evidence_a_rate_is_the_average(spark: SparkSession) -> None:
     assert shrunk_rates(spark, [(0, 0)], 0.25, 14) == [0.25]
 
 
-def test_a_rate_lies_between_the_average_and_what_was_seen(spark: SparkSession) -> None:
+def test_a_rate_lies_between_the_average_and_the_observed_rate(spark: SparkSession) -> None:
     seen = [(count, exposure) for count, exposure in itertools.product([0, 1, 7, 500], [0.5, 3, 14, 400])]
     for (count, exposure), rate in zip(seen, shrunk_rates(spark, seen, 0.4, 14), strict=True):
         low, high = sorted((0.4, count / exposure))

@@ -1,4 +1,4 @@
-"""What is kept of a rejected line, and which lines hold one value."""
+"""The stored text of rejected lines, and lines with one value."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def kept(spark: SparkSession) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("line", BLANKED)
-def test_names_are_blanked_wherever_a_line_is_cut(kept: dict[str, str], line: str) -> None:
+def test_personal_values_are_removed_from_truncated_lines(kept: dict[str, str], line: str) -> None:
     assert kept[line] == BLANKED[line]
 
 
-def test_no_prefix_and_no_suffix_of_a_line_tells_a_name(spark: SparkSession) -> None:
+def test_no_prefix_or_suffix_of_a_line_contains_personal_values(spark: SparkSession) -> None:
     """Cut at every place from behind, and at every place in front but inside a name with nothing after it."""
     line = r'{"userId":"30","lastName":"Zyx\"Zyx","firstName":"Zyx Zyx","registration":1538173362000}'
     cut = [line[:end] for end in range(len(line))] + [line[start:] for start in range(len(line) - 5)]
@@ -65,7 +65,7 @@ def test_no_prefix_and_no_suffix_of_a_line_tells_a_name(spark: SparkSession) -> 
     assert [text for text in told if "Zyx" in text] == []
 
 
-def test_a_line_of_megabytes_needs_no_stack(spark: SparkSession) -> None:
+def test_a_line_of_megabytes_does_not_overflow_the_stack(spark: SparkSession) -> None:
     """As text, as text of escapes, and with lists in lists; all on one line, as files of logs have them."""
     long = "x" * 5_000_000
     lines = [f'{{"firstName":"{long}","x":1', f'{{"firstName":"{chr(92) * 5_000_000}","x":1', f'{long}","x":1}}']
@@ -74,7 +74,7 @@ def test_a_line_of_megabytes_needs_no_stack(spark: SparkSession) -> None:
     assert sorted(row.length for row in kept) == [8, 22, 22]
 
 
-def test_without_personal_columns_a_line_is_kept_as_it_is(spark: SparkSession) -> None:
+def test_without_personal_columns_a_line_is_unchanged(spark: SparkSession) -> None:
     line = '{"firstName":"Ann"}'
     table = spark.createDataFrame([(line,)], "line string")
     assert table.select(without_personal_values("line", ()).alias("kept")).collect()[0].kept == line

@@ -1,4 +1,4 @@
-"""Whatever dirt lies between the lines of a log: it is accounted for, and what is made of the others is the same."""
+"""Random invalid lines in a log are counted, and events and features are not affected."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from spark_examples import spark_examples
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import LogSpan
 from sparkify_kedro.pipelines.feature_engineering.nodes import engineer_user_time_bins
@@ -160,9 +161,9 @@ def assert_accounted_for(made: Made, lines: list[str]) -> None:
     assert all(row.failures for row in kept)
 
 
-@settings(max_examples=3, deadline=None)
+@spark_examples(2)
 @given(clean=clean_logs(), between=st.lists(dirt, min_size=40, max_size=80), data=st.data())
-def test_dirt_changes_neither_events_nor_features(
+def test_invalid_lines_change_neither_events_nor_features(
     spark: SparkSession, clean: list[dict[str, Any]], between: list[str], data: st.DataObject
 ) -> None:
     """Shuffled, with repeats, each event told in some way, among lines of which no event comes."""
@@ -189,7 +190,7 @@ def beside_clean_events(place: int, changes: dict[str, Any]) -> dict[str, Any]:
     return {**EVENT, **changes, "itemInSession": item + 1_000 if is_place else item}
 
 
-@settings(max_examples=4, deadline=None)
+@spark_examples(2)
 @given(
     clean=clean_logs(),
     odd=st.lists(st.dictionaries(st.sampled_from([*EVENT, "new"]), values, min_size=1, max_size=4), max_size=80),

@@ -1,4 +1,4 @@
-"""Ingestion: every line of a log is an event, a logged-out row, a repeat or rejected, and each one is accounted for."""
+"""Ingestion: every line of a log is an event, logged out, a duplicate or rejected, and is counted once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from spark_examples import spark_examples
 from sparkify_kedro.framework.datasets import SparkDataFrameDataset
 from sparkify_kedro.pipelines.ingestion import schemas
 from sparkify_kedro.pipelines.ingestion.nodes import (
@@ -216,14 +217,14 @@ def judged(spark: SparkSession) -> dict[str, Row]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_line_is_judged(judged: dict[str, Row], name: str) -> None:
+def test_outcome_of_a_line(judged: dict[str, Row], name: str) -> None:
     case, row = CASES[name], judged[name]
     found = (row.outcome, tuple(row.failures or ()), tuple(row.unknown_columns or ()))
     assert found == (case.outcome, case.failures, case.unknown_columns)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_only_a_rejected_line_is_kept_and_but_for_names_word_for_word(judged: dict[str, Row], name: str) -> None:
+def test_only_rejected_lines_are_stored_without_personal_values(judged: dict[str, Row], name: str) -> None:
     case = CASES[name]
     assert judged[name].line == (case.kept if case.outcome == "rejected" else None)
 
@@ -258,7 +259,7 @@ def test_line_with_more_than_one_object_is_rejected(spark: SparkSession) -> None
     assert [row.outcome for row in parse(spark, lines).collect()] == ["rejected"] * len(lines)
 
 
-def test_absurd_registration_is_rejected(spark: SparkSession) -> None:
+def test_out_of_range_registration_is_rejected(spark: SparkSession) -> None:
     lines = [raw_line(registration=registration) for registration in (-(2**63), 2**63 - 1, -(10**18))]
     assert [row.outcome for row in parse(spark, lines).collect()] == ["rejected"] * len(lines)
 
@@ -275,7 +276,7 @@ def test_tables_have_the_declared_columns(spark: SparkSession) -> None:
         assert [(field.name, field.dataType) for field in table.schema.fields] == declared
 
 
-def test_names_of_people_do_not_come_out(spark: SparkSession) -> None:
+def test_personal_columns_are_not_stored(spark: SparkSession) -> None:
     """Not of an event, nor of a line that is kept because it is none."""
     lines = [case.line for case in CASES.values()]
     assert sum("Zzyzx" in line for line in lines) > 50
@@ -286,7 +287,7 @@ def test_names_of_people_do_not_come_out(spark: SparkSession) -> None:
     assert "Zzyzx" not in repr([rows, made.counts, made.report, made.span])
 
 
-def test_exact_repeats_count_once(spark: SparkSession) -> None:
+def test_exact_duplicates_count_once(spark: SparkSession) -> None:
     """A repeat agrees in user, session, item, moment and page; events that differ in one of these all stay."""
     others = [
         raw_line(userId="31"),
@@ -301,7 +302,7 @@ def test_exact_repeats_count_once(spark: SparkSession) -> None:
     assert made.report["duplicates"] == 2
 
 
-def test_repeats_that_differ_elsewhere_give_the_same_event_in_any_order(spark: SparkSession) -> None:
+def test_duplicates_that_differ_in_other_columns_are_deterministic(spark: SparkSession) -> None:
     lines = [
         raw_line(userId=user, song=song, level=level, length=length)
         for user in ("1", "2", "3")
@@ -330,7 +331,7 @@ def test_event_date_is_the_day_in_utc(spark: SparkSession) -> None:
     assert {row.ts: row.event_date for row in valid_events.collect()} == moments
 
 
-def test_rejected_lines_come_with_their_failures_as_often_as_they_occur(spark: SparkSession) -> None:
+def test_rejected_lines_are_stored_with_their_failures(spark: SparkSession) -> None:
     rejected = [(case.kept, case.failures) for case in CASES.values() if case.outcome == "rejected"]
     lines = [case.line for case in CASES.values()] * 2
     rows = select_rejected(parse(spark, lines)).collect()
@@ -375,7 +376,7 @@ def test_a_log_with_too_many_rejected_lines_is_refused(spark: SparkSession) -> N
         ({"if_broken": "fail"}, raw_line(ts=0, level="gold"), "level is unknown (1), ts is out of range (1)"),
     ],
 )
-def test_a_rule_that_must_hold_stops_the_run(
+def test_a_rule_with_action_fail_stops_the_run(
     spark: SparkSession, changes: dict[str, Any], line: str, failure: str
 ) -> None:
     parameters = contract(**changes)
@@ -384,7 +385,7 @@ def test_a_rule_that_must_hold_stops_the_run(
     assert select_rejected(parse(spark, [raw_line(), line], parameters)).count() == 1
 
 
-def test_what_is_odd_and_used_is_counted(spark: SparkSession, caplog: pytest.LogCaptureFixture) -> None:
+def test_warnings_are_counted(spark: SparkSession, caplog: pytest.LogCaptureFixture) -> None:
     """Of lines that are used: values and columns by name, the frequent first, and users with odd registrations."""
     lines = [
         *(raw_line(page="Playlist", itemInSession=item, device=1) for item in range(3)),
@@ -408,7 +409,7 @@ def test_what_is_odd_and_used_is_counted(spark: SparkSession, caplog: pytest.Log
     ]
 
 
-def test_no_more_names_are_told_than_people_read(spark: SparkSession) -> None:
+def test_long_lists_of_names_are_truncated(spark: SparkSession) -> None:
     report = Made.of(spark, [raw_line(page=f"Page {page:02}", **{f"c{page:02}": 1}) for page in range(30)]).report
     assert list(report["unknown_values"]["page"]) == [f"Page {page:02}" for page in range(20)]
     assert list(report["unknown_columns"]) == [f"c{page:02}" for page in range(20)]
@@ -460,7 +461,7 @@ event_lines = st.builds(
 dirty_cases = st.sampled_from([case for case in CASES.values() if case.outcome != "event"])
 
 
-@settings(max_examples=8, deadline=None)
+@spark_examples(4)
 @given(
     good=st.lists(event_lines, min_size=1, max_size=20), dirty=st.lists(dirty_cases, max_size=20), order=st.randoms()
 )
@@ -508,7 +509,7 @@ def test_the_contract_has_the_18_columns_of_the_log() -> None:
     assert PARAMETERS.personal_columns == ("lastName", "firstName")
 
 
-def test_the_contract_knows_what_the_simulation_makes() -> None:
+def test_simulated_events_satisfy_the_contract() -> None:
     """The pages, login states, levels, methods and statuses of a simulated log, which are those of the public one."""
     simulation = yaml.safe_load((PROJECT / "conf/base/parameters_simulation.yml").read_text())["simulation"]
     known = {name: set(column.one_of or ()) for name, column in PARAMETERS.columns.items()}

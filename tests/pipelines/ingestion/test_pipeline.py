@@ -1,4 +1,4 @@
-"""Nothing follows from a log that breaks the contract; what shows why is kept."""
+"""A log that violates the contract gives no events, and its rejected lines are stored."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def numbered(number: int, **changes: Any) -> bytes:
     return json.dumps(EVENT | {"itemInSession": number} | changes, ensure_ascii=False).encode()
 
 
-def test_a_log_with_too_much_dirt_stops_before_an_event_is_written(spark: SparkSession, project: Path) -> None:
+def test_too_many_rejected_lines_stop_the_run_before_events_are_written(spark: SparkSession, project: Path) -> None:
     """The parsed and the rejected lines are there to look at, and a greater share goes on."""
     log = lines(*(numbered(item) for item in range(9)), b"dirt")
     with pytest.raises(ValueError, match=r"^1 of the log's 10 lines \(10.0%\) are rejected.*rejected_events"):
@@ -46,7 +46,7 @@ def test_a_log_with_too_much_dirt_stops_before_an_event_is_written(spark: SparkS
     assert (report["events"], sum(report["rejected"].values())) == (9, 1)
 
 
-def test_bytes_that_are_no_text_are_counted_and_break_nothing(spark: SparkSession, project: Path) -> None:
+def test_invalid_utf8_is_counted(spark: SparkSession, project: Path) -> None:
     """Invalid UTF-8 in a value is replaced and the event kept; where it tears a line apart, the line is rejected."""
     log = lines(
         b"\xef\xbb\xbf" + numbered(0),
@@ -65,7 +65,7 @@ def test_bytes_that_are_no_text_are_counted_and_break_nothing(spark: SparkSessio
     assert report["rejected"] == {"not a JSON object with the columns' types": 3}
 
 
-def test_a_log_given_twice_and_cut_off_counts_each_event_once(spark: SparkSession, project: Path) -> None:
+def test_a_log_given_twice_and_truncated_counts_each_event_once(spark: SparkSession, project: Path) -> None:
     log = lines(*(numbered(item) for item in range(30)))
     report = ingest(project, log + log + numbered(30)[:40])
     assert (report["events"], report["duplicates"], sum(report["rejected"].values())) == (30, 30, 1)

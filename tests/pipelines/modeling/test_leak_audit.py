@@ -1,15 +1,16 @@
-"""One model per feature: what it finds, against pandas and planted leaks."""
+"""The leak audit, against pandas and planted leaks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import roc_auc_score
 
+from spark_examples import spark_examples
 from sparkify_kedro.pipelines.modeling.leak_audit import auc_roc_by_chance, one_feature_scores
 
 
@@ -54,7 +55,7 @@ def planted(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows).coalesce(1).cache()
 
 
-def test_leaks_in_any_direction_are_found_and_honest_features_are_not(planted: DataFrame) -> None:
+def test_leaks_in_either_direction_are_detected(planted: DataFrame) -> None:
     found = told(planted, ["honest", "noise", "constant", "leak", "reversed", "in_the_middle", "days"])
     assert {name for name, area in found.items() if area >= 0.9} == {"leak", "reversed", "in_the_middle", "days"}
     assert found["honest"] == pytest.approx(0.66, abs=0.07)
@@ -62,7 +63,7 @@ def test_leaks_in_any_direction_are_found_and_honest_features_are_not(planted: D
     assert found["constant"] == pytest.approx(0.5, abs=0.1)
 
 
-@settings(max_examples=6, deadline=None)
+@spark_examples(3)
 @given(
     st.lists(
         st.tuples(st.integers(0, 30), st.sampled_from([0.0, 1.0]), st.integers(0, 1), st.integers(0, 2)),
@@ -71,9 +72,7 @@ def test_leaks_in_any_direction_are_found_and_honest_features_are_not(planted: D
     ),
     st.integers(2, 6),
 )
-def test_areas_are_those_of_a_histogram_in_pandas(
-    spark: SparkSession, rows: list[tuple[int, float, int, int]], levels: int
-) -> None:
+def test_areas_agree_with_pandas(spark: SparkSession, rows: list[tuple[int, float, int, int]], levels: int) -> None:
     """Few distinct values, folds without positives and empty folds among them."""
     columns = ["count", "flag", "label", "fold"]
     frame = pd.DataFrame(rows, columns=columns)
@@ -88,7 +87,7 @@ def test_no_rows_have_no_scores(planted: DataFrame) -> None:
 
 
 @pytest.mark.parametrize(("rows", "positives"), [(200, 10), (60, 3)])
-def test_chance_alone_hardly_reaches_what_is_not_taken_for_a_leak(rows: int, positives: int) -> None:
+def test_random_features_stay_below_the_limit(rows: int, positives: int) -> None:
     """By drawing features without any signal."""
     random = np.random.default_rng(1)
     label = np.arange(rows) < positives

@@ -1,4 +1,4 @@
-"""The card that people read says what the model's own records say."""
+"""The model card agrees with the champion's metadata."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def card(metadata: dict[str, Any] = CARD, run: dict[str, Any] = RUN) -> str:
     )
 
 
-def test_the_card_tells_purpose_data_judgment_limits_and_how_to_make_it_again() -> None:
+def test_the_card_describes_purpose_data_evaluation_and_limits() -> None:
     told = card()
     headings = [line.removeprefix("## ") for line in told.splitlines() if line.startswith("## ")]
     assert headings == ["Purpose", "Data", "Features", "Evaluation", "Limits", "Version and parameters"]
@@ -91,18 +91,18 @@ def test_the_parameters_on_the_card_are_those_the_model_was_made_with() -> None:
 
 
 @pytest.mark.parametrize("unit", ["user", "row"])
-def test_a_model_that_knows_its_judges_says_so(unit: str) -> None:
+def test_a_row_split_is_mentioned(unit: str) -> None:
     parameters = PARAMETERS | {"sampling": {"split": {"hold_out": {"unit": unit}}}}
     told = card(run=RUN | {"parameters": parameters})
     assert ("other rows of the same users are in the training rows" in told) is (unit == "row")
 
 
-def test_a_label_that_looks_into_its_own_bin_points_to_the_forecast() -> None:
+def test_the_card_of_a_same_bin_label_refers_to_the_forecast() -> None:
     assert "use `will_churn_in_next_bin`" in card(CARD | {"label": "will_churn_soon"})
     assert "use `will_churn_in_next_bin`" not in card()
 
 
-def test_a_card_of_a_part_of_a_run_names_the_log_of_the_run_before() -> None:
+def test_the_card_of_a_partial_run_names_the_log_of_the_earlier_run() -> None:
     run = RUN | {"files_read": {}, "git": None, "earlier": [{"files_read": {"raw_events": "the/log"}}]}
     told = card(run=run)
     assert "Log: the/log" in told

@@ -1,4 +1,4 @@
-"""Models, how good they are on unseen users, and the champion."""
+"""Models, their evaluation on unseen users, and the champion."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def assert_writable(told: Any) -> None:
 # The audit.
 
 
-def test_an_honest_set_passes_with_the_features_the_label_may_use(audited: dict[str, Any]) -> None:
+def test_a_feature_set_without_leaks_passes(audited: dict[str, Any]) -> None:
     """What sees that activity stopped would have given the label away, and is another label's."""
     assert audited["features"] == ["songs", "page_about", "adverts"]
     assert (audited["label"], audited["feature_set"]) == (LABEL, "extended")
@@ -206,7 +206,7 @@ def test_a_leak_stops_the_run_by_name(rows: DataFrame) -> None:
     assert "silence" in audit_features(weaker, registry(lines), TRAINING, higher, LABEL)["features"]
 
 
-def test_only_features_of_the_set_are_suspected(rows: DataFrame) -> None:
+def test_only_features_of_the_set_are_audited(rows: DataFrame) -> None:
     training = TRAINING.model_copy(update={"feature_set": "original"})
     lines = LINES | {"silence": LINES["silence"] | {"labels": [LABEL]}}
     assert audit_features(rows, registry(lines), training, AUDIT, LABEL)["features"] == [
@@ -229,13 +229,13 @@ def test_the_originals_features_are_needed_for_the_baseline_whatever_the_set(row
         audit_features(rows.drop("songs"), registry(lines), TRAINING, AUDIT, LABEL)
 
 
-def test_without_rows_the_audit_says_so(rows: DataFrame) -> None:
+def test_the_audit_of_no_rows_is_skipped(rows: DataFrame) -> None:
     with pytest.raises(SkipError, match="no rows to train on"):
         audit_features(rows.limit(0), registry(LINES), TRAINING, AUDIT, LABEL)
 
 
 @pytest.mark.parametrize("only", ["label = 0", "label = 1", "fold = 0", "fold = 0 or label = 1"])
-def test_a_fold_without_both_classes_is_told_before_anything_is_made(rows: DataFrame, only: str) -> None:
+def test_a_fold_without_both_classes_is_reported_by_the_audit(rows: DataFrame, only: str) -> None:
     with pytest.raises(SkipError, match="rows of both classes in every fold"):
         audit_features(rows.where(only), registry(LINES), TRAINING, AUDIT, LABEL)
 
@@ -243,9 +243,7 @@ def test_a_fold_without_both_classes_is_told_before_anything_is_made(rows: DataF
 # The search.
 
 
-def test_the_search_tells_every_point_fold_by_fold(
-    found: tuple[PipelineModel, dict[str, Any]], train: DataFrame
-) -> None:
+def test_the_search_reports_every_point_and_fold(found: tuple[PipelineModel, dict[str, Any]], train: DataFrame) -> None:
     _, report = found
     assert [point["settings"] for point in report["points"]] == [
         {"regParam": 0.01, "elasticNetParam": 0.0},
@@ -258,7 +256,7 @@ def test_the_search_tells_every_point_fold_by_fold(
     assert_writable(report)
 
 
-def test_the_search_judges_out_of_fold_at_natural_prevalence(
+def test_out_of_fold_scores_are_at_natural_prevalence(
     found: tuple[PipelineModel, dict[str, Any]], rows: DataFrame
 ) -> None:
     report = found[1]
@@ -298,7 +296,7 @@ def test_the_model_takes_columns_by_name(found: tuple[PipelineModel, dict[str, A
 
 
 @pytest.mark.parametrize("only", ["label = 0", "fold = 0", "fold = 0 or label = 1", "false"])
-def test_a_fold_without_both_classes_is_told_in_a_sentence(
+def test_a_fold_without_both_classes_is_reported_by_the_search(
     train: DataFrame, rows: DataFrame, audited: dict[str, Any], only: str
 ) -> None:
     with pytest.raises(SkipError, match=r"rows of both classes in every fold|no rows to train on"):
@@ -308,7 +306,7 @@ def test_a_fold_without_both_classes_is_told_in_a_sentence(
 # Judging.
 
 
-def test_held_out_users_are_judged_by_the_threshold_of_training(
+def test_held_out_users_are_evaluated_at_the_training_threshold(
     metrics: dict[str, Any], found: tuple[PipelineModel, dict[str, Any]], test_rows: DataFrame
 ) -> None:
     scored = predict(found[0], test_rows).toPandas()
@@ -328,7 +326,7 @@ def test_the_balanced_test_is_a_part_of_the_other(metrics: dict[str, Any], test_
     assert metrics["test_balanced"]["prevalence"] > metrics["test"]["prevalence"]
 
 
-def test_segments_part_the_test_rows(metrics: dict[str, Any], test_rows: DataFrame) -> None:
+def test_segments_partition_the_test_rows(metrics: dict[str, Any], test_rows: DataFrame) -> None:
     free = test_rows.where("level_at_end = 'free'")
     assert metrics["segments"]["level"]["free"]["rows"] == free.count()
     assert metrics["segments"]["level"]["free"]["positives"] == free.where("label = 1").count()
@@ -347,7 +345,7 @@ def test_segments_part_the_test_rows(metrics: dict[str, Any], test_rows: DataFra
     ("only", "expected"),
     [("false", (0, 0)), ("label = 0", (None, 0)), ("user_id = '1000' and time_bin = 0", (1, None))],
 )
-def test_a_test_set_too_small_to_judge_has_nulls_and_words(
+def test_a_small_test_set_has_nulls_and_warnings(
     found: tuple[PipelineModel, dict[str, Any]],
     rows: DataFrame,
     test_rows: DataFrame,
@@ -388,22 +386,18 @@ def test_baselines_are_the_prevalence_and_one_feature(
     assert_writable(told)
 
 
-def test_a_constant_feature_makes_a_baseline_too(
-    rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]
-) -> None:
+def test_a_constant_feature_can_be_a_baseline(rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]) -> None:
     told = evaluate_baselines(rows, test_rows, audited | {"best_original_feature": "page_about"})
     assert told["best_single_feature"]["test"]["auc_roc"] == pytest.approx(0.5)
     assert_writable(told)
 
 
-def test_one_class_leaves_baselines_that_can_be_written(
-    rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]
-) -> None:
+def test_baselines_of_one_class_are_valid_json(rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]) -> None:
     """What is wrong is the search's to say; the baselines must not fail before it."""
     assert_writable(evaluate_baselines(rows.where("label = 0"), test_rows, audited))
 
 
-def test_the_originals_protocol_lets_a_model_recognise_users(
+def test_the_originals_protocol_rewards_recognized_users(
     rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any]
 ) -> None:
     """Rows are held out, and the model with the settings that were found is judged on them."""
@@ -502,14 +496,14 @@ def test_the_comparison_has_all_scores_and_a_champion_that_was_selected_without_
     assert_writable(comparison)
 
 
-def test_the_champions_model_is_kept(
+def test_the_champions_model_is_returned(
     found: tuple[PipelineModel, dict[str, Any]], forest: tuple[PipelineModel, dict[str, Any]]
 ) -> None:
     selection = ChampionSelection(champion="random_forest", verdict="", indistinguishable=[], algorithms={})
     assert keep_champion(selection, logistic_regression=found[0], random_forest=forest[0]) is forest[0]
 
 
-def test_the_card_tells_the_model_and_what_it_was_trained_on(
+def test_champion_metadata_describes_model_and_training_rows(
     found: tuple[PipelineModel, dict[str, Any]],
     rows: DataFrame,
     audited: dict[str, Any],

@@ -1,4 +1,4 @@
-"""Figures of the log, from a log of a few lines that was worked out by hand."""
+"""Figures of a small log that was counted by hand."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_events_and_users_are_counted_per_day(events: DataFrame) -> None:
     assert by_level == {"free": [2, 1, 1], "paid": [1, 0, 1]}
 
 
-def test_pages_are_shown_per_1000_songs_and_never_taken_for_markup(events: DataFrame) -> None:
+def test_pages_are_shown_per_1000_songs_and_escaped(events: DataFrame) -> None:
     figure = draw_pages(events, REPORTING)
     (bars,) = figure.data
     assert len(bars.y) == 3
@@ -106,7 +106,7 @@ def test_listening_is_averaged_over_the_days_a_group_was_active(events: DataFram
     assert table["songs"].sum() == 6
 
 
-def test_the_originals_plot_has_a_panel_per_level_and_a_line_per_fate(events: DataFrame) -> None:
+def test_the_originals_plot_has_a_panel_per_level_and_a_line_per_outcome(events: DataFrame) -> None:
     figure = draw_listening(events)
     names = [trace.name for trace in figure.data]
     assert names == [
@@ -118,7 +118,7 @@ def test_the_originals_plot_has_a_panel_per_level_and_a_line_per_fate(events: Da
     assert [title.text for title in figure.layout.annotations] == ["while free", "while paid"]
 
 
-def test_songs_played_most_often_are_listed_as_they_are_called(events: DataFrame) -> None:
+def test_most_played_songs(events: DataFrame) -> None:
     assert most_played(events, REPORTING) == [
         {"artist": "by A", "song": "A", "plays": 3},
         {"artist": "by <script>", "song": "<script>", "plays": 1},
@@ -138,7 +138,7 @@ def test_churn_by_bin_counts_late_bins_together(spark: SparkSession) -> None:
 @pytest.mark.parametrize(
     ("positives", "rows", "low", "high"), [(0, 10, 0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1)]
 )
-def test_the_interval_of_a_share_is_wilsons(positives: int, rows: int, low: float, high: float) -> None:
+def test_wilson_interval(positives: int, rows: int, low: float, high: float) -> None:
     """As tabulated for ten rows."""
     found = wilson_interval(pd.Series([positives / rows]), pd.Series([rows]))
     assert [float(edge.iloc[0]) for edge in found] == pytest.approx([low, high], abs=1e-4)

@@ -1,4 +1,4 @@
-"""The page: what stands on it, in which order, and that nothing from a log is taken for markup."""
+"""The report: content, order, and escaping of values from the log."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def whole() -> Text:
     return Text(page())
 
 
-def test_the_page_comes_in_the_order_of_what_people_ask(whole: Text) -> None:
+def test_sections_are_in_order(whole: Text) -> None:
     order = [
         "Run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "Champions",
         "Users at risk", "Log", "1,010 lines were read", "Pages", "Most played songs", "Models", "All models",
@@ -165,7 +165,7 @@ def test_the_page_comes_in_the_order_of_what_people_ask(whole: Text) -> None:
     assert places == sorted(places)
 
 
-def test_what_a_log_says_shows_as_text(whole: Text) -> None:
+def test_values_from_a_log_are_escaped(whole: Text) -> None:
     """A song, a user, a reason, a reason of rejection, an unknown page and column, and a device.
 
     In figures, plotly is handed escaped labels.
@@ -211,11 +211,11 @@ def test_users_at_risk_come_with_their_reasons(whole: Text) -> None:
     ]
 
 
-def test_a_list_of_another_champion_says_so() -> None:
+def test_a_list_scored_by_another_champion_is_marked() -> None:
     assert "made by an earlier champion" in page(drift_report=report(DriftReport, DRIFT | {"model": "an older one"}))
 
 
-def test_a_label_that_was_skipped_says_why_and_the_others_are_shown() -> None:
+def test_a_skipped_label_is_shown_with_its_reason() -> None:
     """In the answer and among the models; its list of users at risk is of the champion that it had before."""
     words = Text(page(skipped=("will_churn_soon",))).words
     assert words.count(f"o {EVIL} to train on") == 2
@@ -224,17 +224,17 @@ def test_a_label_that_was_skipped_says_why_and_the_others_are_shown() -> None:
     assert "made by an earlier champion" not in words
 
 
-def test_a_page_without_any_model_says_why() -> None:
+def test_a_page_without_models_gives_the_reason() -> None:
     words = Text(page(skipped=LABELS, users_at_risk=None, drift_report=None)).words
     assert words.count(f"o {EVIL} to train on") == 4
     assert "No users have been scored yet" in words
 
 
-def test_an_empty_list_says_so() -> None:
+def test_an_empty_list_is_mentioned() -> None:
     assert "The list is empty" in page(users_at_risk=AT_RISK.head(0))
 
 
-def test_what_has_not_been_run_is_named_with_its_command() -> None:
+def test_missing_parts_are_named_with_their_command() -> None:
     words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None)).words
     assert "No users have been scored yet" in words
     assert "--pipelines=scoring,reporting" in words
@@ -242,7 +242,7 @@ def test_what_has_not_been_run_is_named_with_its_command() -> None:
     assert "no rows to compare with the training rows" in words
 
 
-def test_a_log_without_an_event_has_a_page() -> None:
+def test_an_empty_log_has_a_page() -> None:
     empty = {name: {} for name in ("rejected", "warnings", "unknown_values", "unknown_columns")}
     nothing = dict.fromkeys(LOG, 0) | empty | {"first_ts": None, "last_ts": None}
     empty_report = report(IngestionReport, nothing)
@@ -253,7 +253,7 @@ def test_a_log_without_an_event_has_a_page() -> None:
     assert "is later than" not in words
 
 
-def test_what_is_odd_in_a_log_and_used_is_shown(whole: Text) -> None:
+def test_warnings_of_ingestion_are_shown(whole: Text) -> None:
     words = " ".join(whole.words.split())
     assert "Lines accepted with warnings warning lines page is unknown 5" in words
     assert (
@@ -263,7 +263,7 @@ def test_what_is_odd_in_a_log_and_used_is_shown(whole: Text) -> None:
     assert "The registration time of 2 users changes, and that of 0 is later than the last event of the log." in words
 
 
-def test_seconds_are_told_of_the_run_that_spent_them() -> None:
+def test_seconds_are_shown_for_the_run_that_took_them() -> None:
     assert [line.model_dump() for line in stages(report(RunSoFar, RUN))] == [
         {"run_id": "2026-01-01T00.00.00.000Z", "pipeline": "ingestion", "nodes": 1, "seconds": 9.0},
         {"run_id": "2026-01-02T00.00.00.000Z", "pipeline": "reporting", "nodes": 2, "seconds": 3.5},
@@ -282,9 +282,7 @@ def test_seconds_are_told_of_the_run_that_spent_them() -> None:
         ({"low": 0.504}, "do not show that the model ranks"),
     ],
 )
-def test_the_sentence_on_a_champion_claims_no_more_than_its_interval(
-    of_champion: dict[str, Any], expected: str
-) -> None:
+def test_the_sentence_on_a_champion_respects_its_interval(of_champion: dict[str, Any], expected: str) -> None:
     sentence = in_one_sentence(report(AlgorithmScores, scores(**of_champion)))
     assert sentence.startswith(
         "Of the 40 test rows at highest risk (10%), 10 churn: 2.5 times the rate of random rows."
@@ -292,7 +290,7 @@ def test_the_sentence_on_a_champion_claims_no_more_than_its_interval(
     assert expected in sentence
 
 
-def test_a_champion_that_nothing_can_judge_is_told() -> None:
+def test_a_champion_without_evaluation_is_mentioned() -> None:
     unknown = scores()
     unknown["test"] |= {"auc_roc": None, "auc_roc_interval": None}
     assert "cannot be evaluated" in in_one_sentence(report(AlgorithmScores, unknown))

@@ -1,4 +1,4 @@
-"""Figures of the models, from scores that were made up so that the figure is known."""
+"""Figures of the models, from scores with known figures."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_curves_enclose_the_areas_that_were_measured(comparison: Comparison, pre
     assert f"the 10% at highest risk include {reached:.0%} of the churners" in figures[2].layout.title.text
 
 
-def test_the_band_holds_the_curve_and_narrows_with_the_users() -> None:
+def test_the_band_contains_the_curve_and_narrows_with_users() -> None:
     few, many = (curve_bands(scored(users), EVALUATION)["roc"] for users in (50, 1_500))
     widths = [np.mean(high - low) for low, high in (few, many)]
     assert widths[1] < widths[0] / 3
@@ -118,7 +118,7 @@ def test_the_band_holds_the_curve_and_narrows_with_the_users() -> None:
     assert np.all(low <= high)
 
 
-def test_without_a_churner_there_is_no_curve_and_no_failure(
+def test_without_positives_there_is_no_curve(
     comparison: Comparison, predictions: dict[str, DataFrame], tables: dict[str, pd.DataFrame]
 ) -> None:
     stayers = tables["simple"].query("label == 0")
@@ -136,7 +136,7 @@ def test_without_a_churner_there_is_no_curve_and_no_failure(
     assert "AUC-PR unknown" in figures[0].layout.title.text
 
 
-def test_calibration_sets_what_was_said_beside_what_came(comparison: Comparison) -> None:
+def test_calibration_shows_predicted_and_observed_rates(comparison: Comparison) -> None:
     figure = draw_calibration(comparison, LABEL)
     champion = next(trace for trace in figure.data if trace.name == "simple (champion)")
     tenths = comparison.algorithms["simple"].calibration
@@ -196,7 +196,7 @@ def test_features_are_drawn_by_strength_and_direction(comparison: Comparison, wi
     assert strength["adverts"] == pytest.approx(1.5 * strength["songs"])
 
 
-def test_segments_without_both_classes_are_named_and_have_no_dot(comparison: Comparison) -> None:
+def test_segments_without_both_classes_are_named_without_a_point(comparison: Comparison) -> None:
     figure = draw_segments(comparison, LABEL)
     (dots,) = figure.data
     free = comparison.algorithms["simple"].segments["level"]["free"]

@@ -1,4 +1,4 @@
-"""Sampling: who is held out, what is thinned and how it is folded, on a few thousand rows."""
+"""Sampling: held-out users, folds and downsampling, on a few thousand rows."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_share_of_negatives_is_kept_in_training(by_user: Samples, all_by_user: S
     assert_share(sum(row.label == 0 for row in by_row.train), negatives, 0.25)
 
 
-def test_negatives_are_thinned_alike_in_every_fold(by_user: Samples, all_by_user: Samples) -> None:
+def test_negatives_are_downsampled_equally_in_every_fold(by_user: Samples, all_by_user: Samples) -> None:
     """Whether a row is kept has nothing to do with its fold."""
     for fold in range(3):
         kept, there = (
@@ -286,7 +286,7 @@ def test_another_seed_gives_another_sample(table: DataFrame, by_user: Samples) -
 
 
 @pytest.mark.parametrize("unit", ["user", "row"])
-def test_growing_log_moves_nobody(spark: SparkSession, request: pytest.FixtureRequest, unit: str) -> None:
+def test_a_growing_log_keeps_assignments(spark: SparkSession, request: pytest.FixtureRequest, unit: str) -> None:
     """Rows of other users, and later rows of the same ones, change neither side nor fold nor what is kept."""
     grown: Samples = request.getfixturevalue(f"by_{unit}")
     there_before = {row.key for row in ROWS if int(row.user_id) % 3 == 0 and row.time_bin < 3}
@@ -318,7 +318,7 @@ def test_rows_without_a_required_flag_are_left_out(table: DataFrame, requires: l
     assert keys(samples.as_original) == expected
 
 
-def test_calibration_rows_are_all_that_is_not_held_out(samples: Samples) -> None:
+def test_development_rows_are_all_rows_not_held_out(samples: Samples) -> None:
     """At natural prevalence: with the test rows they are the table, and the training rows are some of them."""
     assert sorted(keys(samples.calibration) + keys(samples.test)) == sorted(BY_KEY)
     assert set(samples.train) < set(samples.calibration)
@@ -326,7 +326,7 @@ def test_calibration_rows_are_all_that_is_not_held_out(samples: Samples) -> None
     assert positives[0] == positives[1]
 
 
-def test_the_originals_share_thins_the_balanced_test_and_not_training(table: DataFrame, by_user: Samples) -> None:
+def test_the_originals_share_applies_to_balanced_test_rows_only(table: DataFrame, by_user: Samples) -> None:
     samples = samples_of(table, split_of(), sampling_of(keep=0.25, keep_of_original=0.7))
     assert (samples.calibration, samples.train) == (by_user.calibration, by_user.train)
     assert keys(samples.test) == keys(by_user.test)
@@ -335,7 +335,7 @@ def test_the_originals_share_thins_the_balanced_test_and_not_training(table: Dat
         assert_share(sum(row.label == 0 for row in kept), negatives, 0.7)
 
 
-def test_the_original_held_out_rows_and_thinned_both_sides(by_user: Samples) -> None:
+def test_original_protocol_rows_are_split_by_row_and_downsampled(by_user: Samples) -> None:
     """Even where users are held out otherwise: that is what its scores are worth beside the honest ones."""
     rows = by_user.as_original
     sides = [[row for row in rows if row.is_held_out is is_held_out] for is_held_out in (True, False)]

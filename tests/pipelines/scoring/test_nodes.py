@@ -1,4 +1,4 @@
-"""From a log and champions to scores, a list and a word on drift."""
+"""From a log and champions to scores, users at risk and a drift report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kedro.config import OmegaConfigLoader
 from pyspark.ml import PipelineModel
@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from partial_reports import report as partial_report
+from spark_examples import spark_examples
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import ChampionMetadata, ChampionSelection, FeatureAudit, LogSpan
@@ -108,26 +109,26 @@ def events(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(rows, "user_id string, ts bigint, event_date date")
 
 
-def test_nothing_at_or_after_midnight_survives(events: DataFrame) -> None:
+def test_events_from_midnight_on_are_dropped(events: DataFrame) -> None:
     known, window = cut_at_as_of(events, SPAN, scoring("2018-11-20"))
     assert sorted(row.ts for row in known.collect()) == MOMENTS[:2]
     assert window == LogSpan(first_ts=MOMENTS[0], last_ts=ms(2018, 11, 20))
 
 
-def test_without_a_date_everything_is_known_and_the_log_ends_just_after_its_last_event(events: DataFrame) -> None:
+def test_without_a_date_the_whole_log_is_used(events: DataFrame) -> None:
     known, window = cut_at_as_of(events, SPAN, scoring())
     assert sorted(row.ts for row in known.collect()) == MOMENTS
     assert window == LogSpan(first_ts=MOMENTS[0], last_ts=MOMENTS[-1] + 1)
 
 
 @pytest.mark.parametrize("as_of", ["2018-11-02", "2018-11-30"])
-def test_the_first_and_last_midnight_inside_the_log_will_do(events: DataFrame, as_of: str) -> None:
+def test_the_first_and_last_midnight_of_the_log_are_accepted(events: DataFrame, as_of: str) -> None:
     known, _ = cut_at_as_of(events, SPAN, scoring(as_of))
     assert known.count() > 0
 
 
 @pytest.mark.parametrize("as_of", ["2017-01-01", "2018-11-01", "2018-12-02", "2020-01-01"])
-def test_a_date_outside_the_log_is_refused_with_the_logs_reach(events: DataFrame, as_of: str) -> None:
+def test_a_date_outside_the_log_is_refused_with_the_valid_range(events: DataFrame, as_of: str) -> None:
     with pytest.raises(
         ValueError,
         match=rf"^scoring.as_of is {as_of}, and the log covers 2018-11-01T08:00:00\+00:00 to "
@@ -166,7 +167,7 @@ def _schema(raw: DataFrame, names: dict[str, str]) -> str:
     return f"{columns}, event_date date"
 
 
-@settings(max_examples=3, deadline=None)
+@spark_examples(2)
 @given(as_of=st.dates(date(2018, 10, 20), date(2018, 11, 29)))
 def test_features_as_of_a_day_do_not_depend_on_whether_the_log_goes_on(
     simulated: tuple[DataFrame, LogSpan, DataFrame], as_of: date
@@ -348,7 +349,7 @@ def test_other_parameters_than_at_training_are_named(
         score_users(seven, scoring(), other, *champions)
 
 
-def test_a_card_of_another_run_is_refused(
+def test_metadata_of_another_run_is_refused(
     seven: DataFrame, scores: DataFrame, champions: Champions, train: DataFrame
 ) -> None:
     mixed = with_card(champions, model=PipelineModel([]).uid)
@@ -392,13 +393,13 @@ def listed(scores: DataFrame, rows: DataFrame, champions: Champions, **rule: obj
     return list_users_at_risk(scores, rows, REGISTRY, scoring(**rule), *champions)
 
 
-def test_the_first_ones_are_listed_in_order(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
+def test_the_top_users_are_listed_in_order(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     table = listed(scores, seven, champions, top=3)
     assert list(table.columns) == LIST_COLUMNS
     assert table[["rank", "user_id"]].to_numpy().tolist() == [[1, "a"], [2, "c"], [3, "twin a"]]
 
 
-def test_all_from_a_probability_on_are_listed(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
+def test_users_above_a_probability_are_listed(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     probability = scores.where("user_id = 'e'").first()[f"probability_{NEXT}"]
     names = {
         limit: listed(scores, seven, champions, top=None, probability=limit)["user_id"].tolist()
@@ -409,19 +410,15 @@ def test_all_from_a_probability_on_are_listed(scores: DataFrame, seven: DataFram
 
 
 @pytest.mark.parametrize("rule", [{"top": 6}, {"top": None, "probability": 0.0}])
-def test_never_more_than_the_most(
-    scores: DataFrame, seven: DataFrame, champions: Champions, rule: dict[str, Any]
-) -> None:
+def test_the_list_is_limited(scores: DataFrame, seven: DataFrame, champions: Champions, rule: dict[str, Any]) -> None:
     assert listed(scores, seven, champions, most=2, **rule)["user_id"].tolist() == ["a", "c"]
 
 
-def test_a_short_log_lists_whoever_there_is(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
+def test_a_short_log_lists_all_users(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     assert len(listed(scores, seven, champions, top=50)) == 7
 
 
-def test_where_nobody_qualifies_the_table_has_its_columns(
-    scores: DataFrame, seven: DataFrame, champions: Champions
-) -> None:
+def test_an_empty_list_has_its_columns(scores: DataFrame, seven: DataFrame, champions: Champions) -> None:
     table = listed(scores, seven, champions, top=None, probability=1.0)
     assert table.empty
     assert list(table.columns) == LIST_COLUMNS
@@ -497,7 +494,7 @@ def test_the_training_rows_themselves_have_not_drifted(
     assert report["as_of"] == "the end of the log"
 
 
-def test_a_feature_that_has_shifted_is_named(
+def test_a_shifted_feature_is_named(
     spark: SparkSession, trained_on: pd.DataFrame, champions: Champions, caplog: pytest.LogCaptureFixture
 ) -> None:
     shifted = trained_on.assign(page_roll_advert=trained_on["page_roll_advert"] + 20)
@@ -511,16 +508,14 @@ def test_a_feature_that_has_shifted_is_named(
     assert f"Drift: {sentence}" in caplog.messages
 
 
-def test_a_device_that_training_has_not_seen_is_named(
-    spark: SparkSession, trained_on: pd.DataFrame, champions: Champions
-) -> None:
+def test_an_unseen_device_is_named(spark: SparkSession, trained_on: pd.DataFrame, champions: Champions) -> None:
     devices = trained_on["device"].where(trained_on.index > 1, "linux")
     report = drift(spark, trained_on.assign(device=devices), champions)
     assert report["unseen"] == {"level_at_end": [], "device": ["linux"]}
     assert report["warnings"] == ["device has values that do not occur in training: linux"]
 
 
-def test_what_moves_with_time_is_reported_but_no_news(
+def test_features_that_move_with_time_cause_no_warning(
     spark: SparkSession, trained_on: pd.DataFrame, champions: Champions
 ) -> None:
     older = trained_on.assign(log_tenure_days=trained_on["log_tenure_days"] + 3)
@@ -545,9 +540,7 @@ def test_every_user_of_the_log_is_accounted_for(
     }
 
 
-def test_a_log_in_which_nobody_can_be_scored_says_so_and_leaves_empty_tables(
-    seven: DataFrame, champions: Champions
-) -> None:
+def test_a_log_without_scorable_users_gives_empty_tables(seven: DataFrame, champions: Champions) -> None:
     nobody = seven.limit(0)
     scored = score_users(nobody, scoring(), ENGINEERING, *champions)
     assert scored.count() == 0
@@ -560,7 +553,7 @@ def test_a_log_in_which_nobody_can_be_scored_says_so_and_leaves_empty_tables(
     assert report["warnings"] == ["no user was scored: no active user has an event in the last completed bin"]
 
 
-def test_whoever_cancels_with_the_logs_last_event_is_gone(spark: SparkSession) -> None:
+def test_a_user_who_cancels_with_the_last_event_is_not_scored(spark: SparkSession) -> None:
     """Their last completed bin ended before, and the log knows that they left."""
     last = ms(2018, 11, 30, 17)
     rows = [("leaves", 2, last - DAY, None), ("leaves", 3, last + 13 * DAY, last), ("stays", 2, last - DAY, None)]

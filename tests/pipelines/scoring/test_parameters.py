@@ -1,4 +1,4 @@
-"""Whom to score as of when, and whom to list: right or refused in a sentence."""
+"""Parameters of scoring: accepted, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def test_a_day_is_its_midnight_in_utc(as_of: str | date) -> None:
     assert scoring.as_of_ts == datetime(2018, 11, 20, tzinfo=UTC).timestamp() * 1_000
 
 
-def test_no_day_is_no_moment() -> None:
+def test_no_date_is_none() -> None:
     assert Scoring.model_validate(GOOD).as_of_ts is None
 
 
 @pytest.mark.parametrize("changes", [{"top": 1}, {"top": None, "probability": 0}, {"top": None, "probability": 1}])
-def test_one_rule_is_enough(changes: dict[str, object]) -> None:
+def test_exactly_one_rule_is_required(changes: dict[str, object]) -> None:
     Scoring.model_validate(with_rule(**changes))
 
 
@@ -53,6 +53,6 @@ def test_one_rule_is_enough(changes: dict[str, object]) -> None:
         (GOOD | {"asof": "2018-11-20"}, r"^asof is not a known parameter \(did you mean 'as_of'\?\)$"),
     ],
 )
-def test_what_is_wrong_is_named(values: dict[str, Any], expected: str) -> None:
+def test_invalid_values_are_named(values: dict[str, Any], expected: str) -> None:
     with pytest.raises(ModelInstantiationError, match=expected):
         Scoring.model_validate(values)

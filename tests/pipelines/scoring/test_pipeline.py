@@ -1,4 +1,4 @@
-"""Scoring reads and engineers a log by the very functions that training does."""
+"""Scoring uses the nodes of training for ingestion and feature engineering."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_nodes_of_training_are_reused_whole(pipelines: dict[str, Pipeline], 
         ]
 
 
-def test_nothing_that_training_makes_is_overwritten(pipelines: dict[str, Pipeline]) -> None:
+def test_training_outputs_are_not_overwritten(pipelines: dict[str, Pipeline]) -> None:
     made = pipelines["scoring"].all_outputs()
     assert {"churn_scores", "users_at_risk", "drift_report"} <= made
     for name, pipeline in pipelines.items():
@@ -35,13 +35,13 @@ def test_nothing_that_training_makes_is_overwritten(pipelines: dict[str, Pipelin
             assert not made & pipeline.all_outputs()
 
 
-def test_it_takes_a_log_and_what_training_has_kept(pipelines: dict[str, Pipeline]) -> None:
+def test_inputs_are_a_log_and_stored_training_outputs(pipelines: dict[str, Pipeline]) -> None:
     inputs = {name for name in pipelines["scoring"].inputs() if not name.startswith("params:")}
     champions = {f"{label}.{name}" for label in LABELS for name in ("champion", "champion_metadata")}
     assert inputs == {"scoring_events"} | champions
 
 
-def test_features_are_made_of_nothing_but_what_was_known(pipelines: dict[str, Pipeline]) -> None:
+def test_features_depend_only_on_known_events(pipelines: dict[str, Pipeline]) -> None:
     (engineer,) = (node for node in pipelines["scoring"].nodes if node.name == "scoring.engineer_user_time_bins")
     (cut,) = (node for node in pipelines["scoring"].nodes if node.func.__name__ == "cut_at_as_of")
     assert set(cut.outputs) == {name for name in engineer.inputs if not name.startswith("params:")}

@@ -1,4 +1,4 @@
-"""Why a user is at risk, by every algorithm and in words."""
+"""Reasons for the risk of a user, for every algorithm."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def champion(algorithm: str, assembled: DataFrame, rows: pd.DataFrame) -> Champi
 
 
 @pytest.mark.parametrize("algorithm", SETTINGS)
-def test_the_feature_that_matters_is_named_with_the_way_it_works(
+def test_the_decisive_feature_is_named_with_its_direction(
     assembled: DataFrame, rows: pd.DataFrame, algorithm: str
 ) -> None:
     users = pd.DataFrame({"adverts": [19, 1], "songs": [9, 9], "friends": [9, 9]}, index=[7, 3])
@@ -69,13 +69,13 @@ def test_the_feature_that_matters_is_named_with_the_way_it_works(
 
 
 @pytest.mark.parametrize("algorithm", SETTINGS)
-def test_nobody_to_explain(assembled: DataFrame, rows: pd.DataFrame, algorithm: str) -> None:
+def test_no_rows(assembled: DataFrame, rows: pd.DataFrame, algorithm: str) -> None:
     reasons = strongest_reasons(rows.head(0), champion(algorithm, assembled, rows), REGISTRY, 3)
     assert reasons.empty
     assert list(reasons.columns) == ["reason_1", "reason_2", "reason_3"]
 
 
-def test_a_feature_that_moves_nothing_is_no_reason(spark: SparkSession, rows: pd.DataFrame) -> None:
+def test_a_feature_without_effect_is_not_a_reason(spark: SparkSession, rows: pd.DataFrame) -> None:
     """A stump on adverts: what the others are does not matter to it."""
     lone = rows.assign(songs=5, friends=5)
     lone_rows = VectorAssembler(inputCols=FEATURES, outputCol="features").transform(spark.createDataFrame(lone))

@@ -1,4 +1,4 @@
-"""The walk of one user: what the model promises of every log."""
+"""Invariants of the simulated events of one user."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_sessions_are_numbered_without_gaps_and_half_an_hour_apart(seed: int) ->
             assert (after.session, after.item) == (before.session + 1, 0)
 
 
-def test_only_transitions_of_the_table_are_walked() -> None:
+def test_only_transitions_of_the_table_occur() -> None:
     chain = Chain.of(PARAMETERS, "template")
     events = events_of(1)
     for before, after in pairwise(events):
@@ -92,7 +92,7 @@ def test_a_guest_arrives_at_once_and_others_after_a_pause() -> None:
     assert events_of(4)[0].second > START
 
 
-def test_half_of_the_weekend_starts_are_drawn_again() -> None:
+def test_half_of_the_weekend_starts_are_redrawn() -> None:
     """Without the redraw 2 of 7 sessions start on a weekend; with it about 1 of 6."""
 
     def weekend_share(redraw: float) -> float:

@@ -1,4 +1,4 @@
-"""The true probability of churning, held to walks of many users from a known state."""
+"""The true churn probability, against the simulation of many users from a known state."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def sessions(
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("population", POPULATIONS)
-def test_as_many_users_cancel_as_the_probability_says(population: str, level: str) -> None:
+def test_simulated_cancellations_agree_with_the_probability(population: str, level: str) -> None:
     truth = hazard(population).churn_probability(level, "Logged In", 90, DAY)
     error = math.sqrt(truth * (1 - truth) / USERS)
     assert cancels_of_daily_users(population, level) / USERS == pytest.approx(truth, abs=STANDARD_ERRORS * error)
 
 
-def test_as_many_users_of_all_kinds_cancel_as_the_probabilities_say() -> None:
+def test_simulated_cancellations_of_mixed_users_agree_with_the_probabilities() -> None:
     kinds = [(population, level) for population in POPULATIONS for level in LEVELS]
     truths = [hazard(population).churn_probability(level, "Logged In", 90, DAY) for population, level in kinds]
     error = math.sqrt(sum(truth * (1 - truth) * USERS for truth in truths))
@@ -87,7 +87,7 @@ def test_as_many_users_of_all_kinds_cancel_as_the_probabilities_say() -> None:
         *((population, level, "Logged In") for population in POPULATIONS for level in LEVELS),
     ],
 )
-def test_sessions_end_where_and_when_they_should(population: str, level: str, auth: str) -> None:
+def test_session_outcomes_and_durations_agree_with_simulation(population: str, level: str, auth: str) -> None:
     truth, count = hazard(population), 400
     opened = truth.standings.index((level, auth))
     standings, seconds = zip(*sessions(PARAMETERS, population, Habits(0, 90, DAY, level, auth), count), strict=True)
@@ -120,7 +120,7 @@ def one_page_sessions(**changes: object) -> Simulation:
 
 
 @pytest.mark.parametrize("event_gap", [30, 300])
-def test_a_pause_passes_while_the_song_plays(event_gap: int) -> None:
+def test_pauses_overlap_with_songs(event_gap: int) -> None:
     parameters = simulation_of("songs", "NextSong", {"NextSong": {"Home": 0.8}, "Home": {"NextSong": 1.0}})
     habits = Habits(0, event_gap, DAY, "free", "Logged In")
     seconds = [duration for _, duration in sessions(parameters, "songs", habits, 4_000)]
@@ -132,7 +132,7 @@ def test_a_pause_passes_while_the_song_plays(event_gap: int) -> None:
 @pytest.mark.parametrize(
     "changes", [{"weekend_redraw": 0.0}, {"weekend_redraw": 0.9}, {"weekend_redraw": 0.0, "session_break_seconds": DAY}]
 )
-def test_weekends_and_breaks_thin_the_sessions(changes: dict[str, object]) -> None:
+def test_weekends_and_breaks_reduce_the_sessions(changes: dict[str, object]) -> None:
     parameters, users = one_page_sessions(**changes), 1_000
     truth = Hazard.of(parameters, "one_page").churn_probability("free", "Logged In", 1, DAY)
     error = math.sqrt(truth * (1 - truth) / users)
@@ -140,7 +140,7 @@ def test_weekends_and_breaks_thin_the_sessions(changes: dict[str, object]) -> No
     assert cancelled / users == pytest.approx(truth, abs=3 * error)
 
 
-def test_sessions_of_no_time_cancel_at_a_constant_rate() -> None:
+def test_sessions_without_duration_cancel_at_a_constant_rate() -> None:
     parameters = one_page_sessions(session_break_seconds=0, weekend_redraw=0.5)
     truth = Hazard.of(parameters, "one_page").churn_probability("free", "Logged In", 1, DAY, days=10)
     assert truth == pytest.approx(1 - math.exp(-10 * 0.05 * (1 - 0.5 * 2 / 7)), rel=1e-3)
@@ -164,7 +164,7 @@ def test_every_session_ends_somewhere(population: str) -> None:
 
 
 @pytest.mark.parametrize(("level", "auth"), hazard().standings)
-def test_who_comes_more_often_or_is_watched_longer_cancels_more(level: str, auth: str) -> None:
+def test_the_probability_increases_with_session_rate_and_horizon(level: str, auth: str) -> None:
     truth = hazard()
     by_gap = [truth.churn_probability(level, auth, 90, gap * DAY) for gap in (64, 16, 4, 1, 0.25)]
     by_days = [truth.churn_probability(level, auth, 90, 4 * DAY, days) for days in (0, 1, 14, 60, 10_000)]
@@ -175,14 +175,14 @@ def test_who_comes_more_often_or_is_watched_longer_cancels_more(level: str, auth
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_longer_pauses_make_longer_sessions_and_so_fewer(level: str) -> None:
+def test_longer_pauses_make_longer_and_fewer_sessions(level: str) -> None:
     truth = hazard()
     short, long = (truth.churn_probability(level, "Logged In", gap, DAY) for gap in (30, 300))
     assert 0.9 * short < long < short
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_populations_cancel_in_the_order_of_their_names_for_it(level: str) -> None:
+def test_populations_have_the_expected_order(level: str) -> None:
     churn = {name: hazard(name).churn_probability(level, "Logged In", 90, WEEK) for name in POPULATIONS}
     assert sorted(churn, key=churn.__getitem__) == ["happy", "template", "grumpy", "many_adverts"]
 
@@ -194,12 +194,12 @@ def test_an_unknown_population_is_refused() -> None:
 
 @pytest.mark.parametrize(("level", "auth"), [("gold", "Logged In"), ("free", "Cancelled"), ("paid", "Guest")])
 def test_a_standing_in_which_no_session_opens_is_refused(level: str, auth: str) -> None:
-    with pytest.raises(ValueError, match=f"no session opens as '{level}, {auth}', only as one of: free, Guest; "):
+    with pytest.raises(ValueError, match=f"no session starts as '{level}, {auth}'; known are: free, Guest; "):
         hazard().churn_probability(level, auth, 90, DAY)
 
 
 @pytest.mark.parametrize(("event_gap", "session_gap", "days"), [(0, DAY, 14), (90, -1, 14), (90, DAY, -1)])
-def test_gaps_and_days_that_make_no_sense_are_refused(event_gap: float, session_gap: float, days: float) -> None:
+def test_invalid_gaps_and_days_are_refused(event_gap: float, session_gap: float, days: float) -> None:
     with pytest.raises(ValueError, match="gaps must be positive and days must not be negative"):
         hazard().churn_probability("free", "Logged In", event_gap, session_gap, days)
 

@@ -1,4 +1,4 @@
-"""What a user did in a time bin: column helpers over events and over bins."""
+"""Column helpers for the activity of a user in a time bin, over events and over bins."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, MILLISECOND
 
 from .device import device_family
 
-# Pages counted as features. Those that give a label away (Cancel, Cancellation Confirmation, Submit Downgrade, Submit
-# Upgrade) are not among them.
+# Pages counted as features. Pages that reveal a label (Cancel, Cancellation Confirmation, Submit Downgrade, Submit
+# Upgrade) are excluded.
 COUNTED_PAGES = (
     "About", "Add Friend", "Add to Playlist", "Downgrade", "Error", "Help", "Home", "Logout", "NextSong", "Roll Advert",
     "Save Settings", "Settings", "Thumbs Down", "Thumbs Up", "Upgrade",
@@ -25,22 +25,22 @@ def time_bin(ts: Column, registration: Column, days: int) -> Column:
 
 
 def page_feature(page: str) -> str:
-    """The name of a page's count: ``page_add_friend``, ``page_nextsong``."""
+    """Return the feature name of a page's count: ``page_add_friend``, ``page_nextsong``."""
     return f"page_{page.lower().replace(' ', '_')}"
 
 
 def any_of(condition: Column) -> Column:
-    """1 where the condition holds for any row of the group, else 0; a null condition does not hold."""
+    """1 if the condition is true in any row of the group, else 0; null counts as false."""
     return F.max(F.coalesce(condition, F.lit(False)).cast("int"))
 
 
 def visited(page: str) -> Column:
-    """1 where any event of the group is of the page, else 0."""
+    """1 if the group has an event of the page, else 0."""
     return any_of(F.col("page") == page)
 
 
 def bin_aggregates() -> dict[str, Column]:
-    """Per (user, bin): everything that one group of events tells by itself."""
+    """Aggregates over the events of one user and bin."""
     return {
         "is_male": any_of(F.col("gender") == "M"),
         "paid_in_time_bin": any_of(F.col("level") == "paid"),
@@ -59,11 +59,11 @@ def bin_aggregates() -> dict[str, Column]:
 
 
 def session_totals(binned: DataFrame, keys: Sequence[str]) -> DataFrame:
-    """What sessions tell: time spent, days with any event, and how things stood in the last event.
+    """Aggregate the sessions of a bin: time spent, active days, and level and device at the last event.
 
     Args:
         binned: events with the ``keys``.
-        keys: user and bin.
+        keys: user and bin columns.
 
     Returns:
         One row per user and bin: ``session_ms`` (from first to last event of each session and level, summed),
@@ -71,7 +71,7 @@ def session_totals(binned: DataFrame, keys: Sequence[str]) -> DataFrame:
         ``device``.
     """
     day = F.call_function("div", "ts", F.lit(MILLISECONDS_PER_DAY))
-    # First the many events, by what Spark can group by hash; then the few stays, by what it must order.
+    # First group the many events by hash; then order only the few resulting rows.
     stays = binned.groupBy(*keys, "session_id", "level", "user_agent").agg(
         F.min("ts").alias("first_ts"),
         F.max("ts").alias("last_ts"),
@@ -79,7 +79,7 @@ def session_totals(binned: DataFrame, keys: Sequence[str]) -> DataFrame:
         F.collect_set(day).alias("days"),
     )
     length = F.col("last_ts") - F.col("first_ts")
-    # The names themselves come last, so that even a tie of everything else has one outcome.
+    # level and user_agent come last, so that a tie in the other columns is deterministic.
     place = F.struct("last_ts", "last_item", "session_id", "level", "user_agent")
     return stays.groupBy(*keys).agg(
         F.sum(length).alias("session_ms"),
@@ -91,6 +91,6 @@ def session_totals(binned: DataFrame, keys: Sequence[str]) -> DataFrame:
 
 
 def previously_downgraded() -> Column:
-    """1 where the user downgraded in an earlier bin, else 0."""
+    """1 if the user downgraded in an earlier bin, else 0."""
     earlier = Window.partitionBy("user_id").orderBy("time_bin").rowsBetween(Window.unboundedPreceding, -1)
     return F.coalesce(F.max("downgraded_in_time_bin").over(earlier), F.lit(0))

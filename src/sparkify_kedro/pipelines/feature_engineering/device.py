@@ -6,7 +6,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 OTHER = "other"
-# Family -> what its user agents contain; the first that matches counts (an iPad's says "like Mac OS X", too).
+# Family -> substring of its user agents; the first match counts (an iPad's also contains "Mac OS X").
 _SIGNS = {
     "ipad": "iPad",
     "iphone": "iPhone",

@@ -1,4 +1,4 @@
-"""How much of a bin and of a user's history the log covers, by the calendar: never by when the user was last seen."""
+"""The part of a bin and of a user's history that the log covers, independent of the user's activity."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from sparkify_kedro.churn.vocabulary import MILLISECONDS_PER_DAY
 
 
 def bin_start(days: int) -> Column:
-    """The moment (ms since the epoch) at which a row's bin begins."""
+    """Start of a row's bin (ms since the epoch, inclusive)."""
     return F.col("registration") + F.col("time_bin").cast("long") * (days * MILLISECONDS_PER_DAY)
 
 
 def bin_end(days: int) -> Column:
-    """The moment (ms since the epoch) at which a row's bin is over; it belongs to the next bin."""
+    """End of a row's bin (ms since the epoch, exclusive)."""
     return bin_start(days) + days * MILLISECONDS_PER_DAY
 
 
 def observed_days(since: Column, until: Column, first_ts: int, last_ts: int) -> Column:
-    """Days between two moments that lie inside the log (``first_ts`` to ``last_ts``; all in ms since the epoch)."""
+    """Days between two timestamps that the log covers (``first_ts`` to ``last_ts``; all in ms since the epoch)."""
     inside = F.least(until, F.lit(last_ts)) - F.greatest(since, F.lit(first_ts))
     return F.greatest(inside, F.lit(0)) / MILLISECONDS_PER_DAY

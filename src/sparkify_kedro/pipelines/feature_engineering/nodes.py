@@ -22,28 +22,28 @@ from .labels import LABELS, at_risk, next_bin_observed
 from .rates import ACTIVITIES, against_earlier_bins, period_rates
 from .schemas import user_time_bins
 
-# What is summed over a user's bins: the columns of ``_totals``.
+# The columns of ``_totals`` that are summed over a user's bins.
 _SUMMED = (*ACTIVITIES, *RATED_PAGES, "session_ms", "paid_ms")
 
 
 def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: FeatureEngineering) -> DataFrame:
-    """Group the events once, by user and time bin, and look from each bin at its neighbors.
+    """Aggregate the events by user and time bin, and derive features and labels from each user's sequence of bins.
 
-    Every feature of a bin follows from the user's own events before the bin's end, and from how much of it the log
+    Every feature of a bin depends only on the user's own events before the end of the bin, and on the time that the log
     covers.
 
     Args:
         events: one row per event.
         log_span: ``first_ts`` and ``last_ts``, the time that the log covers (ms since the epoch).
-        parameters: the length of a bin, and how rates are made.
+        parameters: the length of a bin, and averages and strengths for the rates.
 
     Returns:
-        One row per (user_id, time_bin) in which the user did anything: the original and the extended features, the
-        labels, whether the row can be judged (``at_risk``, ``next_bin_observed``), and what rows are told apart by
-        (``bin_end`` and ``churned_at`` in ms since the epoch, ``level_at_end``, ``device``).
+        One row per (user_id, time_bin) with at least one event: the original and the extended features, the labels, the
+        flags ``at_risk`` and ``next_bin_observed``, and columns for selection and segments (``bin_end`` and
+        ``churned_at`` in ms since the epoch, ``level_at_end``, ``device``).
     """
     days = parameters.time_bin_days
-    # A log without events has no moments, and no rows to ask.
+    # An empty log has no span; the values are not used, because there are no rows.
     first_ts, last_ts = log_span.first_ts or 0, log_span.last_ts or 0
     binned = events.withColumn("time_bin", time_bin(F.col("ts"), F.col("registration"), days))
     aggregates = [column.alias(name) for name, column in bin_aggregates().items()]
@@ -62,8 +62,8 @@ def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: Fe
 
 
 def _totals(days: int, first_ts: int, last_ts: int) -> dict[str, Column]:
-    """What a bin adds to the user's history, and the days of both that lie inside the log."""
-    # A user's time starts at registration, so bins before it (there are, by wrong clocks) cover none.
+    """The totals of a bin, and the days of the bin and of the history that the log covers."""
+    # Exposure starts at registration; bins before it (caused by wrong clocks) have none.
     covered = {"bin": F.greatest(bin_start(days), F.col("registration")), "history": F.col("registration")}
     return {
         "paid_at_end": (F.col("level_at_end") == "paid").cast("int"),
@@ -78,13 +78,13 @@ def _totals(days: int, first_ts: int, last_ts: int) -> dict[str, Column]:
 
 
 def _history() -> dict[str, Column]:
-    """Running totals from registration to the bin's end."""
+    """Running totals from registration to the end of the bin."""
     so_far = Window.partitionBy("user_id").orderBy("time_bin").rowsBetween(Window.unboundedPreceding, Window.currentRow)
     return {f"{name}_so_far": F.sum(name).over(so_far) for name in _SUMMED}
 
 
 def _extended_features(parameters: FeatureEngineering) -> dict[str, Column]:
-    """The extended features, from totals of the bin and of the history."""
+    """The extended features, derived from totals of the bin and of the history."""
 
     def in_bin(name: str) -> Column:
         return F.col("observed_days_bin" if name == "observed_days" else name)
@@ -100,7 +100,7 @@ def _extended_features(parameters: FeatureEngineering) -> dict[str, Column]:
     return {
         "observed_days_in_time_bin": in_bin("observed_days"),
         "observed_days_in_history": in_history("observed_days"),
-        # At least a day, the shortest bin, where the bin lies before registration.
+        # At least one day, also for a bin before registration.
         "log_tenure_days": F.log(F.greatest(age_at_end, F.lit(1))),
         **device_flags(),
         **period_rates(in_bin, "in_time_bin", parameters),

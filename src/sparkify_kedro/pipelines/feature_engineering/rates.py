@@ -1,8 +1,8 @@
-"""The extended features: activity per observed day, song and session, in a bin and over a user's history.
+"""Rate features: activity per observed day, song and session, in a bin and over a user's history.
 
 Every rate is shrunk toward the average user's: (count + strength * average) / (exposure + strength), the posterior mean
-of a Poisson rate under a gamma prior that is worth ``strength`` units of exposure. Rates of activity, which differ
-between users by factors, are natural logarithms; rates of pages are not.
+of a Poisson rate under a gamma prior with the weight of ``strength`` units of exposure. Rates of activity are natural
+logarithms, since users differ by factors; rates of pages are not.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from sparkify_kedro.churn.parameters import FeatureEngineering
 
 ACTIVITIES = ("sessions", "songs", "active_days")
-# The bin alone, and everything from registration to the end of the bin.
+# The bin itself, and the time from registration to the end of the bin.
 PERIODS = ("in_time_bin", "in_history")
 
 MINUTE = 60_000
@@ -73,7 +73,7 @@ def period_rates(total: Callable[[str], Column], period: str, parameters: Featur
 def against_earlier_bins(
     in_bin: Callable[[str], Column], earlier: Callable[[str], Column], parameters: FeatureEngineering
 ) -> dict[str, Column]:
-    """Per activity, the user's mean rate over earlier bins and the deviation of this bin from it, as logarithms.
+    """Logarithms of the user's mean rate over earlier bins and of this bin's ratio to it, per activity.
 
     Args:
         in_bin: from the name of a total to its column for the bin.

@@ -1,4 +1,4 @@
-"""The table that feature engineering makes."""
+"""The schema of the table that feature engineering creates."""
 
 from sparkify_kedro.churn.vocabulary import KEYS, RATED_PAGES
 from sparkify_kedro.framework.table_schema import TableSchema
@@ -39,7 +39,7 @@ _REALS = (
     *(f"log_{activity}_per_day_against_earlier_bins" for activity in ACTIVITIES),
     "days_since_last_event",
 )
-# What ours adds to them; conf/base/parameters_feature_registry.yml says what each is.
+# Defined in conf/base/parameters_feature_registry.yml, as the original ones are.
 EXTENDED_FEATURES = (*_INTEGERS, *_REALS)
 
 _COUNTS = {*(page_feature(page) for page in COUNTED_PAGES), *ORIGINAL_FEATURES[-3:]}

@@ -21,7 +21,7 @@ SPARK_TYPES = {"string": "string", "long": "bigint", "double": "double"}
 
 
 class Rule(NamedTuple):
-    """What a line must satisfy in one column, and what it means if it does not."""
+    """A requirement for one column, and the action if a line violates it."""
 
     column: str
     kind: Kind
@@ -29,24 +29,29 @@ class Rule(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a line that breaks the rule is told."""
+        """The text of the violation in ``failures`` and in the ingestion report."""
         return f"{self.column} {self.kind}"
 
 
 class RawColumn(ParameterBlock):
-    """What is declared of one column; a rule that names no action has the contract's ``if_broken``."""
+    """The rules for one column; a rule without its own action uses the contract's ``if_broken``."""
 
     type: Literal["string", "long", "double"]
     required: Literal["always", "logged_in", "never"] = Field(
-        default="never", description="logged_in: this and the column's other rules hold only where somebody is"
+        default="never", description="logged_in: this and the column's other rules apply only to logged-in users"
     )
-    one_of: list[str] | None = Field(default=None, min_length=1, description="the values that are known")
-    matches: str | None = Field(default=None, description="a regular expression; values in one_of need not match")
-    between: tuple[float, float] | None = Field(default=None, description="the least and the greatest number")
+    one_of: list[str] | None = Field(default=None, min_length=1, description="the known values")
+    matches: str | None = Field(default=None, description="a regular expression; values in one_of are exempt")
+    between: tuple[float, float] | None = Field(
+        default=None, description="the smallest and the largest number, inclusive"
+    )
     between_days: tuple[date, date] | None = Field(
-        default=None, description="of a moment in ms since the epoch: from the first day (UTC) until the second begins"
+        default=None,
+        description="for timestamps in ms since the epoch: from the first day (UTC) to the second, exclusive",
     )
-    personal: bool = Field(default=False, description="the column never leaves ingestion, not in rejected lines either")
+    personal: bool = Field(
+        default=False, description="the column is stored in no table, and removed from rejected lines"
+    )
     if_missing: Action | None = None
     if_unknown: Action | None = None
     if_of_another_form: Action | None = None
@@ -67,13 +72,13 @@ class RawColumn(ParameterBlock):
         of_numbers = [name for name in ("between", "between_days") if getattr(self, name) is not None]
         misplaced = of_numbers if self.type == "string" else of_text
         if misplaced or (self.type == "double" and self.between_days):
-            raise ValueError(f"{(misplaced or of_numbers)[0]} is no rule for a {self.type}")
+            raise ValueError(f"{(misplaced or of_numbers)[0]} does not apply to a {self.type}")
         if len(of_numbers) == 2:
-            raise ValueError("takes either between or between_days")
+            raise ValueError("takes only one of between and between_days")
         for name in of_numbers:
             least, greatest = getattr(self, name)
             if not least < greatest:
-                raise ValueError(f"{name} must begin before it ends (it is {least} to {greatest})")
+                raise ValueError(f"{name} must be in increasing order (it is {least} to {greatest})")
         declared = {
             "if_missing": self.required != "never",
             "if_unknown": self.one_of is not None,
@@ -82,11 +87,11 @@ class RawColumn(ParameterBlock):
         }
         idle = [name for name, is_declared in declared.items() if getattr(self, name) and not is_declared]
         if idle:
-            raise ValueError(f"{idle[0]} has no rule to stand beside")
+            raise ValueError(f"{idle[0]} is an action without its rule")
         return self
 
     def actions(self, otherwise: Action) -> dict[Kind, Action]:
-        """The column's rules, and what a break of each means."""
+        """The column's rules with their actions."""
         declared: list[tuple[Kind, bool, Action | None]] = [
             ("is missing", self.required != "never", self.if_missing),
             ("is out of range", bool(self.between or self.between_days), self.if_out_of_range),
@@ -97,31 +102,33 @@ class RawColumn(ParameterBlock):
 
 
 class Ingestion(ParameterBlock):
-    """What a line of the log must be, what a broken rule means, and when there are too many."""
+    """The contract of the raw log: its columns, the actions for violations, and the limit for rejected lines."""
 
-    max_rejected_share: float = Field(ge=0, le=1, description="of the lines; with more, the run stops")
-    if_broken: Action = Field(description="what a broken rule means that does not say so itself")
-    if_malformed: Literal["reject", "fail"] = Field(description="a line that is no object of the columns' types")
+    max_rejected_share: float = Field(ge=0, le=1, description="of all lines; with more, the run stops")
+    if_broken: Action = Field(description="the action of rules without their own action")
+    if_malformed: Literal["reject", "fail"] = Field(
+        description="the action for a line that is not an object of the columns' types"
+    )
     columns: dict[str, RawColumn]
 
     @model_validator(mode="after")
     def _events_can_be_made(self) -> Ingestion:
-        """Later nodes count on what an event is; the contract may ask for more, not for less."""
+        """Check that the contract guarantees what later nodes require of an event."""
         declared = {event_column(name): column for name, column in self.columns.items() if not column.personal}
         raw_names = {event_column(name): name for name in self.columns}
         for name, kind in EVENT_COLUMNS.items():
             if name not in declared:
-                raise ValueError(f"columns lacks the event's column {raw_names.get(name, name)}, or it is personal")
+                raise ValueError(f"columns must declare {raw_names.get(name, name)}, and not as personal")
             if SPARK_TYPES[declared[name].type] != kind:
-                raise ValueError(f"columns.{raw_names[name]}.type must be that of an event, {kind}")
+                raise ValueError(f"columns.{raw_names[name]}.type must be {kind}, the type of the events table")
         needed = {**dict.fromkeys(NEEDED_COLUMNS, "always"), **dict.fromkeys(LOGGED_IN_COLUMNS, "logged_in")}
         for name, least in needed.items():
             raw_name, required = raw_names[name], declared[name].required
             if required not in {"always", least} or self._action(raw_name, "is missing") == "warn":
-                raise ValueError(f"columns.{raw_name} must be required ({least}): no event is without it")
+                raise ValueError(f"columns.{raw_name} must be required ({least}), with an action other than warn")
         for name in MOMENTS:
             if declared[name].between_days is None or self._action(raw_names[name], "is out of range") == "warn":
-                raise ValueError(f"columns.{raw_names[name]} must lie between_days: a moment out of time is no event's")
+                raise ValueError(f"columns.{raw_names[name]} must have between_days, with an action other than warn")
         return self
 
     def _action(self, column: str, kind: Kind) -> Action:
@@ -129,7 +136,7 @@ class Ingestion(ParameterBlock):
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules in the columns' order: a line's failures come in it."""
+        """The rules in the order of the columns, which is the order of a line's failures."""
         return tuple(
             Rule(name, kind, action)
             for name, column in self.columns.items()
@@ -138,10 +145,10 @@ class Ingestion(ParameterBlock):
 
     @property
     def actions(self) -> dict[str, Action]:
-        """What each failure means, by its name."""
+        """The action of each failure, by its name."""
         return {MALFORMED: self.if_malformed, **{rule.name: rule.action for rule in self.rules}}
 
     @property
     def personal_columns(self) -> tuple[str, ...]:
-        """The columns that never leave ingestion."""
+        """The columns that are stored in no table."""
         return tuple(name for name, column in self.columns.items() if column.personal)

@@ -1,10 +1,10 @@
-"""The tables that ingestion makes."""
+"""The schemas of the tables that ingestion creates."""
 
 import re
 
 from sparkify_kedro.framework.table_schema import TableSchema
 
-# The columns of an event, which are those of the raw log in snake_case, without personal ones.
+# The columns of an event: those of the raw log in snake_case, without personal ones.
 EVENT_COLUMNS = {
     "user_id": "string",
     "session_id": "bigint",
@@ -25,12 +25,12 @@ EVENT_COLUMNS = {
 }
 _EVENT_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in EVENT_COLUMNS.items())
 
-# An event is its user, session, place in the session, moment and page: exact repeats of these count once.
+# Lines that are equal in these columns are duplicates, and count once.
 EVENT_KEYS = ("user_id", "session_id", "item_in_session", "ts", "page")
-# What no line can be without, and what no line of somebody who is logged in can.
+# Columns required in every line, and columns required for logged-in users.
 NEEDED_COLUMNS = (*EVENT_KEYS, "level")
 LOGGED_IN_COLUMNS = ("registration",)
-# Moments that later nodes reckon with.
+# Timestamps that later nodes compute with.
 MOMENTS = ("ts", "registration")
 
 events = TableSchema(name="events", columns=f"{_EVENT_COLUMNS}, event_date date", keys=EVENT_KEYS)

@@ -10,18 +10,18 @@ Scores = dict[str, dict[str, float]]
 
 
 class Published(ParameterBlock):
-    """AUC-PR that others have published of this recipe, by label and algorithm."""
+    """AUC-PR published by others for this method, by label and algorithm."""
 
     original: Scores
     rerun: Scores
 
 
 class Reporting(ParameterBlock):
-    """How much the report shows."""
+    """The size of tables and figures in the report, and published results for comparison."""
 
-    pages: int = Field(ge=1, le=100, description="pages in the figure of visits, the most visited first")
-    songs: int = Field(ge=1, le=100, description="songs in the list of those played most often")
-    tenure_bins: int = Field(ge=2, le=200, description="bins since registration; the last holds all later ones")
-    features: int = Field(ge=1, le=50, description="features a model is shown with, the strongest first")
-    users_at_risk: int = Field(ge=0, le=1_000, description="users at risk on the page; the CSV file has all")
+    pages: int = Field(ge=1, le=100, description="most visited pages in the figure of visits")
+    songs: int = Field(ge=1, le=100, description="songs in the list of most played songs")
+    tenure_bins: int = Field(ge=2, le=200, description="bins since registration; the last one includes all later bins")
+    features: int = Field(ge=1, le=50, description="most important features shown per model")
+    users_at_risk: int = Field(ge=0, le=1_000, description="users at risk in the report; the CSV file has all")
     published: Published

@@ -1,4 +1,4 @@
-"""Simulation: an event log of any size, with known truth."""
+"""Simulation: event logs of any size with known churn probabilities."""
 
 from .pipeline import create_pipeline
 

@@ -1,8 +1,8 @@
-"""How a simulated user behaves: a walk over pages in sessions, until the log ends or the user cancels.
+"""The behavior of a simulated user: a random walk over pages, in sessions, until the log ends or the user cancels.
 
-The model is the one of the open eventsim generator: a Markov chain over (page, login state, level) whose missing
-probability ends a session, exponential pauses between events and between sessions with means of the user's own.
-Pure Python on one user at a time; nothing here knows Spark.
+The model follows the open eventsim generator: a Markov chain over (page, login state, level), in which the probability
+missing from a row's sum ends the session, and exponential pauses between events and between sessions, with means per
+user. Pure Python, one user at a time, without Spark.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DAY = 86_400
 
 
 class State(NamedTuple):
-    """A node of the chain."""
+    """A state of the Markov chain."""
 
     page: str
     auth: str
@@ -32,19 +32,19 @@ class State(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Outcomes with the running sum of their probabilities; a draw beyond the last is no outcome."""
+    """Outcomes with their cumulative probabilities, which may sum to less than 1."""
 
     outcomes: list[State]
     cumulative: list[float]
 
     def draw(self, random: Random) -> State | None:
-        """One outcome, or None with the probability that is missing to 1."""
+        """Draw an outcome; None with the probability that the outcomes lack to 1."""
         position = bisect_right(self.cumulative, random.random())
         return self.outcomes[position] if position < len(self.outcomes) else None
 
 
 class Event(NamedTuple):
-    """What happened: seconds since the epoch, session and place in it, state, and the song if one starts."""
+    """An event: seconds since the epoch, session, position in the session, state, and the song if one starts."""
 
     second: int
     session: int
@@ -54,7 +54,7 @@ class Event(NamedTuple):
 
 
 class Habits(NamedTuple):
-    """A user's own pace, and where the user stands when first there.
+    """A user's mean pauses and initial state.
 
     ``first`` is in seconds since the epoch; ``event_gap`` and ``session_gap`` are mean seconds between two events and
     between two sessions.
@@ -68,7 +68,7 @@ class Habits(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """The log's window in seconds since the epoch and the rhythm of sessions within it."""
+    """The time window of the log, in seconds since the epoch, and the daily and weekly pattern of session starts."""
 
     start: int
     end: int
@@ -79,7 +79,7 @@ class Clock(NamedTuple):
 
     @classmethod
     def of(cls, parameters: Simulation) -> Clock:
-        """The clock that the parameters describe."""
+        """Create the clock from the parameters."""
         return cls(
             start=_midnight(parameters.start),
             end=_midnight(parameters.end),
@@ -94,7 +94,7 @@ class Clock(NamedTuple):
         return int(second + self.swing_seconds * math.sin(phase))
 
     def next_session(self, after: int, habits: Habits, random: Random) -> int:
-        """The second at which the session after a last event starts."""
+        """Draw the start (seconds since the epoch) of the session that follows the last event."""
         start = after
         while True:
             drawn = self._swing(start + self.session_break + int(random.expovariate(1 / habits.session_gap)))
@@ -108,7 +108,7 @@ class Clock(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """A population's transitions, the states a session may open in, and the pages that take one second."""
+    """The transitions of a population, the initial states of sessions, and the pages that redirect within a second."""
 
     transitions: dict[State, Choice]
     openings: dict[tuple[str, str], Choice]
@@ -116,7 +116,7 @@ class Chain(NamedTuple):
 
     @classmethod
     def of(cls, parameters: Simulation, population: str) -> Chain:
-        """The chain of a population: the template's table with the population's own entries over it.
+        """Create the chain of a population: the common table, updated with the entries of the population.
 
         Raises:
             ValueError: where a table names a page that ``simulation.pages`` lacks, or a row sums to more than 1.
@@ -146,19 +146,19 @@ class Chain(NamedTuple):
 
 
 def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator[Event]:
-    """Every event of one user, in order.
+    """Generate the events of one user, in order.
 
     Args:
-        habits: the user's own pace, and where the user stands at first.
+        habits: the user's mean pauses and initial state.
         chain: the chain of the user's population.
-        clock: the log's window.
-        random: the user's own stream of random numbers.
+        clock: the time window of the log.
+        random: the random number generator of the user.
 
     Yields:
         Events with non-decreasing seconds, all before the clock's end.
     """
     level, auth = habits.level, habits.auth
-    # A guest has just arrived; everybody else comes back after a pause of the usual kind.
+    # A guest starts at once; a registered user returns after a pause between sessions.
     is_new = auth == "Guest"
     second = habits.first if is_new else clock.next_session(habits.first - clock.session_break, habits, random)
     session = 0
@@ -178,7 +178,7 @@ def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator
             if state.page in chain.redirects:
                 second += 1
             elif state.page == SONG and song_end:
-                # A pause may outlast the song: the next one starts then.
+                # If the pause is longer than the song, the next song starts after the pause.
                 second = max(second, song_end)
             else:
                 second += int(random.expovariate(1 / habits.event_gap))
@@ -196,7 +196,7 @@ def _rows(table: TransitionTable) -> dict[State, dict[State, float]]:
 
 
 def _target(name: str, auth: str, level: str) -> State:
-    """``Home`` stays in the same login state and level; ``Home, paid`` or ``Home, Logged Out`` changes one of them."""
+    """Parse ``Home`` (same login state and level), ``Home, paid`` or ``Home, Logged Out`` (one of them changes)."""
     page, _, change = name.partition(", ")
     if change in ("free", "paid"):
         return State(page, auth, change)

@@ -1,25 +1,26 @@
-"""What a simulated user's churn truly hangs on: the probability of cancelling within some days, without simulating.
+"""The true churn probability of a simulated user: cancellation within a number of days, computed without simulation.
 
-No model of the log can be expected to rank users between sessions better than this probability does: whatever else
-happens to them is chance.
+The probability is an upper limit for models of the log: between sessions, no model can be expected to rank users
+better, because everything else that happens to them is random.
 
-A session is an absorbing Markov chain over the pages: ``N = (I - Q)^-1``, its fundamental matrix, holds the expected
-visits to each state, and from these follow where a session ends and how long it takes (Kemeny and Snell, Finite Markov
-Chains, chapter 3). Sessions and the waits between them follow each other as a semi-Markov process, taken here as a
-Markov chain in continuous time with generator ``G``, so that ``expm(G t)`` holds the probabilities of being in each
-stage after a time ``t`` (Norris, Markov Chains, chapter 2).
+A session is an absorbing Markov chain over the pages. Its fundamental matrix ``N = (I - Q)^-1`` holds the expected
+visits to each state, from which follow the final state and the duration of a session (Kemeny and Snell, Finite Markov
+Chains, chapter 3). Sessions and the pauses between them form a semi-Markov process, approximated by a continuous-time
+Markov chain with generator ``G``: ``expm(G t)`` holds the probabilities of each state after a time ``t`` (Norris,
+Markov Chains, chapter 2).
 
 Approximations:
 
-* A session with the break after it lasts an exponentially distributed time with the right mean, whatever it leads to.
-* A song lasts as long as the mean song, at most one pause passes while it plays, and a session's first song is waited
-  for like any other.
-* Weekends thin the sessions by their share of the week, as if the thinning were spread over it: right over whole weeks,
-  and over other horizons on average over the days they may start on. The breaks that a redraw adds are left out.
-* The daily swing moves sessions within their day and changes nothing else.
+* The duration of a session with the break after it is exponential with the correct mean, independent of its final
+  state.
+* Every song has the mean length, at most one pause falls within it, and the first song of a session is treated like the
+  others.
+* Weekends reduce the rate of sessions evenly over the week: exact for whole weeks, and for other horizons on average
+  over the starting days. The additional breaks of redrawn starts are ignored.
+* The daily swing moves sessions within their day and has no other effect.
 
-Over 14 days the probability is about 2 % of itself too high for users who come several times a day and within 1 % for
-those who come once a day or less, as far as thousands of walks for each of several populations, levels and gaps tell.
+Compared with thousands of simulated users for each of several populations, levels and gaps, the probability over 14
+days is about 2 % (relative) too high for users with several sessions a day and within 1 % for those with one or fewer.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ from .songs import draw_song
 
 WEEKEND_SHARE = 2 / 7
 
-# The level and the login state in which a session opens or ends.
+# The level and the login state in which a session starts or ends.
 Standing = tuple[str, str]
 
 
 class Steps(NamedTuple):
-    """Expected steps of a session by what they wait for: arrays with a place for each standing it may open in."""
+    """Expected numbers of steps of a session by kind of step: arrays with one element per initial standing."""
 
     redirects: np.ndarray
     pauses: np.ndarray
@@ -54,10 +55,10 @@ class Steps(NamedTuple):
     songs_after_pause: np.ndarray
 
     def seconds(self, event_gap: float) -> np.ndarray:
-        """Expected seconds from a session's first event to its last, at a mean pause of ``event_gap`` seconds.
+        """Expected seconds from the first to the last event of a session, with a mean pause of ``event_gap`` seconds.
 
-        A step to a redirect takes a second and a step to a song the rest of the song before it: all of it, or, after a
-        pause ``X`` of mean ``a``, the part of length ``L`` that is left: ``E[max(L - X, 0)] = L - a (1 - exp(-L/a))``.
+        A step to a redirect takes one second. A step to a song waits for the end of the previous song of length ``L``:
+        all of it, or, after a pause ``X`` of mean ``a``, the rest: ``E[max(L - X, 0)] = L - a (1 - exp(-L/a))``.
         """
         song = _mean_song_seconds()
         heard_in_pause = event_gap * -np.expm1(-song / event_gap)
@@ -68,11 +69,11 @@ class Steps(NamedTuple):
 
 
 class Hazard(NamedTuple):
-    """How often and how users of a population cancel.
+    """The session process of a population.
 
-    ``standings`` are the n pairs of level and login state in which a session may open. ``outcomes`` (n x (n + 1)) are
-    the probabilities that a session opened in each ends in each, and in the last column that it ends in cancellation;
-    rows sum to 1. ``sessions_kept`` is the share of session starts that weekends leave.
+    ``standings`` are the n pairs of level and login state in which a session may start. ``outcomes`` (n x (n + 1)) are
+    the probabilities of the final standing by initial standing, with cancellation in the last column; rows sum to 1.
+    ``sessions_kept`` is the share of session starts that are not moved because of a weekend.
     """
 
     standings: tuple[Standing, ...]
@@ -83,10 +84,10 @@ class Hazard(NamedTuple):
 
     @classmethod
     def of(cls, parameters: Simulation, population: str) -> Hazard:
-        """Compute once per population what does not depend on the user.
+        """Compute the part that is the same for all users of a population.
 
         Raises:
-            ValueError: where there is no such population, or a session may end where none opens.
+            ValueError: if the population is unknown, or a session may end in a standing in which none starts.
         """
         if population not in parameters.populations:
             known = ", ".join(parameters.populations)
@@ -107,34 +108,34 @@ class Hazard(NamedTuple):
     def churn_probability(
         self, level: str, auth: str, event_gap_seconds: float, session_gap_seconds: float, days: float = 14
     ) -> float:
-        """The probability that a user who waits for the next session cancels within some days.
+        """Return the probability that a user who is between sessions cancels within a number of days.
 
         Args:
             level: the user's level, ``free`` or ``paid``.
             auth: the user's login state, ``Logged In``, ``Logged Out`` or ``Guest``.
             event_gap_seconds: the user's own mean pause between events.
             session_gap_seconds: the user's own mean pause between sessions.
-            days: the horizon, from now.
+            days: the horizon.
 
         Returns:
             A probability.
 
         Raises:
-            ValueError: where no session opens in this level and login state, a gap is not positive or days are
+            ValueError: if no session starts in this level and login state, a gap is not positive, or the days are
                 negative.
         """
         if (level, auth) not in self.standings:
             known = "; ".join(", ".join(standing) for standing in self.standings)
-            raise ValueError(f"no session opens as '{level}, {auth}', only as one of: {known}")
+            raise ValueError(f"no session starts as '{level}, {auth}'; known are: {known}")
         if event_gap_seconds <= 0 or session_gap_seconds <= 0 or days < 0:
             raise ValueError("gaps must be positive and days must not be negative")
         generator = self._generator(event_gap_seconds, session_gap_seconds)
         return float(expm(generator * days * DAY)[self.standings.index((level, auth)), -1])
 
     def _generator(self, event_gap: float, session_gap: float) -> np.ndarray:
-        """Rates per second between n times waiting, n times in a session, and cancelled: (2n + 1) x (2n + 1)."""
+        """Rates per second between n states of waiting, n of being in a session, and cancelled: (2n + 1) x (2n + 1)."""
         count = len(self.standings)
-        # A session of a single event with no break would be over at once; a second keeps its rate finite.
+        # A session of one event without a break has no duration; one second keeps its rate finite.
         in_session = np.maximum(self.steps.seconds(event_gap) + self.session_break, 1)
         to_waiting, to_cancelled = self.outcomes[:, :-1], self.outcomes[:, -1]
         rates = np.zeros((2 * count + 1, 2 * count + 1))
@@ -150,12 +151,12 @@ def _states(chain: Chain) -> list[State]:
 
 
 def _onward(chain: Chain, state: State) -> Choice | None:
-    """Where a session goes from a state; nowhere once cancelled."""
+    """The transitions from a state; none after a cancellation."""
     return None if state.auth == "Cancelled" else chain.transitions.get(state)
 
 
 def _matrix(choices: Sequence[Choice | None], states: list[State]) -> np.ndarray:
-    """Probabilities of each choice (rows) to lead to each state (columns)."""
+    """Probabilities of each state (columns) by choice (rows)."""
     column = {state: position for position, state in enumerate(states)}
     matrix = np.zeros((len(choices), len(states)))
     for row, choice in zip(matrix, choices, strict=True):
@@ -165,12 +166,12 @@ def _matrix(choices: Sequence[Choice | None], states: list[State]) -> np.ndarray
 
 
 def _expected_visits(openings: np.ndarray, transitions: np.ndarray) -> np.ndarray:
-    """Openings times the fundamental matrix: expected visits to each state (columns) by opening (rows)."""
+    """Expected visits to each state (columns) by initial standing (rows): openings times the fundamental matrix."""
     return np.linalg.solve((np.eye(len(transitions)) - transitions).T, openings.T).T
 
 
 def _outcomes(ends: np.ndarray, standings: tuple[Standing, ...], states: list[State]) -> np.ndarray:
-    """Add the probabilities to end in each state up to those to end in each standing, and in cancellation."""
+    """Sum the probabilities of the final states to those of the final standings and of cancellation."""
     outcomes = np.zeros((len(standings), len(standings) + 1))
     for state, probabilities in zip(states, ends.T, strict=True):
         if state.auth == "Cancelled":
@@ -187,7 +188,7 @@ def _outcomes(ends: np.ndarray, standings: tuple[Standing, ...], states: list[St
 def _steps(
     openings: np.ndarray, transitions: np.ndarray, visits: np.ndarray, states: list[State], redirects: frozenset[str]
 ) -> Steps:
-    """Count a session's expected steps; the visit it opens with is not one, for it takes no time."""
+    """Expected steps of a session by kind; the first visit is not a step, because it takes no time."""
     is_song = np.array([state.page == SONG for state in states])
     is_redirect = np.array([state.page in redirects for state in states])
     is_pause = ~is_song & ~is_redirect
@@ -202,6 +203,6 @@ def _steps(
 
 @cache
 def _mean_song_seconds(plays: int = 10_000) -> float:
-    """Mean whole seconds of a play, from enough of them to be within half a second or so."""
+    """Mean length of a song in whole seconds, from enough draws for an error of about half a second."""
     random = Random(0)
     return fmean(int(draw_song(random).length) for _ in range(plays))

@@ -1,4 +1,4 @@
-"""Users with known truth, and the log they leave behind."""
+"""Simulated users and their event log."""
 
 from __future__ import annotations
 
@@ -32,34 +32,34 @@ EVENTS_PER_BATCH = 100_000
 
 
 def simulate_users(parameters: Simulation) -> DataFrame:
-    """Draw the users and what is true of each, from the seed and the user's number alone.
+    """Draw the users; each depends only on the seed and the user's number.
 
     Args:
         parameters: the simulation's parameters.
 
     Returns:
-        One row per user: the population, the user's own mean gaps between events and sessions (s), the second the
-        user is first there and the registration (s since the epoch), the level and login state to start with, and
-        who the user is.
+        One row per user: the population, the user's mean gaps between events and between sessions (seconds), the first
+        possible activity and the registration (seconds since the epoch), the initial level and login state, and
+        personal data.
     """
 
     def draw(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             yield pd.DataFrame([_user(int(number), parameters) for number in batch["id"]])
 
-    # The one node without a dataframe to start from: it asks for the session that the hooks have started.
+    # This node has no input dataframe, so it uses the session that the hooks have started.
     return SparkSession.builder.getOrCreate().range(parameters.users).mapInPandas(draw, USERS_SCHEMA)
 
 
 def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataFrame:
-    """Let every user use the service from the log's start to its end.
+    """Simulate the events of every user from the start to the end of the log.
 
     Args:
         simulated_users: one row per user, as drawn by ``simulate_users``.
         parameters: the simulation's parameters.
 
     Returns:
-        One row per event with the 18 columns of the public log, in order of time, in ``files`` partitions.
+        One row per event with the 18 columns of the public log, ordered by time, in ``files`` partitions.
     """
 
     def live(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -84,13 +84,13 @@ def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataF
         if rows:
             yield pd.DataFrame(rows)
 
-    # Rows that agree in all of these agree in every column, so the order of the log is fully determined.
+    # Rows that are equal in these columns are equal in all, so the order of the log is deterministic.
     order = [F.col(name) for name in ("ts", "userId", "sessionId", "itemInSession", "page", "auth", "level")]
     start, end = Clock.of(parameters)[:2]
     time_slice = F.floor((F.col("ts") / 1_000 - start) * parameters.files / (end - start)).cast("int")
     return (
         simulated_users.mapInPandas(live, EVENTS_SCHEMA)
-        # By slices of time rather than by range: Spark would simulate everything twice, once to find the ranges.
+        # Not repartitionByRange: Spark would run the simulation twice, once to sample the ranges.
         .repartitionById(parameters.files, time_slice)
         .sortWithinPartitions(*order)
     )
@@ -114,7 +114,7 @@ def _user(number: int, parameters: Simulation) -> dict[str, Any]:
         "last_name": random.choice(LAST_NAMES),
         "location": random.choice(LOCATIONS),
         "user_agent": random.choice(USER_AGENTS),
-        # Numbers of sessions are the user's own and overlap with those of others, as in the public log.
+        # Session ids are unique per user only, as in the public log.
         "first_session": random.randrange(1, parameters.users + 1),
     }
     user["first_name"] = random.choice(FIRST_NAMES[user["gender"]])
@@ -160,7 +160,7 @@ def _line(event: Event, user: dict[str, Any], parameters: Simulation) -> dict[st
 
 
 def _population(number: int, parameters: Simulation) -> str:
-    """Populations fill the numbers one after another, each with its share, so every log has the same mix."""
+    """Assign consecutive numbers to each population by its share, so every log has the same mix."""
     total = sum(population.share for population in parameters.populations.values())
     position = (number + 0.5) / parameters.users * total
     for name, population in parameters.populations.items():

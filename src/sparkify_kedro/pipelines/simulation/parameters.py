@@ -17,35 +17,35 @@ TransitionTable = dict[Level, dict[Auth, dict[str, dict[str, Probability]]]]
 
 
 class AccountAge(ParameterBlock):
-    """Days since registration of a user who is there when the log starts."""
+    """Days since registration of users who registered before the start of the log."""
 
     mean: float = Field(gt=0)
     max: float = Field(gt=0)
 
 
 class DailySwing(ParameterBlock):
-    """How session starts lean towards the evening."""
+    """The shift of session starts toward the evening."""
 
     strength: float = Field(ge=0, le=0.15)
     offset_hours: float = Field(ge=0, lt=24)
 
 
 class Page(ParameterBlock):
-    """What a request for a page looks like in the log."""
+    """HTTP method and status of a page."""
 
     method: Literal["GET", "PUT"]
     status: int = Field(ge=200, le=599)
 
 
 class Population(ParameterBlock):
-    """A share of the users and the transitions in which it differs from the template."""
+    """The share of users in a population, and the transitions that differ from the common table."""
 
     share: float = Field(gt=0)
     transitions: TransitionTable
 
 
 class Simulation(ParameterBlock):
-    """Everything a simulated log is made from; see ``conf/base/parameters_simulation.yml``."""
+    """The parameters of a simulated log; see ``conf/base/parameters_simulation.yml``."""
 
     users: int = Field(ge=1)
     start: date

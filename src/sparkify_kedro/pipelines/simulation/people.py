@@ -1,4 +1,4 @@
-"""The simulated people: names, places and browsers, from short lists."""
+"""Names, locations and user agents of simulated users."""
 
 from __future__ import annotations
 

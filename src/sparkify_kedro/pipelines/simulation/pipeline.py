@@ -1,4 +1,4 @@
-"""An event log of any size, with known truth."""
+"""From parameters to simulated users and their event log."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from .nodes import simulate_events, simulate_users
 
 
 def create_pipeline() -> Pipeline:
-    """Parameters -> users with known truth -> the log they leave behind."""
+    """Parameters -> simulated users -> event log."""
     return Pipeline(
         [
             Node(

@@ -1,4 +1,4 @@
-"""The simulated catalogue of songs: made up by combining words, played with a skew towards the popular ones."""
+"""The simulated songs: names combined from word lists, drawn with a skewed popularity."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _OBJECTS = (
 
 ARTISTS = len(_ADJECTIVES) * len(_NOUNS)
 TITLES = len(_VERBS) * len(_OBJECTS)
-# How many artists and songs of an artist there are, and how fast popularity falls with rank: artist a is drawn with
-# density proportional to (a / ARTISTS) ** (1 / SKEW - 1), so the first per cent gets a tenth of all plays at SKEW 2.
+# Popularity decreases with rank: artist a is drawn with density proportional to (a / ARTISTS) ** (1 / SKEW - 1), so
+# with SKEW 2 the first percent of artists has a tenth of all plays.
 SONGS_PER_ARTIST = 30
 SKEW = 2.0
 
 
 class Song(NamedTuple):
-    """A play: who, what, and how many seconds."""
+    """A song: artist, title and length in seconds."""
 
     artist: str
     title: str
@@ -44,10 +44,10 @@ class Song(NamedTuple):
 
 
 def draw_song(random: Random) -> Song:
-    """A song, popular ones more often; the same song always has the same length."""
+    """Draw a song by popularity; a song always has the same length."""
     artist = int(ARTISTS * random.random() ** SKEW)
     number = int(SONGS_PER_ARTIST * random.random() ** SKEW)
-    # Strides coprime to the lists' sizes spread neighboring ranks over different words.
+    # Steps coprime to the list sizes give neighboring ranks different words.
     name = artist * 7 % ARTISTS
     title = (artist * 31 + number * 177) % TITLES
     seconds = 150 + (artist * 37 + number * 101) % 200

@@ -1,0 +1,59 @@
+"""Unknown parameters, unusable paths and missing versions are refused before anything runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.validation.exceptions import ParameterValidationError
+
+from sparkify_kedro.framework.errors import MissingVersionsError
+from sparkify_kedro.framework.hooks import inputs
+
+
+def run(project: Path, pipeline: str, env: str | None = None, **parameters: Any) -> None:
+    with KedroSession.create(project_path=project, env=env, runtime_params=parameters) as session:
+        session.run(pipeline_names=[pipeline])
+
+
+def test_an_unknown_parameter_and_a_missing_version_are_refused(project: Path) -> None:
+    with pytest.raises(ParameterValidationError, match="ingestio is not a known parameter: did you mean 'ingestion'"):
+        run(project, "ingestion", ingestio={"latest": "2030-01-01"})
+    with pytest.raises(MissingVersionsError, match="no complete version of user_time_bins yet"):
+        run(project, "sampling")
+    assert not (project / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("simulated_events", "data/../../elsewhere"),
+        ("raw_events", "../log.json"),
+        ("own.{name}", "data/{name}/../../x"),
+    ],
+)
+def test_a_path_with_parent_folders_is_refused(project: Path, name: str, path: str) -> None:
+    """Of a parameter, or of a catalog."""
+    parameters = {} if name.startswith("own") else {name: path}
+    if not parameters:
+        entry = f"'{name}':\n  type: text.TextDataset\n  filepath: '{path}'\n"
+        (project / "conf/local/catalog_own.yml").write_text(entry)
+    with pytest.raises(ValueError, match=re.escape(f"the path of {name} contains '..' (")):
+        run(project, "ingestion", **parameters)
+
+
+def test_storage_on_s3_is_refused_without_its_libraries(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment ``cluster`` takes any URL; neither s3fs nor hadoop-aws is among the pinned packages."""
+    monkeypatch.setenv("SPARKIFY_STORAGE", "s3a://bucket/sparkify")
+    monkeypatch.setenv("SPARK_MASTER", "local[1]")
+    with pytest.raises(ValueError, match=r"\(s3a://bucket/\S+\) is on S3, which needs the Python package s3fs"):
+        run(project, "ingestion", env="cluster")
+
+    # With a package that is installed in the place of s3fs, the library of Spark is the next one that is missing.
+    monkeypatch.setattr(inputs, "find_spec", lambda name: name)
+    with pytest.raises(ValueError, match=r"is on S3, for which Spark needs hadoop-aws: name it in spark.jars.packages"):
+        run(project, "ingestion", env="cluster")
+    assert not (project / "data").exists()
