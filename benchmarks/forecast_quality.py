@@ -1,9 +1,9 @@
-"""How good the forecasts are on large simulated logs, whose truth is known: ``make benchmark-quality``.
+"""Forecast quality on large simulated logs with known churn probabilities: ``make benchmark-quality``.
 
-For each seed a log of 4 000 users (61 days, Sparkify's mix) is simulated and run through the project, with users held
-out: once by the original's recipe (its 25 features, its shares of negatives), once as configured. The true hazard of
-every held-out row comes from the simulation. Then the champions of each log score the log of the next seed as of a
-day in it, and what happens in the 14 days after it is compared with what the evaluation promised.
+For each seed a log of 4,000 users (61 days) is simulated and used for training, with held-out users: once with the
+original's features and shares of negatives, once as configured. The true churn probability of every held-out row comes
+from the simulation. Then the champions of each log score the log of the next seed as of a date, and the cancellations
+of the following 14 days are compared with the scores on held-out users.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import pandas as pd
 from kedro.config import OmegaConfigLoader
 
 from project_copy import KEDRO, PROJECT, copy_of_project, seconds
-from sparkify_kedro.learning.evaluation import judge_probabilities, rank
+from sparkify_kedro.churn.reports import RankingScores
+from sparkify_kedro.learning.evaluation import probability_report, ranking_report
 from sparkify_kedro.learning.parameters import Evaluation
 from sparkify_kedro.pipelines.simulation.hazard import Hazard
 from sparkify_kedro.pipelines.simulation.parameters import Simulation
@@ -44,7 +45,7 @@ def report(folder: Path, *parts: str) -> Any:
 
 
 def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
-    """Simulate a log and train on it: by label, the scores of the original's recipe, of ours, and of the truth."""
+    """Simulate a log and train on it; the scored rows of the original's settings, ours and the truth, by label."""
     log = "data/01_raw/log"
     simulate = f"simulation.users={users},simulation.seed={seed},simulated_events={log}"
     seconds([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder)
@@ -54,8 +55,8 @@ def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
     shares = ",".join(f"sampling.labels.{label}.keep_negatives={share}" for label, share in ORIGINAL_SHARES.items())
     recipe = f"modeling.training.feature_set=original,{shares}"
     results: dict[str, dict[str, Any]] = {label: {} for label in LABELS}
-    # Ours last and of every label, since these champions score the other log.
-    for name, options in {"original recipe": [of_labels, f"--params={recipe}"], "ours": []}.items():
+    # Ours last and for every label, because these champions score the other log.
+    for name, options in {"original settings": [of_labels, f"--params={recipe}"], "ours": []}.items():
         seconds([*KEDRO, *learn, *options], folder)
         for label in LABELS:
             comparison = report(folder, label, "comparison.json")
@@ -71,19 +72,14 @@ def predictions_of(folder: Path, label: str, algorithm: str) -> pd.DataFrame:
 
 
 def true_hazard(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> pd.DataFrame:
-    """The held-out rows, scored by the simulation's own probability of a cancellation in the bin after the row's."""
+    """The held-out rows, scored by the true probability of a cancellation in the next bin."""
     loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
     simulation = Simulation.model_validate(loader["parameters"]["simulation"] | {"seed": seed, "users": users})
     truth = pd.read_parquet(newest(folder, "01_raw", "simulated_users"))
-    bins = pd.read_parquet(
-        newest(folder, "04_feature", "user_time_bins"), columns=["user_id", "time_bin", "bin_end", "level_at_end"]
-    )
     events = pd.read_parquet(newest(folder, "02_intermediate", "events"), columns=["user_id", "ts", "page"])
     hazards = {name: Hazard.of(simulation, name) for name in simulation.populations}
-    known = rows.merge(bins, on=["user_id", "time_bin"]).merge(
-        truth[["user_id", "population", "event_gap_seconds", "session_gap_seconds"]], on="user_id"
-    )
-    # As in the log: who logged out last is logged out when the bin ends.
+    known = rows.merge(truth[["user_id", "population", "event_gap_seconds", "session_gap_seconds"]], on="user_id")
+    # A user whose last page is Logout is logged out at the end of the bin.
     last = pd.merge_asof(
         known.sort_values("bin_end"),
         events.sort_values("ts"),
@@ -104,8 +100,8 @@ def true_hazard(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> pd.D
     return last[["user_id", "time_bin", "label"]].assign(score=score)
 
 
-def after_the_day(folder: Path, other: Path, evaluation: Evaluation) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the evaluation promised of the forecast, and what came true on another log after a day in it."""
+def after_as_of(folder: Path, other: Path, evaluation: Evaluation) -> tuple[RankingScores, RankingScores]:
+    """The scores on held-out users, and those on another log in the 14 days after the as-of date."""
     params = f"scoring_events={other},scoring.as_of={AS_OF}"
     seconds([*KEDRO, "run", "--pipelines=scoring", f"--params={params}"], folder)
     scored = pd.read_parquet(newest(folder, "07_model_output", "churn_scores"))
@@ -114,22 +110,22 @@ def after_the_day(folder: Path, other: Path, evaluation: Evaluation) -> tuple[di
         for part in sorted(other.glob("part-*"))
     )
     start = int(pd.Timestamp(AS_OF, tz="UTC").timestamp() * 1_000)
-    came = lines[(lines["page"] == "Cancellation Confirmation") & lines["ts"].between(start, start + HORIZON_MS - 1)]
-    label = scored["user_id"].isin(came["userId"]).astype(int)
-    judged = scored.assign(label=label, score=scored["probability_will_churn_in_next_bin"])
+    churned = lines[(lines["page"] == "Cancellation Confirmation") & lines["ts"].between(start, start + HORIZON_MS - 1)]
+    label = scored["user_id"].isin(churned["userId"]).astype(int)
+    labeled = scored.assign(label=label, score=scored["probability_will_churn_in_next_bin"])
     comparison = report(folder, "will_churn_in_next_bin", "comparison.json")
-    promised = comparison["algorithms"][comparison["champion"]]["test"]
-    return promised, rank(judged.sort_values("user_id", ignore_index=True), evaluation)
+    held_out = RankingScores.model_validate(comparison["algorithms"][comparison["champion"]]["test"])
+    return held_out, ranking_report(labeled.sort_values("user_id", ignore_index=True), evaluation)
 
 
-def line(name: str, scores: dict[str, Any], calibration_error: float | None = None) -> str:
+def line(name: str, scores: RankingScores, calibration_error: float | None = None) -> str:
     """A row of the printed table."""
-    (pr_low, pr_high), (roc_low, roc_high) = scores["auc_pr_interval"], scores["auc_roc_interval"]
+    (pr_low, pr_high), (roc_low, roc_high) = scores.auc_pr_interval, scores.auc_roc_interval
     error = "" if calibration_error is None else f"  calibration error {calibration_error:.3f}"
     return (
-        f"  {name:<28} AUC-PR {scores['auc_pr']:.3f} ({pr_low:.3f} to {pr_high:.3f})  "
-        f"AUC-ROC {scores['auc_roc']:.3f} ({roc_low:.3f} to {roc_high:.3f})  "
-        f"{scores['positives']} of {scores['rows']}{error}"
+        f"  {name:<28} AUC-PR {scores.auc_pr:.3f} ({pr_low:.3f} to {pr_high:.3f})  "
+        f"AUC-ROC {scores.auc_roc:.3f} ({roc_low:.3f} to {roc_high:.3f})  "
+        f"{scores.positives} of {scores.rows}{error}"
     )
 
 
@@ -154,14 +150,14 @@ def main() -> None:
         show({label: {name: together(found, label, name) for name in found[0][label]} for label in LABELS}, evaluation)
         for label in LABELS:
             for recipe in found[0][label]:
-                each = [rank(one[label][recipe], evaluation) for one in found]
-                means = {area: np.mean([scores[area] for scores in each]) for area in ("auc_pr", "auc_roc")}
-                print(f"  mean {label} {recipe}: AUC-PR {means['auc_pr']:.3f}, AUC-ROC {means['auc_roc']:.3f}")
+                each = [ranking_report(one[label][recipe], evaluation) for one in found]
+                auc_pr, auc_roc = np.mean([[scores.auc_pr, scores.auc_roc] for scores in each], axis=0)
+                print(f"  mean {label} {recipe}: AUC-PR {auc_pr:.3f}, AUC-ROC {auc_roc:.3f}")
         for folder, other in pairwise(folders):
-            promised, came = after_the_day(folder, other / "data/01_raw/log", evaluation)
+            held_out, observed = after_as_of(folder, other / "data/01_raw/log", evaluation)
             print(f"trained on seed {folder.name}, seed {other.name} scored as of {AS_OF}", flush=True)
-            print(line("promised on held-out users", promised))
-            print(line("14 days after the day", came))
+            print(line("held-out users", held_out))
+            print(line("14 days after the as-of date", observed))
 
 
 def together(found: list[dict[str, Any]], label: str, recipe: str) -> pd.DataFrame:
@@ -180,13 +176,10 @@ def show(by_label: dict[str, dict[str, pd.DataFrame]], evaluation: Evaluation) -
         print(f" {label}")
         for recipe, rows in recipes.items():
             ordered = rows.sort_values(["user_id", "time_bin"], ignore_index=True)
-            judged = judge_probabilities(ordered, 0.5, evaluation)
-            # The hazard is that of one bin: for a label that counts this bin too it ranks, but is no probability.
+            error = probability_report(ordered, 0.5, evaluation).calibration_error
+            # The hazard is that of one bin; for a label that includes the current bin it is not a probability.
             is_probability = not (recipe == "true hazard" and label == "will_churn_soon")
-            print(
-                line(recipe, rank(ordered, evaluation), judged["calibration_error"] if is_probability else None),
-                flush=True,
-            )
+            print(line(recipe, ranking_report(ordered, evaluation), error if is_probability else None), flush=True)
 
 
 if __name__ == "__main__":

@@ -41,8 +41,11 @@ def spark() -> Iterator[SparkSession]:
             "spark.app.name": "sparkify-churn-tests",
             "spark.master": "local[2]",
             "spark.driver.memory": "1g",
-            # Sessions of minutes on two cores: the second compiler would take more time than it saves.
-            "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+            # Sessions of minutes on two cores: the second compiler would take more time than it saves. Without it, Java
+            # reserves too little memory for compiled code, and stops compiling when that is full.
+            "spark.driver.extraJavaOptions": (
+                "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+            ),
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": 4,
             "spark.ui.enabled": False,

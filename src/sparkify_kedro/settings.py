@@ -6,6 +6,7 @@ import warnings
 
 from omegaconf.resolvers import oc
 
+from sparkify_kedro.framework.config import CachedConfigLoader
 from sparkify_kedro.framework.hooks.inputs import InputHooks
 from sparkify_kedro.framework.hooks.lineage import LineageHooks
 from sparkify_kedro.framework.hooks.locks import RunLockHooks
@@ -36,6 +37,7 @@ HOOKS = (
 # A label that cannot be learned is skipped without failing the run.
 DATA_CATALOG_CLASS = SkippingCatalog
 
+CONFIG_LOADER_CLASS = CachedConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

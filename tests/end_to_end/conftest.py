@@ -9,8 +9,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -27,23 +25,21 @@ PROJECT = Path(__file__).parents[2]
 # Small grids: what they hold is wiring and repeatability; the full grids run in `make run`.
 SMALL_GRIDS = [
     "modeling.evaluation.replicates=100",
+    "modeling.logistic_regression.settings.maxIter=5",
     "modeling.logistic_regression.grid.regParam=[0.1]",
     "modeling.logistic_regression.grid.elasticNetParam=[0.0]",
     "modeling.random_forest.grid.maxBins=[12]",
     "modeling.random_forest.grid.maxDepth=[3]",
-    "modeling.random_forest.settings.numTrees=5",
+    "modeling.random_forest.settings.numTrees=3",
     "modeling.gradient_boosted_trees.grid.maxDepth=[2]",
     "modeling.gradient_boosted_trees.grid.maxBins=[12]",
     "modeling.gradient_boosted_trees.settings.maxIter=2",
 ]
-# The second of Java's compilers takes more time than it saves in runs of a minute, two at a time on two cores. A run
-# leaves an archive of the classes it has loaded, with which those after it start faster; where Java cannot use it, they
-# start all the same.
+# For processes that tests start: Java's second compiler takes more time than it saves in runs of a minute.
 SMALL_SPARK = """
 spark.sql.shuffle.partitions: 4
 spark.driver.memory: 1g
-spark.driver.extraJavaOptions: >-
-  -XX:+UseSerialGC -XX:TieredStopAtLevel=1 {archive} -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off
+spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m
 """
 WIDE = {"COLUMNS": "200"}  # no line of the log is broken in two
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
@@ -69,21 +65,6 @@ class Project(NamedTuple):
     """A copy of the project, and what is done with it on the command line."""
 
     folder: Path
-
-    def in_a_process(self, *words: str) -> str:
-        """Run a kedro command that must succeed, in a process of its own; its output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "kedro", *words],
-            cwd=self.folder,
-            env=os.environ | WIDE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=900,
-        )
-        assert done.returncode == 0, done.stdout[-3_000:]
-        return done.stdout
 
     def try_kedro(self, *words: str) -> Done:
         """Run a kedro command in this process, with the tests' Spark."""
@@ -156,8 +137,10 @@ def kedro_here(spark: SparkSession) -> Callable[..., tuple[int, str, str]]:
 
 
 @pytest.fixture(scope="session")
-def trained_once(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> tuple[Project, str]:
-    """A copy of the project with small grids and half of the bundled log, run once, and what the run said.
+def trained_once(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
+) -> tuple[Project, str]:
+    """A copy of the project with small grids and half of the bundled log, run once, and the output of the run.
 
     Once for all of pytest's workers: the first that comes makes it, the others wait.
     """
@@ -184,14 +167,9 @@ def _train(folder: Path) -> str:
         path = folder / "conf" / environment / "parameters_modeling.yml"
         own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
-    project, spark = Project(folder), folder / "conf/local/spark.yml"
-    spark.write_text(SMALL_SPARK.format(archive=""))
+    (folder / "conf/local/spark.yml").write_text(SMALL_SPARK)
     half_of_the_bundled_log(folder / LOG)
-    archive = folder.with_name("classes.jsa")
-    spark.write_text(SMALL_SPARK.format(archive=f"-XX:ArchiveClassesAtExit={archive}"))
-    said = project.in_a_process("run", f"--params=raw_events={LOG}")
-    spark.write_text(SMALL_SPARK.format(archive=f"-XX:SharedArchiveFile={archive}"))
-    return said
+    return Project(folder).kedro("run", f"--params=raw_events={LOG}")
 
 
 def half_of_the_bundled_log(folder: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from sparkify_kedro.pipeline_registry import register_pipelines
 
 SMALL_SPARK = """
 spark.master: local[1]
@@ -31,9 +34,20 @@ def begin(project: Path, users: int) -> subprocess.Popen[str]:
     log = project / f"log_{users}.json"
     log.write_text("".join(f"{json.dumps(EVENT | {'userId': str(user)})}\n" for user in range(users)))
     words = [sys.executable, "-m", "kedro", "run", PARTS, f"--params=raw_events={log.name}"]
-    return subprocess.Popen(
-        words, cwd=project, env=os.environ.copy(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    narrow = os.environ | {"COLUMNS": "40"}
+    return subprocess.Popen(words, cwd=project, env=narrow, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def assert_progress(output: str) -> None:
+    """Output that is not a terminal has one line per node, however narrow the terminal would be."""
+    lines = re.findall(r"^[0-9:]{8} INFO (\d:\d\d:\d\d) (\d+)/(\d+) (\w+) (\S+)$", output, flags=re.MULTILINE)
+    elapsed, positions, totals, stages, nodes = zip(*lines, strict=True)
+    assert list(elapsed) == sorted(elapsed)
+    assert [int(position) for position in positions] == list(range(1, len(lines) + 1))
+    assert set(totals) == {str(len(lines))}
+    pipelines = register_pipelines()
+    expected = {(stage, node.name) for stage in ("ingestion", "feature_engineering") for node in pipelines[stage].nodes}
+    assert set(zip(stages, nodes, strict=True)) == expected
 
 
 def test_two_runs_at_once_do_not_mix_versions(project: Path) -> None:
@@ -43,6 +57,7 @@ def test_two_runs_at_once_do_not_mix_versions(project: Path) -> None:
     for process in under_way.values():
         told, _ = process.communicate(timeout=600)
         assert process.returncode == 0, told[-3_000:]
+        assert_progress(told)
 
     summaries = [read(path) for path in (project / "data/08_reporting/run_summary.json").glob("*/run_summary.json")]
     by_log = {run["files_read"]["raw_events"]: run for run in summaries}

@@ -69,6 +69,7 @@ SMALL = {
         "spark.master": "local[2]",
         "spark.sql.shuffle.partitions": 2,
         "spark.driver.memory": "1g",
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
     },
     "parameters_modeling.yml": {
         "modeling": {
@@ -78,8 +79,6 @@ SMALL = {
         }
     },
 }
-# Java keeps the classes of the first run, so that the next ones start faster; where it cannot, they start all the same.
-JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
 class Killed(NamedTuple):
@@ -141,14 +140,13 @@ def small_log(path: Path) -> None:
     path.write_bytes(gzip.compress("".join(kept).encode(), 1))
 
 
-def configure(folder: Path, java: dict[str, str]) -> None:
-    """Small settings, in a storage of its own for the run that nothing disturbs; one algorithm; and the killer."""
-    for env, options in java.items():
+def configure(folder: Path) -> None:
+    """Small settings, a separate storage for the undisturbed run, one algorithm, and the killing hooks."""
+    for env in ("undisturbed", "local"):
         conf = folder / "conf" / env
         conf.mkdir(exist_ok=True)
         for name, settings in SMALL.items():
-            more = {"spark.driver.extraJavaOptions": f"{JAVA} {options}"} if name == "spark.yml" else {}
-            (conf / name).write_text(json.dumps(settings | more))  # JSON is YAML
+            (conf / name).write_text(json.dumps(settings))  # JSON is YAML
     (folder / "conf/undisturbed/globals.yml").write_text("storage: data/undisturbed\n")
     registry = folder / "src/sparkify_kedro/pipeline_registry.py"
     assert "tuple(ALGORITHMS)" in registry.read_text()
@@ -170,15 +168,11 @@ def runs(
     folder = tmp_path_factory.mktemp("crashes") / "project"
     folder.mkdir()
     copy_project(folder)
-    archive = folder.parent / "classes.jsa"
-    configure(
-        folder, {"undisturbed": f"-XX:ArchiveClassesAtExit={archive}", "local": f"-XX:SharedArchiveFile={archive}"}
-    )
+    configure(folder)
     small_log(folder / LOG)
     runs = Runs(folder)
     yield runs
     runs.end()
-    archive.unlink(missing_ok=True)  # it is hundreds of megabytes
 
 
 class Content:

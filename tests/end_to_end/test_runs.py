@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -50,18 +49,6 @@ def test_features_that_see_activity_stop_serve_only_the_forecast(small_project: 
     for label in ("churned_in_time_bin", "will_churn_soon"):
         assert used[label] < used["will_churn_in_next_bin"]
         assert not [name for name in used[label] if "earlier_bins" in name or "last_event" in name]
-
-
-def test_a_run_logs_its_progress(first_run: str) -> None:
-    lines = re.findall(r"^[0-9:]{8} INFO (\d:\d\d:\d\d) (\d+)/(\d+) (\w+) (\S+)$", first_run, flags=re.MULTILINE)
-    elapsed, positions, totals, stages, nodes = zip(*lines, strict=True)
-    assert list(elapsed) == sorted(elapsed)
-    assert [int(position) for position in positions] == list(range(1, len(lines) + 1))
-    assert set(totals) == {str(len(lines))}
-    assert set(stages) == {"ingestion", "feature_engineering", "sampling", "modeling", "reporting"}
-    assert "will_churn_soon.random_forest.search_model" in nodes
-    assert "logistic_regression: 2 of 2 fits" in first_run
-    assert re.search("will_churn_soon: champion [a-z_]+, AUC-PR", first_run)
 
 
 def test_a_run_writes_its_summary(small_project: Project, first_run: str) -> None:

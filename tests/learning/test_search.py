@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,10 +95,13 @@ def test_a_large_set_is_not_forced_into_one_partition(rows: DataFrame) -> None:
     assert prepared(rows, rows_per_partition=50).rdd.getNumPartitions() == 3
 
 
-def test_more_fits_at_a_time_change_nothing(rows: DataFrame) -> None:
+def test_more_fits_at_a_time_change_nothing(rows: DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     data, search = prepared(rows), GRIDS["random_forest"]
-    one, four = (search_grid(data, [0, 1], search, training(parallel_fits=fits)) for fits in (1, 4))
+    with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
+        one, four = (search_grid(data, [0, 1], search, training(parallel_fits=fits)) for fits in (1, 4))
     assert one.points == four.points
+    fits = 2 * len(one.points)
+    assert [record.getMessage() for record in caplog.records][-1] == f"random_forest: {fits} of {fits} fits"
 
 
 def test_a_fit_that_fails_ends_the_search_with_its_own_error(rows: DataFrame) -> None:

@@ -94,6 +94,7 @@ def _unknown(context: KedroContext) -> Iterator[str]:
     # A copy of the loader without runtime parameters, which knows like the original where the configuration lies.
     plain: Any = copy(context.config_loader)
     given, plain.runtime_params = plain.runtime_params or {}, {}
+    plain.clear()
     # Kedro resolves ${runtime_params:...} when it loads the catalog: only the raw text, which has no public access,
     # has their names.
     in_base, in_environment, *_ = plain._read_raw_config("catalog")
