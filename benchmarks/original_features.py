@@ -1,7 +1,7 @@
 """The original's way from the log to features, for comparison: inferred schema, Python UDFs, one join per feature.
 
-Written anew after the description of the original script; Spark's defaults, as it had them. Run with the log and an
-output folder: ``python benchmarks/original_features.py LOG FOLDER``.
+An independent implementation after the description of the original script, with Spark's defaults. Run with the log and
+an output folder: ``python benchmarks/original_features.py LOG FOLDER``.
 """
 
 from __future__ import annotations

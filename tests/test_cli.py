@@ -106,9 +106,9 @@ def test_a_parameter_out_of_bounds_is_named_before_spark_starts(project: Path, j
     path = f"{java_that_fails}{os.pathsep}{os.environ['PATH']}"
     words = ("kedro", "run", "--params=feature_engineering.time_bin_days=0")
 
-    told = sentence(run_module(project, *words, PATH=path, JAVA_HOME=None))
+    message = sentence(run_module(project, *words, PATH=path, JAVA_HOME=None))
 
-    assert "time_bin_days should be greater than or equal to 1 (it is 0)" in told
+    assert "time_bin_days should be greater than or equal to 1 (it is 0)" in message
     assert not (java_that_fails / "was_called").exists()
 
 
@@ -144,7 +144,7 @@ def test_unknown_names_of_a_run_are_named(project: Path, option: str, named: str
 
 
 def test_kedro_viz_listens_on_loopback_only() -> None:
-    """Unless it is told otherwise, as docs/threats.md says."""
+    """Unless configured otherwise, as docs/threats.md says."""
     hosts = [option.default for option in viz_run.params if option.name == "host"]
     assert hosts == ["127.0.0.1"]
 
@@ -159,10 +159,10 @@ def packaged(project: Path, tmp_path: Path) -> Path:
         shutil.copy(PROJECT / name, project / name)
     (project / "conf" / "local" / "credentials.yml").write_text("bucket: {secret: hidden}\n")
     done = run_module(project, "kedro", "package")
-    told = done.stdout + done.stderr
-    if "No matching distribution found for setuptools" in told:
+    message = done.stdout + done.stderr
+    if "No matching distribution found for setuptools" in message:
         pytest.skip("kedro package builds in isolation, and pip finds no setuptools here (no package index)")
-    assert done.returncode == 0, told
+    assert done.returncode == 0, message
 
     (wheel,) = (project / "dist").glob("*.whl")
     shutil.unpack_archive(wheel, tmp_path / "packaged" / "site", "zip")

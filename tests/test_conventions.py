@@ -207,7 +207,7 @@ def breaks_layer_rule(entry: Config) -> bool:
     """Whether the entry lacks its kedro-viz layer, or lies in another layer's folder."""
     layer = entry.get("metadata", {}).get("kedro-viz", {}).get("layer")
     folder = re.search(r"/\d\d_([a-z_]+)/", entry.get("filepath", ""))
-    # A text about a model lies beside it, and is a report all the same.
+    # The model card is a report stored in the folder of its model.
     is_text = entry["type"].endswith("TextDataset")
     return layer not in LAYERS or (folder is not None and folder[1] != layer and not is_text)
 
@@ -417,7 +417,7 @@ def test_unnamed_and_duplicate_nodes_are_detected() -> None:
 
 
 def not_in_default(pipelines: Mapping[str, Pipeline]) -> set[str]:
-    """The pipelines that ``__default__`` does not run whole; an extra node in it is told as ``__default__``."""
+    """The pipelines that ``__default__`` does not run whole; an extra node in it is reported as ``__default__``."""
     default = set(pipelines["__default__"].nodes)
     named = {name: set(pipeline.nodes) for name, pipeline in pipelines.items() if name != "__default__"}
     strange = {"__default__"} if default - set().union(*named.values()) else set()

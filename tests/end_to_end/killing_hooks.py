@@ -1,4 +1,4 @@
-"""Put into a copy of the project by test_crashes.py: hooks that kill a run, driver and Java, where they are told.
+"""Hooks that kill a run with its JVM; test_crashes.py adds them to a copy of the project.
 
 ``KILL_AT_SAVES_BUT`` names, with commas, the datasets whose saves are spared: the first save of another one is not
 survived. ``KILL_AT_SIGN`` says when in it: as soon as the folder of the version holds something of that pattern, or at
@@ -25,7 +25,7 @@ _first = threading.Lock()
 
 
 def kill(where: str, when: str) -> None:
-    """Nothing of the process group is left; whoever comes second waits for that."""
+    """Kill the whole process group; a second caller waits."""
     _first.acquire()
     with Path(os.environ["KILLED_AT"]).open("a") as file:
         file.write(f"{where} {when}\n")

@@ -1,7 +1,7 @@
-"""Whatever the command line is given, it does the job or says in one sentence what is wrong.
+"""For any input, the command line succeeds or reports in one sentence what is wrong.
 
-Kedro's own entry point runs in this process: a process and a JVM for each case would take minutes. What depends on the
-process has one of its own.
+Most cases run Kedro's entry point in this process, because a process and a JVM for each would take minutes. Cases that
+depend on the process start one.
 """
 
 from __future__ import annotations
@@ -53,24 +53,24 @@ DAMAGED = "check that the file is complete"
 
 
 class Done(NamedTuple):
-    """How a command ended, and what it said."""
+    """The exit code and the output of a command."""
 
     code: int
     said: str
     errors: str
 
     def sentence(self) -> str:
-        """The one sentence with which it failed; nothing that looks like a stack is anywhere."""
+        """The sentence of the error message; checks that there is no stack trace."""
         assert self.code != 0, self.said[-2_000:]
         assert "Traceback" not in self.said + self.errors
         assert "\tat " not in self.said + self.errors
-        (told,) = [line for line in self.errors.splitlines() if line.startswith("Error: ")]
-        assert self.errors.rstrip().endswith(told)
-        return told.removeprefix("Error: ")
+        (message,) = [line for line in self.errors.splitlines() if line.startswith("Error: ")]
+        assert self.errors.rstrip().endswith(message)
+        return message.removeprefix("Error: ")
 
 
 class Commands(NamedTuple):
-    """A copy of the project, in which commands are run in this process."""
+    """A copy of the project in which commands run in this process."""
 
     folder: Path
     kedro_here: Callable[..., tuple[int, str, str]]
@@ -80,16 +80,16 @@ class Commands(NamedTuple):
         return Done(*self.kedro_here(self.folder, "run", *words))
 
     def ingest(self, log: str) -> Done:
-        """The first pipeline on a log."""
+        """Run ingestion on a log."""
         return self.run("--pipelines=ingestion", f"--params=raw_events={log}")
 
     def versions(self) -> set[str]:
-        """The versions of everything from the events on, without the summaries of runs, failed ones included."""
+        """The versions of the events and all later datasets, without run summaries."""
         layers = sorted((self.folder / "data").glob("0[2-8]_*"))
         found = {str(path.relative_to(self.folder)) for layer in layers for path in layer.rglob("20*Z")}
         # Ingestion leaves the lines of a log that it stops at, to be looked at.
-        told = ("parsed_lines", "rejected_events", "run_summary")
-        return {path for path in found if not any(name in path for name in told)}
+        message = ("parsed_lines", "rejected_events", "run_summary")
+        return {path for path in found if not any(name in path for name in message)}
 
     def newest(self, *parts: str) -> Any:
         """The newest version of a JSON dataset."""
@@ -98,7 +98,7 @@ class Commands(NamedTuple):
 
 
 class Pages:
-    """The rows of the page that this run of the tests can vouch for."""
+    """The rows of the page, from the cases that ran."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -106,14 +106,14 @@ class Pages:
         self.left_out = False
 
     def add(self, title: str, expected: str, happened: str) -> None:
-        """A row of a case that went as expected."""
+        """Add the row of a case that had the expected outcome."""
         plain = happened.replace(f"{self.folder}/", "").replace("|", "\\|")
         self.rows[title] = f"| {title} | {expected} | {plain} |"
 
 
 @pytest.fixture(scope="module")
 def commands(kedro_here: Any, tmp_path_factory: pytest.TempPathFactory, copy_project: Any) -> Commands:
-    """One project for all cases: each has its own log, and looks for new versions only."""
+    """One project for all cases: each has its own log, and checks new versions only."""
     return _new_project(tmp_path_factory.mktemp("bad_input") / "project", copy_project, kedro_here)
 
 
@@ -124,7 +124,7 @@ def page(commands: Commands) -> Pages:
 
 @pytest.fixture
 def other(kedro_here: Any, tmp_path: Path, copy_project: Any) -> Commands:
-    """A project that has not run yet."""
+    """A project without data."""
     return _new_project(tmp_path / "project", copy_project, kedro_here)
 
 
@@ -140,7 +140,7 @@ def _new_project(folder: Path, copy_project: Callable[[Path], Path], kedro_here:
 
 
 def event(user: int, item: int, **changes: Any) -> dict[str, Any]:
-    """A right event of a user, ten minutes after the one before."""
+    """A valid event of a user, ten minutes after the previous one."""
     return {
         "ts": START + user * 60_000 + item * 600_000,
         "userId": str(user),
@@ -167,7 +167,7 @@ GOOD = lines(*EVENTS)
 
 
 def one_more(**changes: Any) -> bytes:
-    """A hundred right lines, and one that differs in something."""
+    """A hundred valid lines and one other."""
     return GOOD + lines(event(30, 0, **changes))
 
 
@@ -185,37 +185,37 @@ HUGE = 10 * 2**20
 MALFORMED = "not a JSON object with the columns' types"
 # Counts are events, rejected lines, duplicates, logged-out rows; and the rule that rejects.
 READ = [
-    ("a last line that is cut off", GOOD + b'{"ts": 15383', (100, 1, 0, 0), MALFORMED),
+    ("a truncated last line", GOOD + b'{"ts": 15383', (100, 1, 0, 0), MALFORMED),
     ("binary garbage between good lines", HALF + NOISE + b"\n" + GOOD[len(HALF) :], (100, 1, 0, 0), MALFORMED),
-    ("a line nested 3 000 deep", GOOD + DEEP + b"\n", (100, 1, 0, 0), MALFORMED),
-    ("an object where a page should be", one_more(page={"name": "Home"}), (100, 1, 0, 0), "page has another form"),
-    ("a line of 10 MB, in a column that is not asked for", one_more(note="x" * HUGE), (101, 0, 0, 0), None),
-    ("a line of 10 MB that is no event", GOOD + b"x" * HUGE + b"\n", (100, 1, 0, 0), MALFORMED),
-    ("bytes that are no UTF-8", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\xff\xfea"), (101, 0, 0, 0), None),
-    ("a NUL in a name", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\x00a"), (100, 1, 0, 0), MALFORMED),
+    ("a line nested 3,000 levels deep", GOOD + DEEP + b"\n", (100, 1, 0, 0), MALFORMED),
+    ("an object as the page", one_more(page={"name": "Home"}), (100, 1, 0, 0), "page has another form"),
+    ("a line of 10 MB, in an unknown column", one_more(note="x" * HUGE), (101, 0, 0, 0), None),
+    ("a line of 10 MB that is not an event", GOOD + b"x" * HUGE + b"\n", (100, 1, 0, 0), MALFORMED),
+    ("invalid UTF-8", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\xff\xfea"), (101, 0, 0, 0), None),
+    ("a NUL character in a name", GOOD + lines(event(30, 0)).replace(b"Ada", b"A\x00a"), (100, 1, 0, 0), MALFORMED),
     ("emoji in a name", GOOD + lines(event(30, 0, firstName="👩‍🎤")), (101, 0, 0, 0), None),
-    ("a name from right to left", GOOD + lines(event(30, 0, artist="فيروز")), (101, 0, 0, 0), None),
+    ("a right-to-left name", GOOD + lines(event(30, 0, artist="فيروز")), (101, 0, 0, 0), None),
     ("a byte order mark", b"\xef\xbb\xbf" + GOOD, (100, 0, 0, 0), None),
     ("lines that end with CRLF", GOOD.replace(b"\n", b"\r\n"), (100, 0, 0, 0), None),
-    ("empty lines between", GOOD.replace(b"}\n", b"}\n\n", 3), (100, 3, 0, 0), MALFORMED),
+    ("empty lines", GOOD.replace(b"}\n", b"}\n\n", 3), (100, 3, 0, 0), MALFORMED),
     ("a number as a string: ts", one_more(ts=str(START)), (100, 1, 0, 0), MALFORMED),
     ("a string as a number: page", one_more(page=7), (101, 0, 0, 0), None),
     ("ts in seconds", one_more(ts=START // 1_000), (100, 1, 0, 0), "ts is out of range"),
     ("ts in the future", one_more(ts=START + 100 * 365 * DAY), (100, 1, 0, 0), "ts is out of range"),
     ("a negative ts", one_more(ts=-START), (100, 1, 0, 0), "ts is out of range"),
-    ("a ts that is null", one_more(ts=None), (100, 1, 0, 0), "ts is missing"),
+    ("a null ts", one_more(ts=None), (100, 1, 0, 0), "ts is missing"),
     ("no registration", without("registration"), (100, 1, 0, 0), "registration is missing"),
     ("a registration after the end of the log", one_more(registration=START + 90 * DAY), (101, 0, 0, 0), None),
     ("a registration that changes for one user", GOOD + lines(event(3, 9, registration=START)), (101, 0, 0, 0), None),
-    ("a level that is null", one_more(level=None), (100, 1, 0, 0), "level is missing"),
-    ("a level that is unknown", one_more(level="x"), (100, 1, 0, 0), "level is unknown"),
-    ("a gender that is null", one_more(gender=None), (101, 0, 0, 0), None),
-    ("a gender that is unknown", one_more(gender="x"), (101, 0, 0, 0), None),
-    ("a page that is null", one_more(page=None), (100, 1, 0, 0), "page is missing"),
-    ("a page that is unknown", one_more(page="Podcast"), (101, 0, 0, 0), None),
+    ("a null level", one_more(level=None), (100, 1, 0, 0), "level is missing"),
+    ("an unknown level", one_more(level="x"), (100, 1, 0, 0), "level is unknown"),
+    ("a null gender", one_more(gender=None), (101, 0, 0, 0), None),
+    ("an unknown gender", one_more(gender="x"), (101, 0, 0, 0), None),
+    ("a null page", one_more(page=None), (100, 1, 0, 0), "page is missing"),
+    ("an unknown page", one_more(page="Podcast"), (101, 0, 0, 0), None),
     ("a userId with spaces", GOOD + lines(event(3, 9, userId=" 3 ")), (101, 0, 0, 0), None),
     ("a userId that is a number", GOOD + lines(event(3, 9, userId=3)), (101, 0, 0, 0), None),
-    ("a userId of 10 000 characters", one_more(userId="7" * 10_000), (100, 1, 0, 0), "userId has another form"),
+    ("a userId of 10,000 characters", one_more(userId="7" * 10_000), (100, 1, 0, 0), "userId has another form"),
     ("logged-out rows", GOOD + lines(event(3, 9, userId="")), (100, 0, 0, 1), None),
     ("a duplicate line", GOOD + lines(EVENTS[7]), (100, 0, 1, 0), None),
     ("lines out of order", lines(*reversed(EVENTS)), (100, 0, 0, 0), None),
@@ -252,8 +252,8 @@ def test_a_file_given_twice_counts_once(commands: Commands, page: Pages) -> None
         (commands.folder / "twice" / name).write_bytes(GOOD)
     assert commands.ingest("twice").code == 0
     assert counted(commands) == (100, 0, 100, 0)
-    told = in_words((100, 0, 100, 0))
-    page.add("a file given twice", told, told)
+    message = in_words((100, 0, 100, 0))
+    page.add("a file given twice", message, message)
 
 
 def counted(commands: Commands) -> tuple[int, ...]:
@@ -280,18 +280,18 @@ def refused(title: str, files: dict[str, bytes], named: str) -> Any:
 @pytest.mark.parametrize(
     ("title", "files", "named"),
     [
-        refused("a path where nothing is", {}, r"no file or folder at '.*/project/log'"),
-        refused("a gzip file that is cut off", {"log.json.gz": CUT}, r"log/log\.json\.gz cannot be read .*" + DAMAGED),
-        refused("a .gz file that is no gzip", {"log.json.gz": GOOD}, r"log\.json\.gz cannot be read .*" + DAMAGED),
+        refused("a path that does not exist", {}, r"no file or folder at '.*/project/log'"),
+        refused("a truncated gzip file", {"log.json.gz": CUT}, r"log/log\.json\.gz cannot be read .*" + DAMAGED),
+        refused("a .gz file that is not gzip", {"log.json.gz": GOOD}, r"log\.json\.gz cannot be read .*" + DAMAGED),
         refused(
-            "a file that is not the one its checksum is of",
+            "a file that does not match its checksum",
             {"log.json": GOOD, ".log.json.crc": b"crc\x00\x00\x00\x02\x00" + bytes(400)},
             r"log/log\.json cannot be read .*" + DAMAGED,
         ),
-        refused("a .bz2 file that is no bzip2", {"log.json.bz2": GOOD}, THE_LOG),
+        refused("a .bz2 file that is not bzip2", {"log.json.bz2": GOOD}, THE_LOG),
         refused("an empty file", {"log.json": b""}, THE_LOG),
         refused("a folder without data", {"_SUCCESS": b""}, THE_LOG),
-        refused("a text that is not JSON", {"log.json": b"Dear diary,\n" * 100}, THE_LOG),
+        refused("a text file that is not JSON", {"log.json": b"Dear diary,\n" * 100}, THE_LOG),
         refused(
             "a CSV file",
             {"log.json": b"ts,userId\n" + b"1538352000000,3\n" * 99},
@@ -318,10 +318,10 @@ def test_an_unreadable_log_is_named_and_nothing_is_written(
         folder.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
     before = commands.versions()
-    told = commands.ingest("log").sentence()
-    assert re.search(named, told), told
+    message = commands.ingest("log").sentence()
+    assert re.search(named, message), message
     assert commands.versions() == before
-    page.add(title, "stops, names the file", told)
+    page.add(title, "stops and names the file", message)
 
 
 # What a run is asked for.
@@ -395,22 +395,22 @@ def test_unknown_options_of_a_run_are_named(
 ) -> None:
     for variable in ("SPARKIFY_STORAGE", "SPARK_MASTER"):
         monkeypatch.delenv(variable, raising=False)
-    told = other.run(*words.split()).sentence()
-    assert re.search(named, told), told
+    message = other.run(*words.split()).sentence()
+    assert re.search(named, message), message
     assert not (other.folder / "data").exists()
-    page.add(f"`{words}`", "stops, names it", told.replace(f"{other.folder}/", ""))
+    page.add(f"`{words}`", "stops and names it", message.replace(f"{other.folder}/", ""))
 
 
 def test_an_unknown_feature_set_is_named(commands: Commands, page: Pages) -> None:
-    """By the first node that asks the feature catalogue for it."""
+    """By the first node that uses the feature registry."""
     words = "--params=modeling.training.feature_set=extende"
-    told = commands.run(words, *_prepared(commands)).sentence()
-    assert "'extende', which is no feature set: did you mean 'extended'?" in told
-    page.add(f"`{words}`", "stops, names it", told)
+    message = commands.run(words, *_prepared(commands)).sentence()
+    assert "'extende', which is no feature set: did you mean 'extended'?" in message
+    page.add(f"`{words}`", "stops and names it", message)
 
 
 def _prepared(commands: Commands) -> tuple[str, ...]:
-    """Rows to learn from, and the words that have a run begin with them."""
+    """Write rows to train on; the options of a run that starts from them."""
     if not (commands.folder / "data/05_model_input/churned_in_time_bin").exists():
         assert (
             commands.run("--pipelines=ingestion,feature_engineering,sampling", "--params=raw_events=log.json").code == 0
@@ -422,7 +422,7 @@ def _prepared(commands: Commands) -> tuple[str, ...]:
 
 
 def ids_held_out(spark: SparkSession, users: int) -> set[int]:
-    """The users whom the split holds out."""
+    """The users in the test set."""
     named = spark.range(users).select(F.col("id").cast("string").alias("user_id"))
     return {int(row.user_id) for row in named.where(uniform_hash(20181001, "hold out", "user") < 0.2).collect()}
 
@@ -469,9 +469,9 @@ def test_labels_that_cannot_be_trained_are_skipped(commands: Commands, page: Pag
     card = max((commands.folder / f"data/06_models/{LABELS[0]}/champion").glob("*/model_card.md"))
     assert "ranking needs rows of both classes" in card.read_text()
 
-    page.add("a log of one day", "skips what looks ahead", skipped_in_words(summary))
-    page.add("a feature that is the same everywhere", "trains", f"{LABELS[0]}: champion {comparison['champion']}")
-    page.add("a test set without positives", "trains, no score", f"{LABELS[0]}: {judged['warning']}")
+    page.add("a log of one day", "skips labels that need a later bin", skipped_in_words(summary))
+    page.add("constant features", "trains", f"{LABELS[0]}: champion {comparison['champion']}")
+    page.add("a test set without positives", "trains without a test score", f"{LABELS[0]}: {judged['warning']}")
 
 
 ONE_BIN = {"registration": START - DAY}
@@ -534,32 +534,32 @@ def champion_for_all(commands: Commands, **changes: Any) -> None:
 
 @pytest.mark.faults
 def test_scoring_reports_an_unusable_champion(commands: Commands, page: Pages, day: Any) -> None:
-    """None, one that is half written, one of another feature set."""
+    """A missing champion, an incomplete one, and one of another feature set."""
     score = ("--pipelines=scoring", "--params=scoring_events=day.json")
     before = commands.versions()
-    told = commands.run(*score).sentence()
-    assert told == (
+    message = commands.run(*score).sentence()
+    assert message == (
         "There is no complete version of will_churn_in_next_bin.champion, will_churn_in_next_bin.champion_metadata, "
         "will_churn_soon.champion, will_churn_soon.champion_metadata yet: create it first, with kedro run "
         "--pipelines=modeling."
     )
-    page.add("scoring without a champion of two labels", "stops, names the labels", told)
+    page.add("scoring without champions of two labels", "stops and names the labels", message)
 
     champion_for_all(commands)
     (marker,) = (commands.folder / "data/06_models/will_churn_soon/champion").glob("*/champion/_SUCCESS")
     marker.unlink()
-    told = commands.run(*score).sentence()
-    assert told == (
+    message = commands.run(*score).sentence()
+    assert message == (
         "There is no complete version of will_churn_soon.champion yet: create it first, with kedro run "
         "--pipelines=modeling."
     )
-    page.add("scoring with a champion that is half written", "stops, like without", told)
+    page.add("scoring with an incomplete champion", "stops as without a champion", message)
 
     marker.touch()
     champion_for_all(commands, features=["page_home", "page_banana"])
-    told = commands.run(*score).sentence()
-    assert "trained on page_banana, which the rows to score lack" in told
-    page.add("scoring with a champion of another feature set", "stops, names the features", told)
+    message = commands.run(*score).sentence()
+    assert "trained on page_banana, which the rows to score lack" in message
+    page.add("scoring with a champion of another feature set", "stops and names the features", message)
     assert not any("churn_scores" in path for path in commands.versions() - before)
 
 
@@ -568,7 +568,7 @@ def test_scoring_reports_an_unusable_champion(commands: Commands, page: Pages, d
 
 @pytest.fixture
 def mounted(other: Commands, page: Pages) -> Iterator[Callable[[str], None]]:
-    """Put a file system of its own into the place of the data; only root may."""
+    """Mount a file system at the data folder; needs root."""
     data = other.folder / "data"
     data.mkdir()
 
@@ -589,16 +589,16 @@ def mounted(other: Commands, page: Pages) -> Iterator[Callable[[str], None]]:
     ("title", "options", "named"),
     [
         ("no space left on the device", "size=64k", "No space is left on the device of .*/data/"),
-        ("a data folder that is read-only", "ro", "/data/.* cannot be written: it is read-only"),
+        ("a read-only data folder", "ro", "/data/.* cannot be written: it is read-only"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_reported(
     other: Commands, page: Pages, mounted: Callable[[str], None], title: str, options: str, named: str
 ) -> None:
     mounted(options)
-    told = other.ingest("log.json").sentence()
-    assert re.search(named, told), told
-    page.add(title, "stops, names the place", re.sub(r"/\S*/data/\S*", "data/…", told))
+    message = other.ingest("log.json").sentence()
+    assert re.search(named, message), message
+    page.add(title, "stops and names the path", re.sub(r"/\S*/data/\S*", "data/…", message))
 
 
 def in_a_process(folder: Path, *words: str, **changes: str) -> Done:
@@ -614,10 +614,10 @@ def in_a_process(folder: Path, *words: str, **changes: str) -> Done:
 
 
 def test_a_missing_java_is_reported(other: Commands, page: Pages, tmp_path: Path) -> None:
-    told = in_a_process(other.folder, "--params=raw_events=log.json", PATH=str(tmp_path), JAVA_HOME="").sentence()
-    assert "Spark needs Java" in told
+    message = in_a_process(other.folder, "--params=raw_events=log.json", PATH=str(tmp_path), JAVA_HOME="").sentence()
+    assert "Spark needs Java" in message
     assert not (other.folder / "data").exists()
-    page.add("no Java", "stops, says what to install", told)
+    page.add("no Java", "stops with instructions", message)
 
 
 def test_a_port_in_use_is_reported(other: Commands, page: Pages) -> None:
@@ -632,16 +632,16 @@ def test_a_port_in_use_is_reported(other: Commands, page: Pages) -> None:
         (other.folder / "conf/local/spark.yml").write_text(
             "".join(f"{key}: {value}\n" for key, value in settings.items())
         )
-        told = in_a_process(other.folder, "--params=raw_events=log.json").sentence()
-    assert "spark.driver.port or spark.ui.port) is in use" in told
-    page.add("a port of Spark's that is taken", "stops, names the setting", told)
+        message = in_a_process(other.folder, "--params=raw_events=log.json").sentence()
+    assert "spark.driver.port or spark.ui.port) is in use" in message
+    page.add("a Spark port that is in use", "stops and names the setting", message)
 
 
 def test_a_failed_process_prints_one_sentence_and_logs_the_stack_trace(other: Commands) -> None:
     """The exit code, Java's own output on the terminal, and sparkify.log."""
     (other.folder / "log.json.gz").write_bytes(CUT)
-    told = in_a_process(other.folder, "--pipelines=ingestion", "--params=raw_events=log.json.gz").sentence()
-    assert told.startswith(f"{other.folder}/log.json.gz cannot be read")
+    message = in_a_process(other.folder, "--pipelines=ingestion", "--params=raw_events=log.json.gz").sentence()
+    assert message.startswith(f"{other.folder}/log.json.gz cannot be read")
     log = (other.folder / "sparkify.log").read_text()
     assert "Traceback (most recent call last)" in log
     assert "EOFException" in log
@@ -649,31 +649,31 @@ def test_a_failed_process_prints_one_sentence_and_logs_the_stack_trace(other: Co
 
 # The page.
 
-HEAD = f"""# What bad input and faults do
+HEAD = f"""# Bad input and faults
 
-Made by `tests/end_to_end/test_bad_input.py`, which runs each row through the command line and fails where the row is
-not what happens. After a change that is meant:
+`tests/end_to_end/test_bad_input.py` writes this page: it runs each row on the command line and fails if the outcome
+differs. After an intended change:
 
 ```
 {REWRITE}=1 make test-faults
 ```
 
-A run that stops exits with another code than 0 and leaves no new version of anything from the events on.
+A run that stops has a non-zero exit code and leaves no new version of the events or of any later dataset.
 
-| input or fault | expected | what happened |
+| Input or fault | Expected | Outcome |
 |---|---|---|
 """
 
 
 def test_the_documentation_page_is_up_to_date(page: Pages, request: pytest.FixtureRequest) -> None:
-    """Every row of this run; and no others, if no case was left out."""
+    """The page contains every row of this run, and no others if all cases ran."""
     written = HEAD + "\n".join(page.rows.values()) + "\n"
     if os.environ.get(REWRITE):
         PAGE.write_text(written)
-    told = PAGE.read_text()
-    assert [row for row in page.rows.values() if row not in told] == []
+    message = PAGE.read_text()
+    assert [row for row in page.rows.values() if row not in message] == []
     asked_for = request.config.invocation_params.args
     all_selected = not request.config.getoption("markexpr")
     all_ran = all_selected and not request.session.testsfailed and not page.left_out
     if all_ran and not any(word.startswith(("-k", "-m", "--lf")) or "::" in word for word in map(str, asked_for)):
-        assert told == written
+        assert message == written

@@ -55,9 +55,9 @@ def test_two_runs_at_once_do_not_mix_versions(project: Path) -> None:
     (project / "conf/local/spark.yml").write_text(SMALL_SPARK)
     under_way = {users: begin(project, users) for users in (3, 5)}
     for process in under_way.values():
-        told, _ = process.communicate(timeout=600)
-        assert process.returncode == 0, told[-3_000:]
-        assert_progress(told)
+        output, _ = process.communicate(timeout=600)
+        assert process.returncode == 0, output[-3_000:]
+        assert_progress(output)
 
     summaries = [read(path) for path in (project / "data/08_reporting/run_summary.json").glob("*/run_summary.json")]
     by_log = {run["files_read"]["raw_events"]: run for run in summaries}

@@ -293,8 +293,8 @@ def test_leftover_files_are_listed_and_removed_and_nothing_else_changes(
         for version in dataset.list_versions(full_path=False)
         for path in (version_path(dataset, version), *version_path(dataset, version).rglob("*"))
     }
-    told = runs.kedro("runs", "clean", "--dry-run")
-    left = re.findall(r"^(data/.*): (.*)$", told, flags=re.MULTILINE)
+    listing = runs.kedro("runs", "clean", "--dry-run")
+    left = re.findall(r"^(data/.*): (.*)$", listing, flags=re.MULTILINE)
     assert [what for _, what in left].count("lock file of a killed run") == len(story.killed)
     assert {"incomplete version", "draft of a file"} <= {what for _, what in left}
     assert files(data) == before

@@ -115,7 +115,7 @@ def test_events_after_the_as_of_date_are_ignored(small_project: Project, scored:
         for line in gzip.decompress(part.read_bytes()).decode().splitlines()
     ]
     kept = [line for line in lines if json.loads(line)["ts"] < milliseconds(AS_OF)]
-    # A logged-in event of nobody else at the very end, so that the log is known to reach there.
+    # One event at the very end, so that the log covers the time up to it.
     last = json.loads(next(line for line in reversed(kept) if json.loads(line)["userId"]))
     kept.append(json.dumps(last | dict.fromkeys(("ts", "registration"), milliseconds(AS_OF)) | {"userId": "z"}))
     (folder / "log.json").write_text("\n".join(kept))

@@ -20,6 +20,7 @@ import nbformat
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from kedro.framework.project import configure_project
 from playwright.sync_api import Browser, Page, sync_playwright
 
 if TYPE_CHECKING:
@@ -133,9 +134,11 @@ def test_the_page_prints(page: Page, tmp_path: Path) -> None:
 
 def test_a_model_card_lies_beside_each_champion(small_project: Project) -> None:
     for card in (small_project.folder / "data/06_models").glob("*/champion/*/model_card.md"):
-        told = json.loads(small_project.newest("06_models", card.parents[2].name, "champion_metadata.json").read_text())
+        metadata = json.loads(
+            small_project.newest("06_models", card.parents[2].name, "champion_metadata.json").read_text()
+        )
         assert (card.parent / "champion" / "_SUCCESS").exists()
-        assert f"# {told['label']}: {told['algorithm'].replace('_', ' ')}" in card.read_text()
+        assert f"# {metadata['label']}: {metadata['algorithm'].replace('_', ' ')}" in card.read_text()
         assert f"`{card.parent.name}`" in card.read_text()
     assert len(list((small_project.folder / "data/06_models").glob("*/champion/*/model_card.md"))) == 3
 
@@ -222,7 +225,18 @@ def test_the_exported_site_contains_no_rows_of_the_log(small_project: Project, s
 
 
 @pytest.fixture(scope="module")
-def results(small_project: Project) -> dict[str, int]:
+def own_modules() -> Iterator[None]:
+    """Kedro's IPython extension imports the package again: afterwards, its modules are those of the other tests."""
+    before = {name: module for name, module in sys.modules.items() if name.startswith("sparkify_kedro")}
+    yield
+    for name in [name for name in sys.modules if name.startswith("sparkify_kedro")]:
+        del sys.modules[name]
+    sys.modules.update(before)
+    configure_project("sparkify_kedro")
+
+
+@pytest.fixture(scope="module")
+def results(small_project: Project, own_modules: None) -> dict[str, int]:
     """The cells with a result, by notebook. IPython runs the cells in this process, with the Spark of the tests."""
     folder = small_project.folder / "notebooks"
     folder.mkdir(exist_ok=True)

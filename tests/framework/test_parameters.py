@@ -95,8 +95,8 @@ CONFIGURED = {"seed": 1, "sampling": {"split": {"folds": 2}, "labels": {"soon": 
     ],
 )
 def test_unknown_parameters_are_reported(given: dict[str, Any], expected: list[str]) -> None:
-    told = list(unknown_parameters(given, CONFIGURED, {"sampling.split", "sampling.labels.soon"}))
-    assert [sentence.startswith(begin) for sentence, begin in zip(told, expected, strict=True)] == [True] * len(
+    sentences = list(unknown_parameters(given, CONFIGURED, {"sampling.split", "sampling.labels.soon"}))
+    assert [sentence.startswith(begin) for sentence, begin in zip(sentences, expected, strict=True)] == [True] * len(
         expected
     )
 

@@ -28,10 +28,10 @@ def complaint() -> str:
     """What ``check_java`` complains of, after making sure that it is one sentence that says what to install."""
     with pytest.raises(SparkStartError) as caught:
         check_java()
-    told = str(caught.value)
-    assert "\n" not in told
-    assert told.endswith("install a JDK or JRE 17 or later and put it on the PATH or in JAVA_HOME.")
-    return told
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith("install a JDK or JRE 17 or later and put it on the PATH or in JAVA_HOME.")
+    return message
 
 
 def run_python(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -186,8 +186,8 @@ def test_the_first_session_has_the_settings_or_fails_with_one_sentence() -> None
     done = run_python(STARTS)
 
     assert done.returncode == 0, done.stderr
-    master, case_sensitive, memory_is_bounded, is_this_python, *told = done.stdout.splitlines()
+    master, case_sensitive, memory_is_bounded, is_this_python, *message = done.stdout.splitlines()
     assert (master, case_sensitive, memory_is_bounded, is_this_python) == ("local[1]", "true", "True", "True")
-    assert len(told) == 1
-    assert told[0].startswith("Spark did not start at banana: ")
-    assert told[0].endswith("Check the settings in conf/*/spark.yml.")
+    assert len(message) == 1
+    assert message[0].startswith("Spark did not start at banana: ")
+    assert message[0].endswith("Check the settings in conf/*/spark.yml.")

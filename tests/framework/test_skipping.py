@@ -51,7 +51,7 @@ LABELS = skippable(
             )
         ]
     )
-) + Pipeline([Node(func=describe, inputs=["a.two", "b.two"], outputs="told", name="describe")])
+) + Pipeline([Node(func=describe, inputs=["a.two", "b.two"], outputs="description", name="describe")])
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def catalog(tmp_path: Path) -> SkippingCatalog:
         return AtomicJSONDataset(filepath=str(tmp_path / f"{name}.json"), version=Version(None, "now"))
 
     names = [f"{label}.{name}" for label in ("a", "b") for name in ("model", "one", "two")]
-    datasets = {name: file(name) for name in [*names, "told"]}
+    datasets = {name: file(name) for name in [*names, "description"]}
     return SkippingCatalog(
         datasets | {"rows_a": MemoryDataset(10), "rows_b": MemoryDataset(1), "least": MemoryDataset(5)}
     )
@@ -72,8 +72,13 @@ def test_dependent_nodes_are_skipped_and_leave_no_version(
 ) -> None:
     runner.run(LABELS, catalog)
 
-    assert catalog.load("told") == ["learned", f"skipped: {REASON}"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.model.json", "a.one.json", "a.two.json", "told.json"]
+    assert catalog.load("description") == ["learned", f"skipped: {REASON}"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a.model.json",
+        "a.one.json",
+        "a.two.json",
+        "description.json",
+    ]
     assert catalog.load("a.two") == {"rows": 10}
     assert catalog.load("b.one") == catalog.load("b.model") == Skipped(REASON)
 

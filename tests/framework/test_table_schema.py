@@ -52,9 +52,9 @@ def test_wrong_columns_are_named(spark: SparkSession, columns: str, expected: st
 
 
 def test_every_wrong_column_is_named(spark: SparkSession) -> None:
-    """The last of several is told too."""
-    told = complaint(PEOPLE, empty(spark, "user_id bigint, time_bin bigint, songs array<bigint>"))
-    assert told == "user_id is bigint, not string; time_bin is bigint, not int; songs is array<bigint>, not bigint"
+    """The last of several is reported, too."""
+    message = complaint(PEOPLE, empty(spark, "user_id bigint, time_bin bigint, songs array<bigint>"))
+    assert message == "user_id is bigint, not string; time_bin is bigint, not int; songs is array<bigint>, not bigint"
 
 
 def test_an_open_table_may_have_more_columns_but_not_fewer_or_other_ones(spark: SparkSession) -> None:
@@ -67,7 +67,7 @@ def test_an_open_table_may_have_more_columns_but_not_fewer_or_other_ones(spark: 
 
 
 def test_the_check_runs_no_spark_job(spark: SparkSession) -> None:
-    """A plan that fails as soon as a row is computed passes, and a wrong one is told without computing a row."""
+    """A plan that fails as soon as a row is computed passes, and a wrong one is reported without computing a row."""
     fails = F.raise_error(F.lit("a row was computed")).cast("bigint")
     data = spark.range(3).select(F.lit("u").alias("user_id"), F.lit(0).alias("time_bin"), fails.alias("songs"))
 

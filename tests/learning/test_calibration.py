@@ -178,13 +178,13 @@ def test_models_do_not_depend_on_row_order(train: DataFrame, rows: DataFrame, fr
     """Other partitions and another order: the same classifier, and probabilities that differ by rounding at most."""
     search = SEARCHES["random_forest"]
 
-    def told(*tables: DataFrame) -> tuple[Any, list[float], np.ndarray]:
+    def results_of(*tables: DataFrame) -> tuple[Any, list[float], np.ndarray]:
         found = train_calibrated(*tables, FEATURES, search, TRAINING)
         by_user = scored(found.model, fresh).sort_values("user_id")["score"]
         return found.search.model.toDebugString, [point.score for point in found.search.points], by_user.to_numpy()
 
-    one = told(train, rows)
-    other = told(train.repartition(5, "songs"), rows.repartition(3, "adverts"))
+    one = results_of(train, rows)
+    other = results_of(train.repartition(5, "songs"), rows.repartition(3, "adverts"))
     assert one[0].split("\n", 1)[1] == other[0].split("\n", 1)[1]
     assert one[1] == other[1]
     assert one[2] == pytest.approx(other[2], rel=1e-6)

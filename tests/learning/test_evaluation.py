@@ -171,8 +171,8 @@ def test_the_block_size_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1], []], ids=["no positive", "no negative", "no row"])
 def test_one_class_has_no_score_and_a_warning(labels: list[int]) -> None:
-    told = plain_ranking_report(frame(np.linspace(0.1, 0.9, len(labels)), labels), evaluation())
-    assert told == {
+    report = plain_ranking_report(frame(np.linspace(0.1, 0.9, len(labels)), labels), evaluation())
+    assert report == {
         "rows": len(labels),
         "positives": sum(labels),
         "prevalence": sum(labels) / len(labels) if labels else None,
@@ -215,12 +215,12 @@ def test_without_rows_nobody_is_contacted() -> None:
 @given(SCORED)
 def test_brier_and_confusion_are_those_of_scikit_learn(scored: list[tuple[int, int]]) -> None:
     score, label = np.array(scored).T
-    told = plain_probability_report(frame(score / 8, label), 0.5, evaluation())
-    assert told["brier"] == pytest.approx(brier_score_loss(label, score / 8, pos_label=1))
+    report = plain_probability_report(frame(score / 8, label), 0.5, evaluation())
+    assert report["brier"] == pytest.approx(brier_score_loss(label, score / 8, pos_label=1))
     (true_negatives, false_positives), (false_negatives, true_positives) = confusion_matrix(
         label, score / 8 >= 0.5, labels=[0, 1]
     ).tolist()
-    assert told["confusion"] == {
+    assert report["confusion"] == {
         "true_positives": true_positives,
         "false_positives": false_positives,
         "false_negatives": false_negatives,
@@ -232,23 +232,23 @@ def test_brier_and_confusion_are_those_of_scikit_learn(scored: list[tuple[int, i
 
 def test_calibration_by_hand() -> None:
     """Twenty rows make ten bins of two: the best pair scores .9 and churns, the next one scores .3 and half churns."""
-    told = plain_probability_report(
+    report = plain_probability_report(
         frame([0.9, 0.9, 0.3, 0.3] + [0.0] * 16, [1, 1, 1, 0] + [0] * 16), 0.5, evaluation()
     )
-    assert told["calibration"][:3] == [
+    assert report["calibration"][:3] == [
         {"rows": 2, "mean_score": pytest.approx(0.9), "share_of_positives": 1.0},
         {"rows": 2, "mean_score": pytest.approx(0.3), "share_of_positives": 0.5},
         {"rows": 2, "mean_score": 0.0, "share_of_positives": 0.0},
     ]
-    assert len(told["calibration"]) == 10
-    assert told["calibration_error"] == pytest.approx((2 * 0.1 + 2 * 0.2) / 20)
+    assert len(report["calibration"]) == 10
+    assert report["calibration_error"] == pytest.approx((2 * 0.1 + 2 * 0.2) / 20)
 
 
 def test_top_shares_by_hand() -> None:
     """Of 200 rows the best 2 churn, and 8 of the best 20; 10 of all."""
     labels = [1, 1] + [1, 0, 0] * 6 + [0] * 178 + [1, 1]
-    told = plain_probability_report(frame(np.linspace(1, 0, 200), labels), 0.5, evaluation())
-    assert told["top"] == [
+    report = plain_probability_report(frame(np.linspace(1, 0, 200), labels), 0.5, evaluation())
+    assert report["top"] == [
         {"share": 0.01, "rows": 2, "precision": 1.0, "recall": 0.2, "lift": pytest.approx(20)},
         {"share": 0.1, "rows": 20, "precision": 0.4, "recall": 0.8, "lift": pytest.approx(8)},
     ]
@@ -257,10 +257,10 @@ def test_top_shares_by_hand() -> None:
 @pytest.mark.parametrize("rows", [100, 1_000, 14_500])
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.07, 0.1, 0.29])
 def test_top_shares_have_exact_sizes(rows: int, share: float) -> None:
-    told = plain_probability_report(
+    report = plain_probability_report(
         frame(np.linspace(1, 0, rows), [0, 1] * (rows // 2)), 0.5, evaluation(top_shares=[share])
     )
-    assert told["top"][0]["rows"] == round(share * rows)
+    assert report["top"][0]["rows"] == round(share * rows)
 
 
 def test_expected_calibration_error_of_perfect_probabilities() -> None:
@@ -269,7 +269,7 @@ def test_expected_calibration_error_of_perfect_probabilities() -> None:
     truth = draw.uniform(0.02, 0.4, size=800)
     judged = [plain_probability_report(frame(truth, draw.random(800) < truth), 0.5, evaluation()) for _ in range(60)]
     expected = judged[0]["calibration_error_by_chance"]
-    assert np.mean([told["calibration_error"] for told in judged]) == pytest.approx(expected, rel=0.1)
+    assert np.mean([report["calibration_error"] for report in judged]) == pytest.approx(expected, rel=0.1)
     shifted = plain_probability_report(frame(truth * 2, draw.random(800) < truth), 0.5, evaluation())
     assert shifted["calibration_error"] > 5 * expected
 
@@ -285,10 +285,10 @@ def test_equal_scores_are_ordered_by_keys_and_seed_alone(
     rows = list(ordered.itertuples(index=False, name=None))
     chance.shuffle(rows)
     table = spark.createDataFrame(rows, "user_id string, time_bin int, score double, label int")
-    told, expected = (
+    report, expected = (
         plain_probability_report(s, 0.5, evaluation()) for s in (collect_scored(table, evaluation()), ordered)
     )
-    assert told == expected
+    assert report == expected
 
 
 def test_equal_scores_do_not_favor_the_first_keys() -> None:
@@ -305,25 +305,25 @@ def test_no_rows_give_nulls(spark: SparkSession) -> None:
     """Without rows, without positives, and of a single row; also as Spark hands over an empty table."""
     empty = spark.createDataFrame([], "user_id string, time_bin int, score double, label int")
     for scored in (nothing(), collect_scored(empty, evaluation())):
-        told = plain_probability_report(scored, 0.5, evaluation())
-        assert told["brier"] is told["calibration_error"] is told["calibration_error_by_chance"] is None
-        assert told["calibration"] == []
-        assert told["top"][1] == {"share": 0.1, "rows": 0, "precision": None, "recall": None, "lift": None}
+        report = plain_probability_report(scored, 0.5, evaluation())
+        assert report["brier"] is report["calibration_error"] is report["calibration_error_by_chance"] is None
+        assert report["calibration"] == []
+        assert report["top"][1] == {"share": 0.1, "rows": 0, "precision": None, "recall": None, "lift": None}
         assert plain_ranking_report(scored, evaluation())["auc_pr"] is None
     without_positives = plain_probability_report(frame([0.2, 0.1], [0, 0]), 0.5, evaluation())
     assert without_positives["top"][0] == {"share": 0.01, "rows": 1, "precision": 0.0, "recall": None, "lift": None}
     single = plain_probability_report(frame([0.7], [1]), 0.5, evaluation())
     assert single["top"][0] == {"share": 0.01, "rows": 1, "precision": 1.0, "recall": 1.0, "lift": 1.0}
-    for told in (without_positives, single, plain_ranking_report(frame([0.7], [1]), evaluation())):
-        assert json.loads(json.dumps(told, allow_nan=False)) == told
+    for report in (without_positives, single, plain_ranking_report(frame([0.7], [1]), evaluation())):
+        assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
 def test_reports_are_valid_json() -> None:
     scored = noisy_scores(60, 2)
-    told = plain_ranking_report(scored, evaluation()) | plain_probability_report(
+    report = plain_ranking_report(scored, evaluation()) | plain_probability_report(
         scored.assign(score=0.5), 0.5, evaluation()
     )
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
 def test_too_many_rows_are_a_sample_of_whole_users(spark: SparkSession) -> None:

@@ -149,7 +149,7 @@ def test_different_values_are_not_equal() -> None:
 def test_a_failed_write_leaves_no_files(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Fail, error: type[BaseException]
 ) -> None:
-    """The disk is full, or somebody has had enough."""
+    """The disk is full, or the user interrupts the process."""
     kind.versioned(tmp_path, save=FIRST).save(kind.value)
     with monkeypatch.context() as patched:
         fail(patched, error("cut off"))
@@ -168,7 +168,7 @@ def test_a_failed_write_leaves_no_files(
 def test_a_killed_write_is_not_a_version(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fail: Fail
 ) -> None:
-    """Nobody cleans up then: what it leaves lies beside the version's place, and is in nobody's way."""
+    """It leaves files beside the version's path, which affect no later run."""
     kind.versioned(tmp_path, save=FIRST).save(kind.value)
     with monkeypatch.context() as patched:
         fail(patched, KeyboardInterrupt())
@@ -223,11 +223,11 @@ def test_a_missing_path_is_named(kind: Kind, tmp_path: Path) -> None:
         kind.versioned(tmp_path): f"{tmp_path}/{kind.name}",
         kind.plain(tmp_path): f"{tmp_path}/{kind.name}",
     }
-    for dataset, told in missing.items():
+    for dataset, message in missing.items():
         assert not dataset.exists()
         with pytest.raises(DatasetError) as caught:
             dataset.load()
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
 
 def test_a_file_url_works_like_the_path(kind: Kind, tmp_path: Path) -> None:

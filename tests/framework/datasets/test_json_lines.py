@@ -95,10 +95,10 @@ def test_several_partitions_for_one_file_are_refused_and_the_old_log_stays(
     with pytest.raises(DatasetError) as caught:
         dataset.save(log_in_parts)
 
-    told = str(caught.value)
-    assert told.startswith(f"{tmp_path}/log.json is one file, but the data has 3 partitions")
-    assert "make one partition of them" in told
-    assert "\n" not in told
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}/log.json is one file, but the data has 3 partitions")
+    assert "make one partition of them" in message
+    assert "\n" not in message
     assert (tmp_path / "log.json").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["log.json"]
 

@@ -183,11 +183,11 @@ def test_a_missing_path_is_named(spark: SparkSession, tmp_path: Path) -> None:
         SparkDataFrameDataset(filepath=f"{tmp_path}/nowhere"): f"no file or folder at '{tmp_path}/nowhere'",
         SparkDataFrameDataset(filepath=f"{tmp_path}/*.gone"): f"no file or folder at '{tmp_path}/*.gone'",
     }
-    for dataset, told in missing.items():
+    for dataset, message in missing.items():
         assert not dataset.exists()
         with pytest.raises(DatasetError) as caught:
             dataset.load()
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
 
 def test_a_file_url_works_like_the_path(people: DataFrame, two_versions: Path) -> None:

@@ -147,11 +147,11 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         versioned(tmp_path): f"{tmp_path}/model",
         SparkMLDataset(filepath=f"{tmp_path}/nowhere"): f"no complete model at {tmp_path}/nowhere",
     }
-    for dataset, told in missing.items():
+    for dataset, message in missing.items():
         assert not dataset.exists()
         with pytest.raises(DatasetError) as caught:
             dataset.load()
-        assert told in str(caught.value)
+        assert message in str(caught.value)
 
 
 def test_a_file_url_works_like_the_path(two_versions: Path, model: PipelineModel) -> None:
@@ -165,7 +165,7 @@ def test_a_file_url_works_like_the_path(two_versions: Path, model: PipelineModel
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
         ('{"class":"os.path"}', "its stage 'os.path'"),
         ('{"class":"pyspark.ml.util.DefaultParamsReader"}', "its stage 'pyspark.ml.util.DefaultParamsReader'"),
@@ -177,7 +177,7 @@ def test_a_file_url_works_like_the_path(two_versions: Path, model: PipelineModel
     ],
 )
 def test_a_model_with_foreign_classes_is_refused(
-    two_versions: Path, model: PipelineModel, written: str, told: str
+    two_versions: Path, model: PipelineModel, written: str, message: str
 ) -> None:
     """Whichever of its stages does; a file that Spark does not read may say what it likes."""
     folder = two_versions / "model" / FIRST / "model"
@@ -187,7 +187,7 @@ def test_a_model_with_foreign_classes_is_refused(
     file.with_name("_note").write_text(written)
     assert versioned(two_versions, load=FIRST).load().stages[0].getInputCols() == ["x", "y"]
     file.write_text(written)
-    with pytest.raises(DatasetError, match=re.escape(told)):
+    with pytest.raises(DatasetError, match=re.escape(message)):
         versioned(two_versions, load=FIRST).load()
     file.write_text(untouched)
     versioned(two_versions, load=FIRST).load()

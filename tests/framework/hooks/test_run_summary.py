@@ -106,7 +106,7 @@ def test_the_summary_of_a_failed_run_does_not_affect_later_ones(spark: SparkSess
     assert rows == {"parsed_lines": 2, "events": 1, "rejected_events": 1}
     assert set(succeeded["versions_written"].values()) == {succeeded["run_id"]}
 
-    # A run reads files that have no versions, versions of other runs, and what it has written itself: told apart.
+    # A run reads files that have no versions, versions of other runs, and its own versions; the summary separates them.
     assert succeeded["files_read"]["raw_events"] == "log.json"
     assert succeeded["versions_read"] == {}
     assert followed["files_read"] == {}
@@ -263,16 +263,16 @@ def test_a_run_can_be_repeated_and_compared(
     run(project, "ingestion", raw_events="other.json")
     other = run(project, "feature_engineering")
 
-    told = invoke("repeat", week)
-    assert told.exit_code == 0, told.output
-    assert "results: all 1 are the same" in told.output
+    result = invoke("repeat", week)
+    assert result.exit_code == 0, result.output
+    assert "results: all 1 are the same" in result.output
     *_, repeated = summaries(project)
     assert repeated["parameters"]["feature_engineering"]["time_bin_days"] == 7
     assert repeated["fingerprints"] == summaries(project)[1]["fingerprints"]
 
-    told = invoke("compare", week, other).output
-    assert "feature_engineering.time_bin_days: 7 | 14" in told
-    assert "rows of user_time_bins: rows: 3 | 5" in told
+    result = invoke("compare", week, other).output
+    assert "feature_engineering.time_bin_days: 7 | 14" in result
+    assert "rows of user_time_bins: rows: 3 | 5" in result
     listed = invoke("list").output.splitlines()
     assert [line.split()[0] for line in listed] == sorted((line.split()[0] for line in listed), reverse=True)
     assert len([line for line in listed if "succeeded" in line]) == 5

@@ -247,11 +247,11 @@ def test_the_command_lists_leftovers_and_the_total(project: Path, complete: dict
     write(project, f"{TABLE}/{NEW}/user_time_bins/part-0.parquet", JSON_DRAFT)
     before = files(project)
 
-    told = CliRunner().invoke(cli, ["runs", "clean", "--dry-run"]).output
-    assert f"the active run {OLD}" in told
-    assert f"{TABLE}/{NEW}/user_time_bins: incomplete version\n" in told
-    assert f"{JSON_DRAFT}: draft of a file\n" in told
-    assert "2 leftover files would be removed" in told
+    listing = CliRunner().invoke(cli, ["runs", "clean", "--dry-run"]).output
+    assert f"the active run {OLD}" in listing
+    assert f"{TABLE}/{NEW}/user_time_bins: incomplete version\n" in listing
+    assert f"{JSON_DRAFT}: draft of a file\n" in listing
+    assert "2 leftover files would be removed" in listing
     assert files(project) == before
 
     announcement.release()

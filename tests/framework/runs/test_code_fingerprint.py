@@ -19,10 +19,10 @@ print(json.dumps({node.name: code_fingerprint(node.func) for node in register_pi
 
 def codes(project: Path) -> dict[str, str]:
     """The hash of every node's code, in a fresh process."""
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", CODES], cwd=project / "src", capture_output=True, text=True, check=True
     )
-    return json.loads(told.stdout)
+    return json.loads(done.stdout)
 
 
 def one(value: int) -> int:

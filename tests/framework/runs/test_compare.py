@@ -113,6 +113,6 @@ def test_a_long_list_of_differences_is_truncated(catalog: DataCatalog) -> None:
     rows = {f"table_{number}": number for number in range(20)}
     one = summary(FIRST, nodes=[{"node": "n", "seconds": 1.0, "rows_written": rows}])
     other = summary(SECOND, nodes=[{"node": "n", "seconds": 1.0, "rows_written": {name: -1 for name in rows}}])
-    told = lines(one, other, catalog)
-    assert told[-1] == "  and 10 more"
-    assert len([line for line in told if line.startswith("  rows of")]) == 10
+    printed = lines(one, other, catalog)
+    assert printed[-1] == "  and 10 more"
+    assert len([line for line in printed if line.startswith("  rows of")]) == 10

@@ -16,7 +16,7 @@ from sparkify_kedro.framework.runs.locks import RunLockError, RunLocks
 
 FIRST, SECOND = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
 READS = {"events": "2025-12-31T00.00.00.000Z"}
-# A run that announces itself and is then killed by whoever has started it.
+# A run that acquires its lock and is then killed by the test.
 ANNOUNCE = """
 import sys, time
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_runs_of_one_process_do_not_block_each_other(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_is_not_active(tmp_path: Path) -> None:
-    """What it has left is told, and is nobody's."""
+    """The lock file is reported and belongs to no active run."""
     runs = RunLocks(tmp_path)
     run = subprocess.Popen(
         [sys.executable, "-c", ANNOUNCE, str(tmp_path), FIRST],

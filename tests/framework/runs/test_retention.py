@@ -60,11 +60,11 @@ class Storage:
         for name in written:
             self._write(name, day, name)
         if summary:
-            told = {
+            content = {
                 "versions_written": {name: version(day) for name in written},
                 "versions_read": {name: version(of) for name, of in (reads or {}).items()},
             }
-            self._write(RUN_SUMMARY, day, told)
+            self._write(RUN_SUMMARY, day, content)
 
     def _write(self, name: str, day: int, value: Any) -> None:
         path = self._folder / name / version(day) / name

@@ -78,7 +78,7 @@ RATED_PAGES = {
     "upgrade": "Upgrade",
     "downgrade": "Downgrade",
 }
-# User agent -> family, as one reads them; the last ones are nobody's.
+# User agent -> family; the last ones are unknown.
 AGENTS = {
     "Mozilla/5.0 (iPad; CPU OS 7_1_2 like Mac OS X) AppleWebKit/537.51.2 Version/7.0 Mobile/11D257": "ipad",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 7_1_2 like Mac OS X) AppleWebKit/537.51.2 Mobile/11D257": "iphone",
@@ -396,7 +396,7 @@ HAND_MADE_EVENTS = [
     # Observed to the millisecond, and one millisecond short of it.
     visit("just", 2 * BIN), visit("just", 3 * BIN),
     visit("short", 2 * BIN, registration=REGISTRATION + 1), visit("short", BIN, registration=REGISTRATION + 1),
-    # A gender that nobody gave.
+    # A missing gender.
     visit("nobody", 0, gender=None),
     # Changes level and device in one millisecond, in the order of the session's items.
     visit("hasty", 5, level="paid", item=3, agent=AGENT["android"]),

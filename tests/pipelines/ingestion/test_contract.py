@@ -61,8 +61,8 @@ def test_no_prefix_or_suffix_of_a_line_contains_personal_values(spark: SparkSess
     line = r'{"userId":"30","lastName":"Zyx\"Zyx","firstName":"Zyx Zyx","registration":1538173362000}'
     cut = [line[:end] for end in range(len(line))] + [line[start:] for start in range(len(line) - 5)]
     lines = spark.createDataFrame([(part,) for part in cut], "line string")
-    told = [row.kept for row in lines.select(without_personal_values("line", NAMES).alias("kept")).collect()]
-    assert [text for text in told if "Zyx" in text] == []
+    stored = [row.kept for row in lines.select(without_personal_values("line", NAMES).alias("kept")).collect()]
+    assert [text for text in stored if "Zyx" in text] == []
 
 
 def test_a_line_of_megabytes_does_not_overflow_the_stack(spark: SparkSession) -> None:

@@ -113,7 +113,7 @@ dirt = st.one_of(
     ),
     st.sampled_from(["", " "]).map(lambda user: json.dumps(EVENT | {"userId": user})),
 )
-# The same event, told in another way.
+# The same event, written in another way.
 retold = st.sampled_from(
     [
         lambda event, _: json.dumps(event, ensure_ascii=False),
@@ -166,11 +166,11 @@ def assert_accounted_for(made: Made, lines: list[str]) -> None:
 def test_invalid_lines_change_neither_events_nor_features(
     spark: SparkSession, clean: list[dict[str, Any]], between: list[str], data: st.DataObject
 ) -> None:
-    """Shuffled, with repeats, each event told in some way, among lines of which no event comes."""
+    """Shuffled, with duplicates, each event in a random spelling, among lines that are not events."""
     order = random.Random(data.draw(st.integers(0, 2**32)))
-    told = [data.draw(retold)(event, data.draw(values)) for event in clean]
-    repeats = order.sample(told, len(told) // 3)
-    lines = order.sample([*told, *repeats, *between], len(told) + len(repeats) + len(between))
+    written = [data.draw(retold)(event, data.draw(values)) for event in clean]
+    repeats = order.sample(written, len(written) // 3)
+    lines = order.sample([*written, *repeats, *between], len(written) + len(repeats) + len(between))
 
     alone, dirty = ingest(spark, [json.dumps(event) for event in clean]), ingest(spark, lines)
     assert_accounted_for(dirty, lines)

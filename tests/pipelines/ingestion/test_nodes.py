@@ -77,7 +77,7 @@ def raw_line(*, without: Collection[str] = (), **changes: Any) -> str:
 
 
 class Case(NamedTuple):
-    """A line, and what it is to be taken for."""
+    """A line and its expected outcome."""
 
     line: str
     outcome: str
@@ -102,12 +102,12 @@ NOBODY = ("registration", "gender", "firstName", "lastName", "location", "userAg
 CASES = {
     "valid event": Case(raw_line(), "event"),
     "a page without a song": Case(raw_line(page="Home", without=NO_SONG), "event"),
-    "columns nobody asked for": Case(raw_line(device={"a": [1]}, zone=None), "event", (), ("device", "zone")),
-    "a column nobody asked for, with what is no number in it": Case(
+    "unknown columns": Case(raw_line(device={"a": [1]}, zone=None), "event", (), ("device", "zone")),
+    "an unknown column with an invalid number": Case(
         raw_line(device={"a": [1, float("nan")]}), "event", (), ("device",)
     ),
-    "a column nobody asked for, logged out": Case(raw_line(userId="", device=1), "logged out", (), ("device",)),
-    "a page nobody knows": Case(raw_line(page="Playlist"), "event", ("page is unknown",)),
+    "an unknown column, logged out": Case(raw_line(userId="", device=1), "logged out", (), ("device",)),
+    "an unknown page": Case(raw_line(page="Playlist"), "event", ("page is unknown",)),
     "odd, and used": Case(
         raw_line(auth="", method="POST", status=999, gender="X"),
         "event",

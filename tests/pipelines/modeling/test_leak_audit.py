@@ -29,7 +29,7 @@ def auc_by_pandas(rows: pd.DataFrame, feature: str, levels: int) -> float | None
     return roc_auc_score(rows["label"], score)
 
 
-def told(table: DataFrame, features: list[str], levels: int = 10) -> dict[str, float]:
+def audited_areas(table: DataFrame, features: list[str], levels: int = 10) -> dict[str, float]:
     return {row.feature: row.auc_roc for row in one_feature_scores(table, features, levels).collect()}
 
 
@@ -56,7 +56,7 @@ def planted(spark: SparkSession) -> DataFrame:
 
 
 def test_leaks_in_either_direction_are_detected(planted: DataFrame) -> None:
-    found = told(planted, ["honest", "noise", "constant", "leak", "reversed", "in_the_middle", "days"])
+    found = audited_areas(planted, ["honest", "noise", "constant", "leak", "reversed", "in_the_middle", "days"])
     assert {name for name, area in found.items() if area >= 0.9} == {"leak", "reversed", "in_the_middle", "days"}
     assert found["honest"] == pytest.approx(0.66, abs=0.07)
     assert found["noise"] == pytest.approx(0.5, abs=0.1)
@@ -76,14 +76,16 @@ def test_areas_agree_with_pandas(spark: SparkSession, rows: list[tuple[int, floa
     """Few distinct values, folds without positives and empty folds among them."""
     columns = ["count", "flag", "label", "fold"]
     frame = pd.DataFrame(rows, columns=columns)
-    found = told(spark.createDataFrame(rows, "count int, flag double, label int, fold int"), ["count", "flag"], levels)
+    found = audited_areas(
+        spark.createDataFrame(rows, "count int, flag double, label int, fold int"), ["count", "flag"], levels
+    )
     for feature in ("count", "flag"):
         expected = auc_by_pandas(frame, feature, levels)
         assert found[feature] == (expected if expected is None else pytest.approx(expected))
 
 
 def test_no_rows_have_no_scores(planted: DataFrame) -> None:
-    assert told(planted.limit(0), ["honest"]) == {}
+    assert audited_areas(planted.limit(0), ["honest"]) == {}
 
 
 @pytest.mark.parametrize(("rows", "positives"), [(200, 10), (60, 3)])

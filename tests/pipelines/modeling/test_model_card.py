@@ -60,8 +60,8 @@ def card(metadata: dict[str, Any] = CARD, run: dict[str, Any] = RUN) -> str:
 
 
 def test_the_card_describes_purpose_data_evaluation_and_limits() -> None:
-    told = card()
-    headings = [line.removeprefix("## ") for line in told.splitlines() if line.startswith("## ")]
+    content = card()
+    headings = [line.removeprefix("## ") for line in content.splitlines() if line.startswith("## ")]
     assert headings == ["Purpose", "Data", "Features", "Evaluation", "Limits", "Version and parameters"]
     for words in (
         "# will_churn_in_next_bin: logistic regression",
@@ -82,7 +82,7 @@ def test_the_card_describes_purpose_data_evaluation_and_limits() -> None:
         "commit `0123`;",
         "regParam 0.1",
     ):
-        assert words in told
+        assert words in content
 
 
 def test_the_parameters_on_the_card_are_those_the_model_was_made_with() -> None:
@@ -93,8 +93,8 @@ def test_the_parameters_on_the_card_are_those_the_model_was_made_with() -> None:
 @pytest.mark.parametrize("unit", ["user", "row"])
 def test_a_row_split_is_mentioned(unit: str) -> None:
     parameters = PARAMETERS | {"sampling": {"split": {"hold_out": {"unit": unit}}}}
-    told = card(run=RUN | {"parameters": parameters})
-    assert ("other rows of the same users are in the training rows" in told) is (unit == "row")
+    content = card(run=RUN | {"parameters": parameters})
+    assert ("other rows of the same users are in the training rows" in content) is (unit == "row")
 
 
 def test_the_card_of_a_same_bin_label_refers_to_the_forecast() -> None:
@@ -104,7 +104,7 @@ def test_the_card_of_a_same_bin_label_refers_to_the_forecast() -> None:
 
 def test_the_card_of_a_partial_run_names_the_log_of_the_earlier_run() -> None:
     run = RUN | {"files_read": {}, "git": None, "earlier": [{"files_read": {"raw_events": "the/log"}}]}
-    told = card(run=run)
-    assert "Log: the/log" in told
-    assert "outside a git repository" in told
+    content = card(run=run)
+    assert "Log: the/log" in content
+    assert "outside a git repository" in content
     assert "unknown (the run that read it" in card(run=run | {"earlier": []})

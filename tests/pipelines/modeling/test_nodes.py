@@ -174,9 +174,9 @@ def metrics(found: tuple[PipelineModel, dict[str, Any]], test_rows: DataFrame) -
     return evaluate(predict(found[0], test_rows), found[1])
 
 
-def assert_writable(told: Any) -> None:
+def assert_writable(written: Any) -> None:
     """As JSON, without a number that JSON lacks, and read back as it was."""
-    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert json.loads(json.dumps(written, allow_nan=False)) == written
 
 
 # The audit.
@@ -264,7 +264,7 @@ def test_out_of_fold_scores_are_at_natural_prevalence(
     assert {name: report["out_of_fold"][name] for name in counts} == counts
     low, high = report["out_of_fold"]["auc_pr_interval"]
     assert report["out_of_fold"]["prevalence"] < low < report["out_of_fold"]["auc_pr"] < high
-    # A missed churner costs five contacts: whoever is likelier to leave than one in six is worth one.
+    # A missed churner costs five contacts: so users with a probability above one in six are contacted.
     assert report["threshold"] == pytest.approx(1 / 6, abs=0.1)
 
 
@@ -355,41 +355,41 @@ def test_a_small_test_set_has_nulls_and_warnings(
 ) -> None:
     """No row, no positive, a single row: for the model, every segment and the baselines."""
     few = test_rows.where(only)
-    told = evaluate(predict(found[0], few), found[1])
+    written = evaluate(predict(found[0], few), found[1])
     baselines = evaluate_baselines(rows, few, audited)
-    segments = [scores for kind in told["segments"].values() for scores in kind.values()]
-    for scores in (told["test"], told["test_balanced"], *segments, *(one["test"] for one in baselines.values())):
+    segments = [scores for kind in written["segments"].values() for scores in kind.values()]
+    for scores in (written["test"], written["test_balanced"], *segments, *(one["test"] for one in baselines.values())):
         assert scores["auc_pr"] is scores["auc_roc"] is None
         assert "needs rows of both classes" in scores["warning"]
     for name, number in zip(("rows", "positives"), expected, strict=True):
-        assert number is None or told["test"][name] == number
+        assert number is None or written["test"][name] == number
     assert (segments == []) is (only == "false")
-    assert_writable(told)
+    assert_writable(written)
     assert_writable(baselines)
 
 
 def test_baselines_are_the_prevalence_and_one_feature(
     rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]
 ) -> None:
-    told = evaluate_baselines(rows, test_rows, audited)
-    prevalence, learned = told["prevalence"], rows.toPandas()["label"].mean()
+    written = evaluate_baselines(rows, test_rows, audited)
+    prevalence, learned = written["prevalence"], rows.toPandas()["label"].mean()
     assert prevalence["feature"] is None
     assert prevalence["test"]["auc_roc"] == pytest.approx(0.5)
     assert prevalence["test"]["auc_pr"] == pytest.approx(prevalence["test"]["prevalence"])
     assert [row["mean_score"] for row in prevalence["calibration"]] == [pytest.approx(learned)] * 10
-    # Everybody is worth a contact, or nobody is.
+    # Either all users are contacted, or none.
     assert prevalence["confusion"]["threshold"] == (pytest.approx(learned) if learned > 1 / 6 else 1.0)
-    single, scored = told["best_single_feature"], test_rows.toPandas()
+    single, scored = written["best_single_feature"], test_rows.toPandas()
     assert single["feature"] == audited["best_original_feature"] == "songs"
     # A logistic regression on one feature ranks as the feature does: few songs, high risk.
     assert single["test"]["auc_roc"] == pytest.approx(roc_auc_score(scored["label"], -scored["songs"]))
-    assert_writable(told)
+    assert_writable(written)
 
 
 def test_a_constant_feature_can_be_a_baseline(rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]) -> None:
-    told = evaluate_baselines(rows, test_rows, audited | {"best_original_feature": "page_about"})
-    assert told["best_single_feature"]["test"]["auc_roc"] == pytest.approx(0.5)
-    assert_writable(told)
+    written = evaluate_baselines(rows, test_rows, audited | {"best_original_feature": "page_about"})
+    assert written["best_single_feature"]["test"]["auc_roc"] == pytest.approx(0.5)
+    assert_writable(written)
 
 
 def test_baselines_of_one_class_are_valid_json(rows: DataFrame, test_rows: DataFrame, audited: dict[str, Any]) -> None:
@@ -402,12 +402,12 @@ def test_the_originals_protocol_rewards_recognized_users(
 ) -> None:
     """Rows are held out, and the model with the settings that were found is judged on them."""
     protocol = rows.withColumn("is_held_out", F.col("time_bin") == 1).drop("fold")
-    told = evaluate_as_original(protocol, audited, found[1])
-    assert told["rows"] == 300
-    assert told["positives"] == rows.where("time_bin = 1 and label = 1").count()
-    assert 0.6 < told["auc_roc"] < 0.95
-    assert told["auc_pr_interval"][0] < told["auc_pr"] < told["auc_pr_interval"][1]
-    assert_writable(told)
+    written = evaluate_as_original(protocol, audited, found[1])
+    assert written["rows"] == 300
+    assert written["positives"] == rows.where("time_bin = 1 and label = 1").count()
+    assert 0.6 < written["auc_roc"] < 0.95
+    assert written["auc_pr_interval"][0] < written["auc_pr"] < written["auc_pr_interval"][1]
+    assert_writable(written)
 
 
 @pytest.mark.parametrize("only", ["is_held_out", "not is_held_out", "label = 0 or is_held_out", "false"])
@@ -415,12 +415,12 @@ def test_the_originals_protocol_on_too_few_rows_is_null(
     rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any], only: str
 ) -> None:
     protocol = rows.withColumn("is_held_out", F.col("time_bin") == 1).drop("fold").where(only)
-    told = evaluate_as_original(protocol, audited, found[1])
-    assert told["auc_pr"] is told["auc_roc"] is None
-    assert "needs rows of both classes" in told["warning"]
+    written = evaluate_as_original(protocol, audited, found[1])
+    assert written["auc_pr"] is written["auc_roc"] is None
+    assert "needs rows of both classes" in written["warning"]
     held_out = protocol.where("is_held_out")
-    assert (told["rows"], told["positives"]) == (held_out.count(), held_out.where("label = 1").count())
-    assert_writable(told)
+    assert (written["rows"], written["positives"]) == (held_out.count(), held_out.where("label = 1").count())
+    assert_writable(written)
 
 
 # The champion.

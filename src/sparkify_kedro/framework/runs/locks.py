@@ -13,7 +13,7 @@ from uuid import uuid4
 
 try:
     import fcntl
-except ModuleNotFoundError:  # Windows has no such locks: a run that was killed cannot be told from one that runs
+except ModuleNotFoundError:  # Windows has no flock: killed and active runs are indistinguishable
     fcntl = None  # type: ignore[assignment]  # the module is optional
 
 # On the machine that runs, wherever the storage is.
@@ -74,7 +74,7 @@ class RunLocks:
 
         Args:
             run_id: the run's id.
-            find_reads: returns the version that the run reads, by dataset; called while nobody removes versions.
+            find_reads: returns the version that the run reads, by dataset; called while no versions are removed.
 
         Returns:
             The lock, to be released when the run ends.
@@ -100,7 +100,7 @@ class RunLocks:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """While this lasts, no run begins and nobody else removes versions.
+        """While this lasts, no run starts and no other process removes versions.
 
         Raises:
             OSError: where the folder cannot be written.
