@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 from hypothesis import settings
 
 
-def spark_examples(number: int) -> settings:
-    """So many random examples in ``make test``, five times as many in ``make test-faults`` (profile ``thorough``)."""
+def spark_examples(number: int) -> Callable[[Any], Any]:
+    """So many random examples in ``make test``, five times as many in ``make test-faults`` (mark ``examples``)."""
     factor = 5 if settings.get_current_profile_name() == "thorough" else 1
-    return settings(max_examples=factor * number, deadline=None)
+    budget = settings(max_examples=factor * number, deadline=None)
+    return lambda test: pytest.mark.examples(budget(test))

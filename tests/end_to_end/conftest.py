@@ -7,10 +7,10 @@ import fcntl
 import gzip
 import io
 import json
+import logging
 import os
 import shutil
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -21,7 +21,6 @@ from kedro.framework.cli.cli import KedroCLI
 from omegaconf import OmegaConf
 from pyspark.sql import SparkSession
 
-PROJECT = Path(__file__).parents[2]
 # Small grids: what they hold is wiring and repeatability; the full grids run in `make run`.
 SMALL_GRIDS = [
     "modeling.evaluation.replicates=100",
@@ -35,12 +34,6 @@ SMALL_GRIDS = [
     "modeling.gradient_boosted_trees.grid.maxBins=[12]",
     "modeling.gradient_boosted_trees.settings.maxIter=2",
 ]
-# For processes that tests start: Java's second compiler takes more time than it saves in runs of a minute.
-SMALL_SPARK = """
-spark.sql.shuffle.partitions: 4
-spark.driver.memory: 1g
-spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m
-"""
 WIDE = {"COLUMNS": "200"}  # no line of the log is broken in two
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
@@ -112,11 +105,23 @@ class Project(NamedTuple):
         return {node["node"] for node in self.report("run_summary.json")["nodes"]}
 
 
+@contextlib.contextmanager
+def _messages_to(stream: io.StringIO) -> Iterator[None]:
+    """Send messages there that logging, which was configured before, would send to the terminal."""
+    before = {each: each.stream for each in logging.root.handlers if type(each) is logging.StreamHandler}
+    for handler in before:
+        handler.setStream(stream)
+    yield
+    for handler, terminal in before.items():
+        handler.setStream(terminal)
+
+
 def _kedro_here(folder: Path, *words: str) -> tuple[int, str, str]:
     said, errors, code = io.StringIO(), io.StringIO(), 0
     with (
         contextlib.chdir(folder),
         contextlib.redirect_stdout(said),
+        _messages_to(said),
         contextlib.redirect_stderr(errors),
         mock.patch.dict(os.environ, WIDE),
     ):
@@ -140,7 +145,7 @@ def kedro_here(spark: SparkSession) -> Callable[..., tuple[int, str, str]]:
 def trained_once(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
 ) -> tuple[Project, str]:
-    """A copy of the project with small grids and half of the bundled log, run once, and the output of the run.
+    """A copy of the project with small grids and a simulated log, run once, and the output of the run.
 
     Once for all of pytest's workers: the first that comes makes it, the others wait.
     """
@@ -167,21 +172,22 @@ def _train(folder: Path) -> str:
         path = folder / "conf" / environment / "parameters_modeling.yml"
         own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
-    (folder / "conf/local/spark.yml").write_text(SMALL_SPARK)
-    half_of_the_bundled_log(folder / LOG)
-    return Project(folder).kedro("run", f"--params=raw_events={LOG}")
+    project = Project(folder)
+    project.kedro("run", "--pipelines=simulation", f"--params=simulation.users=150,simulated_events={LOG}")
+    plant_markup(folder / LOG)
+    return project.kedro("run", f"--params=raw_events={LOG}")
 
 
-def half_of_the_bundled_log(folder: Path) -> None:
-    """A log of two files with half of the users, and a song that a page must not run as the one played most often."""
-    lines = gzip.decompress((PROJECT / "data/01_raw/sample_events.json.gz").read_bytes()).decode().splitlines()
-    kept = [event for event in map(json.loads, lines) if zlib.crc32(event["userId"].encode()) % 2 == 0]
-    for event in [event for event in kept if event["page"] == "NextSong"][::4]:
-        event["song"], event["artist"] = MARKUP, "<b>Nobody</b>"
-    folder.mkdir(parents=True)
-    for place in (0, 1):
-        part = "".join(f"{json.dumps(event)}\n" for event in kept[place::2])
-        (folder / f"part-{place}.json.gz").write_bytes(gzip.compress(part.encode(), 1))
+def plant_markup(log: Path) -> None:
+    """Let the log's first part have a song that a page must not run, played more often than any other."""
+    part = sorted(log.glob("part-*"))[0]
+    lines = [json.loads(line) for line in gzip.decompress(part.read_bytes()).decode().splitlines()]
+    songs = [line for line in lines if line["page"] == "NextSong"]
+    for line in songs[: len(songs) // 2]:
+        line["song"], line["artist"] = MARKUP, "<b>Nobody</b>"
+    # Hadoop would find that the file is not the one it has written.
+    part.with_name(f".{part.name}.crc").unlink(missing_ok=True)
+    part.write_bytes(gzip.compress("".join(f"{json.dumps(line)}\n" for line in lines).encode()))
 
 
 @pytest.fixture(scope="module")

@@ -88,8 +88,8 @@ class Commands(NamedTuple):
         layers = sorted((self.folder / "data").glob("0[2-8]_*"))
         found = {str(path.relative_to(self.folder)) for layer in layers for path in layer.rglob("20*Z")}
         # Ingestion leaves the lines of a log that it stops at, to be looked at.
-        message = ("parsed_lines", "rejected_events", "run_summary")
-        return {path for path in found if not any(name in path for name in message)}
+        earlier = ("parsed_lines", "rejected_events", "run_summary")
+        return {path for path in found if not any(name in path for name in earlier)}
 
     def newest(self, *parts: str) -> Any:
         """The newest version of a JSON dataset."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,18 @@ def test_features_that_see_activity_stop_serve_only_the_forecast(small_project: 
         assert not [name for name in used[label] if "earlier_bins" in name or "last_event" in name]
 
 
+def test_a_run_logs_its_progress(first_run: str) -> None:
+    lines = re.findall(r"^[0-9:]{8} INFO (\d:\d\d:\d\d) (\d+)/(\d+) (\w+) (\S+)$", first_run, flags=re.MULTILINE)
+    elapsed, positions, totals, stages, nodes = zip(*lines, strict=True)
+    assert list(elapsed) == sorted(elapsed)
+    assert [int(position) for position in positions] == list(range(1, len(lines) + 1))
+    assert set(totals) == {str(len(lines))}
+    assert set(stages) == {"ingestion", "feature_engineering", "sampling", "modeling", "reporting"}
+    assert "will_churn_soon.random_forest.search_model" in nodes
+    assert "logistic_regression: 2 of 2 fits" in first_run
+    assert re.search("will_churn_soon: champion [a-z_]+, AUC-PR", first_run)
+
+
 def test_a_run_writes_its_summary(small_project: Project, first_run: str) -> None:
     summary = next(
         found
@@ -75,16 +88,16 @@ def test_a_run_writes_its_summary(small_project: Project, first_run: str) -> Non
 def test_a_second_run_gives_the_same_scores_also_with_threads(
     small_project: Project, first_scores: dict[str, Any]
 ) -> None:
-    """From the log on, for one label and the two algorithms that draw random numbers."""
-    again = [f"will_churn_soon.{algorithm}" for algorithm in ALGORITHMS[1:]]
+    """From the log on, for one label: it is the same code for all."""
     small_project.kedro(
         "run",
         "--runner=ThreadRunner",
-        f"--to-nodes={','.join(f'{each}.evaluate' for each in again)}",
+        "--to-nodes=will_churn_soon.compare_algorithms,will_churn_soon.keep_champion",
         f"--params=raw_events={LOG}",
     )
     written = small_project.report("run_summary.json")["versions_written"]
-    assert {f"{each}.{name}" for each in again for name in ("model", "metrics")} <= set(written)
+    again = {f"will_churn_soon.{algorithm}.{name}" for algorithm in ALGORITHMS for name in ("model", "metrics")}
+    assert again | {"will_churn_soon.champion"} <= set(written)
     assert small_project.scores() == first_scores
 
 

@@ -8,7 +8,6 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -82,27 +81,16 @@ def test_drift_accounts_for_every_user(small_project: Project, scored: pd.DataFr
     assert report["unseen"] == {"level_at_end": [], "device": []}
 
 
-def auc_interval(positive: pd.Series, scores: pd.Series) -> tuple[float, float]:
-    """AUC-ROC with its 95 % interval (Hanley and McNeil, Radiology 143, 1982)."""
-    area, m, n = roc_auc_score(positive, scores), positive.sum(), (~positive).sum()
-    both_positives, both_negatives = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = area * (1 - area) + (m - 1) * (both_positives - area**2) + (n - 1) * (both_negatives - area**2)
-    half = 1.96 * float(np.sqrt(variance / (m * n)))
-    return area - half, area + half
-
-
 def test_later_churn_agrees_with_the_scores(small_project: Project, scored: pd.DataFrame, future: pd.DataFrame) -> None:
-    """Trained on one log, scored on another one cut at a day: the intervals of both AUC-ROC overlap."""
+    """Trained on one log, scored on another one cut at a day: the AUC-ROC is within the interval of the evaluation."""
     start = milliseconds(AS_OF)
     end = start + int(timedelta(days=14).total_seconds() * 1_000)
     came = set(future.loc[future["ts"].between(start, end - 1), "userId"])
     churned = scored["user_id"].isin(came)
     assert churned.sum() >= 5
-    low, high = auc_interval(churned, scored[f"probability_{FORECAST}"])
     comparison = small_project.report(FORECAST, "comparison.json")
-    expected_low, expected_high = comparison["algorithms"][comparison["champion"]]["test"]["auc_roc_interval"]
-    assert low <= expected_high
-    assert expected_low <= high
+    low, high = comparison["algorithms"][comparison["champion"]]["test"]["auc_roc_interval"]
+    assert low <= roc_auc_score(churned, scored[f"probability_{FORECAST}"]) <= high
 
 
 def test_events_after_the_as_of_date_are_ignored(small_project: Project, scored: pd.DataFrame) -> None:

@@ -151,7 +151,7 @@ def test_class_balance_shows_three_sets_per_label() -> None:
 
     empty = comparison(0, test={"rows": 0, "positives": 0})
     figure = draw_class_balance(will_churn_soon=comparison(10), churned=empty, skipped=Skipped("no rows"))
-    names = ["development rows", "training rows (negatives thinned)", "test rows"]
+    names = ["development rows", "training rows (negatives downsampled)", "test rows"]
     assert [trace.name for trace in figure.data] == names
     for trace in figure.data:
         assert dict(zip(trace.y, trace.x, strict=True)) == {"will churn soon": 0.1, "churned": 0}

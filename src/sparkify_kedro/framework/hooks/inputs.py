@@ -91,7 +91,7 @@ class InputHooks:
 
 def _unknown(context: KedroContext) -> Iterator[str]:
     """A sentence per unknown parameter of the command line."""
-    # A copy of the loader without runtime parameters, which knows like the original where the configuration lies.
+    # A copy of the loader without runtime parameters and without the parts that were read with them.
     plain: Any = copy(context.config_loader)
     given, plain.runtime_params = plain.runtime_params or {}, {}
     plain.clear()

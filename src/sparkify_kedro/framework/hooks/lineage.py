@@ -48,7 +48,7 @@ class LineageHooks:
             ModelInstantiationError: where the parameters ``runs`` are wrong.
             ValueError: where inputs are stale and ``runs.on_stale`` is ``stop``.
         """
-        self.parameters = dict(self._context.config_loader["parameters"])
+        self.parameters = self._context.config_loader["parameters"]
         self._settings = run_settings(self.parameters)
         self.written, self._catalog, self._run_id = {}, catalog, run_params.get("run_id") or ""
         inputs = versioned(catalog, pipeline.inputs())

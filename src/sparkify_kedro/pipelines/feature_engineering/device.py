@@ -6,7 +6,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 OTHER = "other"
-# Family -> substring of its user agents; the first match counts (an iPad's also contains "Mac OS X").
+# Family -> substring of its user agents; the first match counts (Android's also contain "Linux").
 _SIGNS = {
     "ipad": "iPad",
     "iphone": "iPhone",

@@ -253,7 +253,7 @@ def draw_class_balance(**comparisons: Comparison | Skipped) -> go.Figure:
     figure = go.Figure()
     counted: tuple[tuple[str, str, list[ClassCounts | RankingScores]], ...] = (
         ("development rows", BLUE, [scores.out_of_fold for _, scores in learned]),
-        ("training rows (negatives thinned)", ORANGE, [scores.train for _, scores in learned]),
+        ("training rows (negatives downsampled)", ORANGE, [scores.train for _, scores in learned]),
         ("test rows", GREEN, [scores.test for _, scores in learned]),
     )
     for name, color, counts in counted:

@@ -90,7 +90,7 @@ def draw_search(label: str, **search_reports: SearchReport) -> go.Figure:
             x=[point.score for point in points], y=rows, mode="markers",
             marker={"color": color, "size": 10}, name=words(algorithm),
         )  # fmt: skip
-    figure.update_xaxes(title_text="AUC-PR on the training rows (negatives thinned)")
+    figure.update_xaxes(title_text="AUC-PR on the training rows (negatives downsampled)")
     figure.update_yaxes(categoryorder="array", categoryarray=names, tickfont={"size": 10})
     return finish(
         figure,

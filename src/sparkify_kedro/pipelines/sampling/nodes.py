@@ -31,7 +31,7 @@ def select_development(user_time_bins: DataFrame, split: Split, sampling: LabelS
 
 
 def sample_train(development: DataFrame, split: Split, sampling: LabelSampling, label: str) -> DataFrame:
-    """The rows of one label to train on: negatives thinned.
+    """The rows of one label to train on, with downsampled negatives.
 
     Args:
         development: the label's rows that are not held out.
@@ -56,7 +56,7 @@ def sample_test(user_time_bins: DataFrame, split: Split, sampling: LabelSampling
 
     Returns:
         One row per held-out (user_id, time_bin): its columns, ``label`` (0 or 1) and ``is_balanced``, which marks the
-        rows that remain when negatives are thinned as the original did, to compare scores with its own.
+        rows that remain when negatives are downsampled as in the original, to compare scores with its own.
     """
     test = _labeled(user_time_bins, sampling, label).where(_is_held_out(split, split.hold_out.unit))
     return test.withColumn("is_balanced", _is_kept(split, label, sampling.keep_negatives_of_original))
