@@ -31,7 +31,7 @@ def test_a_valid_dataframe_is_returned(spark: SparkSession) -> None:
     assert OPEN_PEOPLE.validate(data) is data
 
 
-def test_the_struct_is_the_declared_columns_in_order() -> None:
+def test_the_struct_is_the_declared_columns_in_order(spark: SparkSession) -> None:
     assert PEOPLE.struct.simpleString() == "struct<user_id:string,time_bin:int,songs:bigint>"
 
 

@@ -807,7 +807,7 @@ def test_result_has_the_declared_columns(spark: SparkSession) -> None:
     assert schemas.user_time_bins.keys == ("user_id", "time_bin")
 
 
-def test_the_25_original_features_come_first() -> None:
+def test_the_25_original_features_come_first(spark: SparkSession) -> None:
     assert len(FEATURES) == len(set(FEATURES)) == 25
     assert schemas.ORIGINAL_FEATURES == FEATURES
     assert tuple(schemas.user_time_bins.struct.names[1:26]) == FEATURES

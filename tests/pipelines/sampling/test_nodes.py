@@ -149,7 +149,7 @@ def all_by_user(table: DataFrame) -> Samples:
 
 
 @pytest.fixture(params=["user", "row"])
-def samples(request: pytest.FixtureRequest) -> Samples:
+def samples(spark: SparkSession, request: pytest.FixtureRequest) -> Samples:
     """Samples with a split by user, then by row."""
     return request.getfixturevalue(f"by_{request.param}")
 
