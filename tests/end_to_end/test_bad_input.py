@@ -412,9 +412,8 @@ def test_an_unknown_feature_set_is_named(commands: Commands, page: Pages) -> Non
 def _prepared(commands: Commands) -> tuple[str, ...]:
     """Write rows to train on; the options of a run that starts from them."""
     if not (commands.folder / "data/05_model_input/churned_in_time_bin").exists():
-        assert (
-            commands.run("--pipelines=ingestion,feature_engineering,sampling", "--params=raw_events=log.json").code == 0
-        )
+        part = ("--to-outputs=churned_in_time_bin.development", "--params=raw_events=log.json")
+        assert commands.run("--pipelines=ingestion,feature_engineering,sampling", *part).code == 0
     return ("--nodes=churned_in_time_bin.audit_features",)
 
 
@@ -588,8 +587,8 @@ def mounted(other: Commands, page: Pages) -> Iterator[Callable[[str], None]]:
 @pytest.mark.parametrize(
     ("title", "options", "named"),
     [
-        ("no space left on the device", "size=64k", "No space is left on the device of .*/data/"),
-        ("a read-only data folder", "ro", "/data/.* cannot be written: it is read-only"),
+        ("no space left on the device", "size=64k", r"/data/.* cannot be used \(No space left on device\)"),
+        ("a read-only data folder", "ro", r"/data/.* cannot be used \(Read-only file system\)"),
     ],
 )
 def test_a_path_that_cannot_be_written_is_reported(

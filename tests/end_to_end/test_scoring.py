@@ -108,7 +108,10 @@ def test_events_after_the_as_of_date_are_ignored(small_project: Project, scored:
     kept.append(json.dumps(last | dict.fromkeys(("ts", "registration"), milliseconds(AS_OF)) | {"userId": "z"}))
     (folder / "log.json").write_text("\n".join(kept))
     small_project.kedro(
-        "run", "--pipelines=scoring", f"--params=scoring_events=data/01_raw/cut_log,scoring.as_of={AS_OF}"
+        "run",
+        "--pipelines=scoring",
+        "--to-outputs=churn_scores",
+        f"--params=scoring_events=data/01_raw/cut_log,scoring.as_of={AS_OF}",
     )
     again = small_project.table("07_model_output", "churn_scores")
     shutil.rmtree(folder)

@@ -13,13 +13,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.framework.errors import (
-    MissingVersionsError,
-    UnknownNameError,
-    error_message,
-    java_cause,
-)
-from sparkify_kedro.framework.registry import check_selection, makers_of
+from sparkify_kedro.framework.errors import error_message, java_cause
 
 SAVING = (
     "events: Failed while saving data to dataset sparkify_kedro.framework.datasets.SparkDataFrameDataset("
@@ -73,16 +67,19 @@ def test_a_file_that_ends_early_is_named_in_the_error_of_a_write(spark: SparkSes
     [
         (
             OSError(errno.ENOSPC, "No space left on device", "/data/x.json"),
-            "No space is left on the device of /data/x.json:",
+            "/data/x.json cannot be used (No space left on device): check permissions and free space",
         ),
         (
             OSError(errno.EROFS, "Read-only file system", "/data/x.json"),
-            "/data/x.json cannot be written: it is read-only",
+            "/data/x.json cannot be used (Read-only file system):",
         ),
-        (PermissionError(errno.EACCES, "Permission denied", "/data/x.json"), "/data/x.json cannot be written:"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/data/x.json"),
+            "/data/x.json cannot be used (Permission denied):",
+        ),
     ],
 )
-def test_a_path_that_cannot_be_written_is_named(error: Exception, expected: str) -> None:
+def test_a_path_that_cannot_be_used_is_named_with_the_systems_reason(error: Exception, expected: str) -> None:
     assert expected in error_message(caused(SAVING, error))
 
 
@@ -96,64 +93,6 @@ def test_a_path_that_cannot_be_written_is_named(error: Exception, expected: str)
 )
 def test_the_root_cause_in_java_is_quoted_without_its_class(text: str, expected: str) -> None:
     assert java_cause(RuntimeError(text)) == expected
-
-
-@pytest.mark.parametrize(
-    ("datasets", "requested", "expected"),
-    [
-        (
-            ["log_span", "events"],
-            {},
-            "There is no complete version of events, log_span yet: create it first, with kedro run "
-            "--pipelines=ingestion.",
-        ),
-        (
-            ["will_churn_soon.champion"],
-            {},
-            "of will_churn_soon.champion yet: create it first, with kedro run --pipelines=modeling.",
-        ),
-        (["banana"], {}, "There is no complete version of banana yet: create it first, with the node that makes it."),
-        (
-            ["events", "log_span"],
-            {"events": "v1"},
-            "There is no complete version 'v1' of events: check --load-versions.",
-        ),
-    ],
-)
-def test_missing_versions_come_with_the_pipeline_that_makes_them(
-    datasets: list[str], requested: dict[str, str], expected: str
-) -> None:
-    assert expected in error_message(MissingVersionsError(datasets, requested, makers_of(datasets)))
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"pipelines": ["ingest"]}, "There is no pipeline 'ingest': did you mean 'ingestion'?"),
-        ({"pipeline": "ingest"}, "There is no pipeline 'ingest': did you mean 'ingestion'?"),
-        ({"tags": ("random_forst",)}, "There is no tag 'random_forst': did you mean 'random_forest'?"),
-        ({"namespaces": ["will_churn_son"]}, "There is no namespace 'will_churn_son': did you mean 'will_churn_soon'?"),
-        ({"from_nodes": ["parse_line"]}, "There is no node 'parse_line': did you mean 'parse_lines'?"),
-        ({"to_outputs": ["event"]}, "There is no dataset 'event': did you mean 'events'?"),
-    ],
-)
-def test_an_unknown_name_comes_with_the_closest_known_one(options: dict[str, object], expected: str) -> None:
-    with pytest.raises(UnknownNameError) as refused:
-        check_selection(options)
-    assert str(refused.value) == expected
-
-
-def test_known_names_pass() -> None:
-    check_selection(
-        {
-            "pipelines": ["ingestion", "__default__"],
-            "tags": ["random_forest"],
-            "namespaces": ["will_churn_soon", "will_churn_soon.random_forest"],
-            "node_names": ["parse_lines"],
-            "from_inputs": ["raw_events"],
-            "to_nodes": None,
-        }
-    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,21 @@ from kedro.framework.project import pipelines
 from kedro.io.core import is_parameter
 from kedro.pipeline import Pipeline
 
-from .errors import UnknownNameError
+from .parameters import did_you_mean
+
+
+class UnknownNameError(ValueError):
+    """The command line names a pipeline, node, namespace, tag or dataset that does not exist.
+
+    Args:
+        kind: what the name should be.
+        name: the unknown name.
+        known: the names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        """Build the message, which suggests the closest known name."""
+        super().__init__(f"There is no {kind} '{name}': {did_you_mean(name, known)}")
 
 
 def registered_pipelines() -> dict[str, Pipeline]:

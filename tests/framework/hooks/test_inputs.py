@@ -10,8 +10,9 @@ import pytest
 from kedro.framework.session import KedroSession
 from kedro.validation.exceptions import ParameterValidationError
 
-from sparkify_kedro.framework.errors import MissingVersionsError
 from sparkify_kedro.framework.hooks import inputs
+from sparkify_kedro.framework.hooks.inputs import MissingVersionsError
+from sparkify_kedro.framework.registry import makers_of
 
 
 def run(project: Path, pipeline: str, env: str | None = None, **parameters: Any) -> None:
@@ -57,3 +58,31 @@ def test_storage_on_s3_is_refused_without_its_libraries(project: Path, monkeypat
     with pytest.raises(ValueError, match=r"is on S3, for which Spark needs hadoop-aws: name it in spark.jars.packages"):
         run(project, "ingestion", env="cluster")
     assert not (project / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("datasets", "requested", "expected"),
+    [
+        (
+            ["log_span", "events"],
+            {},
+            "There is no complete version of events, log_span yet: create it first, with kedro run "
+            "--pipelines=ingestion.",
+        ),
+        (
+            ["will_churn_soon.champion"],
+            {},
+            "of will_churn_soon.champion yet: create it first, with kedro run --pipelines=modeling.",
+        ),
+        (["banana"], {}, "There is no complete version of banana yet: create it first, with the node that makes it."),
+        (
+            ["events", "log_span"],
+            {"events": "v1"},
+            "There is no complete version 'v1' of events: check --load-versions.",
+        ),
+    ],
+)
+def test_missing_versions_come_with_the_pipeline_that_makes_them(
+    datasets: list[str], requested: dict[str, str], expected: str
+) -> None:
+    assert expected in str(MissingVersionsError(datasets, requested, makers_of(datasets)))

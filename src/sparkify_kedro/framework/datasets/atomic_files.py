@@ -79,7 +79,9 @@ class AtomicFileMixin:
             # Kedro's wrapper around save looks for the version afterwards: the inner method is called without it.
             super().save.__wrapped__(writer, data)  # type: ignore[misc]  # of the dataset that follows the mixin
             self._fs.mv(draft, target)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = target  # a write to a full device names no file
             if self._fs.exists(draft):
                 self._fs.rm(draft)
             raise

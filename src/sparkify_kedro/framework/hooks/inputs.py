@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -18,7 +18,6 @@ from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 from omegaconf import OmegaConf
 
-from ..errors import MissingVersionsError
 from ..parameters import unknown_parameters
 from ..registry import makers_of, registered_pipelines
 from ..runs.versions import is_optional, is_versioned
@@ -26,6 +25,28 @@ from ..runs.versions import is_optional, is_versioned
 # Spark and fsspec each need a library for these.
 _S3 = ("s3", "s3a", "s3n")
 _JAR = "hadoop-aws"
+
+
+class MissingVersionsError(LookupError):
+    """A run would read versions that do not exist.
+
+    Args:
+        datasets: the datasets without a complete version, or without the requested one.
+        requested: the requested versions by dataset (``--load-versions``).
+        makers: the registered pipelines that make the datasets.
+    """
+
+    def __init__(self, datasets: Iterable[str], requested: Mapping[str, str], makers: Iterable[str]) -> None:
+        """Build the message, which names what to run first."""
+        names = sorted(datasets)
+        if named := [name for name in names if name in requested]:
+            versions = ", ".join(f"'{requested[name]}' of {name}" for name in named)
+            message = f"There is no complete version {versions}: check --load-versions."
+        else:
+            pipelines = ",".join(sorted(makers))
+            run = f"with kedro run --pipelines={pipelines}" if pipelines else "with the node that makes it"
+            message = f"There is no complete version of {', '.join(names)} yet: create it first, {run}."
+        super().__init__(message)
 
 
 class InputHooks:
