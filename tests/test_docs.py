@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from sparkify_kedro.cli import cli
-from sparkify_kedro.framework.parameters import leaf_paths
 
 PROJECT = Path(__file__).parents[1]
 PAGES = {
@@ -32,6 +32,14 @@ def test_make_commands_are_targets() -> None:
     targets = re.findall(r"^([\w-]+):", (PROJECT / "Makefile").read_text(), flags=re.MULTILINE)
     named = re.findall(r"`make ([\w-]+)`|^make ([\w-]+)", TEXT, flags=re.MULTILINE)
     assert {"run", "test", "check"} <= {quoted or alone for quoted, alone in named} <= set(targets)
+
+
+def leaf_paths(block: Mapping[str, Any], path: str = "") -> list[str]:
+    """The paths of all values in nested parameters."""
+    paths: list[str] = []
+    for key, value in block.items():
+        paths += leaf_paths(value, f"{path}{key}.") if isinstance(value, Mapping) else [f"{path}{key}"]
+    return paths
 
 
 def parsed(words: str) -> click.Context:

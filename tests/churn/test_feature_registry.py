@@ -116,7 +116,7 @@ def faults(lines: Lines) -> list[str]:
         }
         found += [f"{name}: {rule}" for rule, holds in rules.items() if not holds]
     definitions = [line["definition"] for line in lines.values()]
-    return found + [f"{text}: is said twice" for text in sorted(set(definitions)) if definitions.count(text) > 1]
+    return found + [f"{text}: is used twice" for text in sorted(set(definitions)) if definitions.count(text) > 1]
 
 
 def _period(name: str) -> str:
@@ -161,7 +161,7 @@ def test_a_forbidden_feature_is_detected(name: str, rule: str) -> None:
 
 def test_a_duplicate_definition_is_detected() -> None:
     text = LINES["page_help"]["definition"]
-    assert faults({**LINES, "page_home": LINES["page_help"]}) == [f"{text}: is said twice"]
+    assert faults({**LINES, "page_home": LINES["page_help"]}) == [f"{text}: is used twice"]
 
 
 # What the registry itself holds

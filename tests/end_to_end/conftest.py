@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Done(NamedTuple):
-    """How a command ended, and what it said on both streams."""
+    """How a command ended, and its output on both streams."""
 
     code: int
     output: str
@@ -61,8 +61,8 @@ class Project(NamedTuple):
 
     def try_kedro(self, *words: str) -> Done:
         """Run a kedro command in this process, with the tests' Spark."""
-        code, said, errors = _kedro_here(self.folder, *words)
-        return Done(code, said + errors)
+        code, output, errors = _kedro_here(self.folder, *words)
+        return Done(code, output + errors)
 
     def kedro(self, *words: str) -> str:
         """Run a kedro command that must succeed; its output, standard error included."""
@@ -117,11 +117,11 @@ def _messages_to(stream: io.StringIO) -> Iterator[None]:
 
 
 def _kedro_here(folder: Path, *words: str) -> tuple[int, str, str]:
-    said, errors, code = io.StringIO(), io.StringIO(), 0
+    output, errors, code = io.StringIO(), io.StringIO(), 0
     with (
         contextlib.chdir(folder),
-        contextlib.redirect_stdout(said),
-        _messages_to(said),
+        contextlib.redirect_stdout(output),
+        _messages_to(output),
         contextlib.redirect_stderr(errors),
         mock.patch.dict(os.environ, WIDE),
     ):
@@ -129,14 +129,14 @@ def _kedro_here(folder: Path, *words: str) -> tuple[int, str, str]:
             KedroCLI(folder).main([*words], prog_name="kedro")
         except SystemExit as ended:
             code = int(ended.code or 0)
-    return code, said.getvalue(), errors.getvalue()
+    return code, output.getvalue(), errors.getvalue()
 
 
 @pytest.fixture(scope="session")
 def kedro_here(spark: SparkSession) -> Callable[..., tuple[int, str, str]]:
     """Kedro's own entry point, run in a folder, in this process and with the tests' Spark.
 
-    Gives the exit code, and what was said on both streams.
+    Gives the exit code, and the output on both streams.
     """
     return _kedro_here
 
@@ -151,12 +151,12 @@ def trained_once(
     """
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    said = shared / "first_run.txt"
+    output = shared / "first_run.txt"
     with (shared / "first_run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not said.exists():
-            said.write_text(_train(copy_project(_new_folder(shared))))
-    return Project(shared / "trained"), said.read_text()
+        if not output.exists():
+            output.write_text(_train(copy_project(_new_folder(shared))))
+    return Project(shared / "trained"), output.read_text()
 
 
 def _new_folder(shared: Path) -> Path:
@@ -202,7 +202,7 @@ def small_project(
 
 @pytest.fixture(scope="session")
 def first_run(trained_once: tuple[Project, str]) -> str:
-    """What the first whole run said."""
+    """The output of the first whole run."""
     return trained_once[1]
 
 

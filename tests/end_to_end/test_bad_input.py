@@ -56,14 +56,14 @@ class Done(NamedTuple):
     """The exit code and the output of a command."""
 
     code: int
-    said: str
+    output: str
     errors: str
 
     def sentence(self) -> str:
         """The sentence of the error message; checks that there is no stack trace."""
-        assert self.code != 0, self.said[-2_000:]
-        assert "Traceback" not in self.said + self.errors
-        assert "\tat " not in self.said + self.errors
+        assert self.code != 0, self.output[-2_000:]
+        assert "Traceback" not in self.output + self.errors
+        assert "\tat " not in self.output + self.errors
         (message,) = [line for line in self.errors.splitlines() if line.startswith("Error: ")]
         assert self.errors.rstrip().endswith(message)
         return message.removeprefix("Error: ")
@@ -427,7 +427,7 @@ def ids_held_out(spark: SparkSession, users: int) -> set[int]:
 
 
 def day_of_churn(spark: SparkSession) -> bytes:
-    """One day on which a third of 60 users cancel, none of those who are held out; nobody plays a song."""
+    """One day on which a third of 60 users cancel, none of those who are held out; there are no songs."""
     held_out = ids_held_out(spark, 60)
     drawn = random.Random(3)
     found = []
@@ -451,7 +451,7 @@ def day(spark: SparkSession, commands: Commands) -> dict[str, Any]:
 
 @pytest.mark.faults
 def test_labels_that_cannot_be_trained_are_skipped(commands: Commands, page: Pages, day: dict[str, Any]) -> None:
-    """A log of one day: no bin is over, so that only the bin's own churn can be learned; nobody held out churns."""
+    """A log of one day: no bin is over, so that only the bin's own churn can be learned; no held-out user churns."""
     summary = day
     assert set(summary["skipped"]) == set(LABELS[1:])
     for reason in summary["skipped"].values():

@@ -93,7 +93,7 @@ class Runs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._said, self._killed = folder.parent / "said.txt", folder.parent / "killed.txt"
+        self._output, self._killed = folder.parent / "output.txt", folder.parent / "killed.txt"
         self._forks = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("forked_kedro.py"))],
             cwd=folder,
@@ -104,20 +104,20 @@ class Runs:
         )
 
     def try_kedro(self, *words: str, **environment: str) -> tuple[int, str]:
-        """Run a command; its exit code, negative for a signal, and what it said."""
+        """Run a command; its exit code, negative for a signal, and its output."""
         assert self._forks.stdin is not None
         assert self._forks.stdout is not None
-        asked = {"words": words, "environment": environment, "output": str(self._said)}
+        asked = {"words": words, "environment": environment, "output": str(self._output)}
         self._forks.stdin.write(f"{json.dumps(asked)}\n")
         self._forks.stdin.flush()
         code = int(self._forks.stdout.readline())
-        return code, self._said.read_text()
+        return code, self._output.read_text()
 
     def kedro(self, *words: str) -> str:
-        """Run a command that must succeed; what it said."""
-        code, said = self.try_kedro(*words)
-        assert code == 0, said[-3_000:]
-        return said
+        """Run a command that must succeed; its output."""
+        code, output = self.try_kedro(*words)
+        assert code == 0, output[-3_000:]
+        return output
 
     def killed(self) -> list[Killed]:
         """Where runs were killed."""
@@ -215,7 +215,7 @@ def undisturbed(runs: Runs, extent: Extent) -> dict[str, Any]:
     return {name: content.of(name, version) for name, version in content.versions()}
 
 
-class Story(NamedTuple):
+class KilledRuns(NamedTuple):
     """What has happened to a run that was killed and started again until it ended."""
 
     killed: list[Killed]
@@ -224,7 +224,7 @@ class Story(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def story(runs: Runs, extent: Extent, undisturbed: dict[str, Any]) -> Story:
+def killed_runs(runs: Runs, extent: Extent, undisturbed: dict[str, Any]) -> KilledRuns:
     """Kill in the saves, once each, and at random moments; look at all versions that are visible then."""
     chance = random.Random(SEED)
     content, seen, wrong = Content(runs.catalog(), extent.datasets), set(), []
@@ -239,32 +239,32 @@ def story(runs: Runs, extent: Extent, undisturbed: dict[str, Any]) -> Story:
         # Every other start, until it has been often enough; whatever comes first, the moment or a save.
         if starts % 2 == 0 and len([each for each in killed if each.where == MOMENT]) < extent.moments:
             how["KILL_AFTER"] = f"{chance.uniform(0, 2):.2f}"
-        code, said = runs.try_kedro(*extent.run, "--only-missing-outputs", **how)
-        assert code in (0, -9), said[-3_000:]
+        code, output = runs.try_kedro(*extent.run, "--only-missing-outputs", **how)
+        assert code in (0, -9), output[-3_000:]
         new = [each for each in content.versions() if each not in seen]
         seen |= set(new)
         wrong += [f"{name} {version}" for name, version in new if content.of(name, version) != undisturbed[name]]
     newest = {name: content.of(name, version) for name, version in reversed(content.versions())}
-    return Story(runs.killed(), wrong, newest)
+    return KilledRuns(runs.killed(), wrong, newest)
 
 
-def test_runs_are_killed_in_saves_and_at_random_times(story: Story, extent: Extent) -> None:
-    in_saves = [killed.where for killed in story.killed if killed.where != MOMENT]
+def test_runs_are_killed_in_saves_and_at_random_times(killed_runs: KilledRuns, extent: Extent) -> None:
+    in_saves = [killed.where for killed in killed_runs.killed if killed.where != MOMENT]
     assert sorted(in_saves) == sorted(extent.datasets)
-    assert len(story.killed) == len(in_saves) + extent.moments
-    middle = [killed for killed in story.killed if killed.when != "after"]
-    assert len(middle) > 0.7 * len(story.killed), story.killed
+    assert len(killed_runs.killed) == len(in_saves) + extent.moments
+    middle = [killed for killed in killed_runs.killed if killed.when != "after"]
+    assert len(middle) > 0.7 * len(killed_runs.killed), killed_runs.killed
 
 
-def test_no_incomplete_version_is_visible(story: Story) -> None:
-    assert story.wrong == []
+def test_no_incomplete_version_is_visible(killed_runs: KilledRuns) -> None:
+    assert killed_runs.wrong == []
 
 
 def test_the_final_run_has_the_results_of_an_undisturbed_run(
-    story: Story, extent: Extent, undisturbed: dict[str, Any]
+    killed_runs: KilledRuns, extent: Extent, undisturbed: dict[str, Any]
 ) -> None:
-    assert set(story.found) == extent.datasets
-    assert [name for name in story.found if story.found[name] != undisturbed[name]] == []
+    assert set(killed_runs.found) == extent.datasets
+    assert [name for name in killed_runs.found if killed_runs.found[name] != undisturbed[name]] == []
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -282,7 +282,7 @@ def hidden(folder: Path) -> list[Path]:
 
 
 def test_leftover_files_are_listed_and_removed_and_nothing_else_changes(
-    runs: Runs, extent: Extent, story: Story
+    runs: Runs, extent: Extent, killed_runs: KilledRuns
 ) -> None:
     """Each was killed in the middle of something, and left that, and its announcement."""
     data = runs.folder / "data"
@@ -295,7 +295,7 @@ def test_leftover_files_are_listed_and_removed_and_nothing_else_changes(
     }
     listing = runs.kedro("runs", "clean", "--dry-run")
     left = re.findall(r"^(data/.*): (.*)$", listing, flags=re.MULTILINE)
-    assert [what for _, what in left].count("lock file of a killed run") == len(story.killed)
+    assert [what for _, what in left].count("lock file of a killed run") == len(killed_runs.killed)
     assert {"incomplete version", "draft of a file"} <= {what for _, what in left}
     assert files(data) == before
 
@@ -309,15 +309,15 @@ def test_leftover_files_are_listed_and_removed_and_nothing_else_changes(
 
 
 def test_after_an_error_the_printed_command_resumes_with_complete_versions(
-    runs: Runs, extent: Extent, story: Story, undisturbed: dict[str, Any]
+    runs: Runs, extent: Extent, killed_runs: KilledRuns, undisturbed: dict[str, Any]
 ) -> None:
     """The leak audit fails when rows have been sampled; the resumed run begins with it."""
     if f"{LABEL}.baselines" not in extent.datasets:
         pytest.skip("these runs end before the audit; make test-faults has those that do not")
     part = ("run", "--pipelines=sampling,modeling", f"--to-outputs={LABEL}.baselines")
-    code, said = runs.try_kedro(*part, "--params=modeling.leak_audit.suspicious_auc_roc=0.51")
+    code, output = runs.try_kedro(*part, "--params=modeling.leak_audit.suspicious_auc_roc=0.51")
     assert code == 1
-    (start,) = re.findall(r'--from-nodes\s+"([^"]+)"', said)
+    (start,) = re.findall(r'--from-nodes\s+"([^"]+)"', output)
     assert f"{LABEL}.audit_features" in start.split(",")
 
     runs.kedro(*part, f"--from-nodes={start}")

@@ -85,8 +85,8 @@ def test_later_churn_agrees_with_the_scores(small_project: Project, scored: pd.D
     """Trained on one log, scored on another one cut at a day: the AUC-ROC is within the interval of the evaluation."""
     start = milliseconds(AS_OF)
     end = start + int(timedelta(days=14).total_seconds() * 1_000)
-    came = set(future.loc[future["ts"].between(start, end - 1), "userId"])
-    churned = scored["user_id"].isin(came)
+    cancelled = set(future.loc[future["ts"].between(start, end - 1), "userId"])
+    churned = scored["user_id"].isin(cancelled)
     assert churned.sum() >= 5
     comparison = small_project.report(FORECAST, "comparison.json")
     low, high = comparison["algorithms"][comparison["champion"]]["test"]["auc_roc_interval"]

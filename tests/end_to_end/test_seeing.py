@@ -157,9 +157,9 @@ def site(small_project: Project) -> Iterator[str]:
         text=True,
         check=False,
     )
-    said = built.stdout + built.stderr
-    assert built.returncode == 0, said[-2_000:]
-    assert "circular" not in said
+    output = built.stdout + built.stderr
+    assert built.returncode == 0, output[-2_000:]
+    assert "circular" not in output
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

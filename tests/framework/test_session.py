@@ -126,10 +126,10 @@ def test_a_remote_session_is_refused(tmp_path: Path) -> None:
 
 
 def test_settings_reach_the_session(spark: SparkSession) -> None:
-    """The session of the tests was configured with ``False`` and ``4``."""
+    """The session of the tests was configured with ``False`` and ``2``."""
     assert spark.conf.get("spark.ui.enabled") == "false"
     assert spark.sparkContext.uiWebUrl is None
-    assert spark.conf.get("spark.sql.shuffle.partitions") == "4"
+    assert spark.conf.get("spark.sql.shuffle.partitions") == "2"
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
 
 

@@ -279,7 +279,7 @@ def test_expected_calibration_error_of_perfect_probabilities() -> None:
 def test_equal_scores_are_ordered_by_keys_and_seed_alone(
     spark: SparkSession, scored: list[tuple[int, int]], chance: random.Random
 ) -> None:
-    """Rows come back from Spark in any order; what is said of them must not move."""
+    """Spark returns rows in any order; the report must not depend on it."""
     score, label = np.array(scored).T
     ordered = frame(score / 8, label).sort_values(["user_id", "time_bin"], ignore_index=True)
     rows = list(ordered.itertuples(index=False, name=None))

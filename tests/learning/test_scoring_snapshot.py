@@ -27,7 +27,7 @@ def chosen(spark: SparkSession, rows: list[Row], as_of: int = NOW, days: int = D
     return sorted((row.user_id, row.time_bin) for row in found.collect())
 
 
-# Per user (the case): the rows, and the bin that speaks for the user at NOW, if any.
+# Per user (the case): the rows, and the bin that represents the user at NOW, if any.
 CASES: dict[str, tuple[list[tuple[int, int, int | None]], int | None]] = {
     "bin ends at the moment: it is over": ([(3, NOW, None)], 3),
     "bin ends a millisecond later: it is not": ([(3, NOW + 1, None)], None),

@@ -85,7 +85,7 @@ def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: 
 
 
 def test_partitions_depend_on_keys_not_on_files_or_cores(rows: DataFrame) -> None:
-    """A forest's bootstrap goes by place, so the layout must not depend on how the rows came."""
+    """A forest's bootstrap goes by row position, so the layout must not depend on the order of the input rows."""
     laid_out = [frame.rdd.glom().collect() for frame in (prepared(rows), prepared(rows.repartition(3, "songs")))]
     assert laid_out[0] == laid_out[1]
 

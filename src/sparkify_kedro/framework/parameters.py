@@ -111,16 +111,3 @@ def _closest_key(at: tuple[int | str, ...], block: type[BaseModel]) -> str:
         block = field.annotation
     near = get_close_matches(str(at[-1]), block.model_fields, n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
-
-
-def leaf_paths(block: Mapping[str, Any], path: str = "") -> list[str]:
-    """The paths of all values in nested parameters.
-
-    Examples:
-        >>> leaf_paths({"a": {"b": 1, "c": 2}})
-        ['a.b', 'a.c']
-    """
-    paths: list[str] = []
-    for key, value in block.items():
-        paths += leaf_paths(value, f"{path}{key}.") if isinstance(value, Mapping) else [f"{path}{key}"]
-    return paths

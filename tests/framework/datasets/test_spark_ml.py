@@ -54,7 +54,7 @@ def other_model(rows: DataFrame) -> PipelineModel:
 
 @pytest.fixture(scope="module")
 def saved(model: PipelineModel, other_model: PipelineModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the dataset's versions FIRST (``model``) and SECOND (``other_model``), which nobody changes."""
+    """A folder with the dataset's versions FIRST (``model``) and SECOND (``other_model``), not to be changed."""
     folder = tmp_path_factory.mktemp("saved")
     versioned(folder, save=FIRST).save(model)
     versioned(folder, save=SECOND).save(other_model)

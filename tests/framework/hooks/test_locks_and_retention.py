@@ -47,10 +47,10 @@ def test_runs_that_succeed_keep_the_newest_versions(
     with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
         run(project, "simulation", **keep_one)
     assert versions(project, USERS) == versions(project, summary) > [first]
-    said = [
+    messages = [
         record.getMessage() for record in caplog.records if record.name == "sparkify_kedro.framework.hooks.retention"
     ]
-    assert said == ["Removed 5 old versions of 2 datasets (runs.keep_versions: 1)"]
+    assert messages == ["Removed 5 old versions of 2 datasets (runs.keep_versions: 1)"]
     assert RunLocks(project).active() == []
     with KedroSession.create(project_path=project) as session:
         assert find_leftovers(session.load_context().catalog, RunLocks(project)) == []

@@ -114,7 +114,7 @@ def test_with_0_all_are_kept(storage: Storage) -> None:
 
 
 def test_repeated_runs_keep_the_newest_versions(storage: Storage) -> None:
-    """What the champions that go came from goes with them."""
+    """The inputs of removed champions are removed."""
     for day in (1, 2, 3):
         storage.run(day, *WHOLE, *CARDS)
     everything = (*WHOLE, *CARDS, RUN_SUMMARY)

@@ -193,10 +193,10 @@ def test_one_row_per_cut_date_in_order_and_one_for_the_hold_out(replayed: pd.Dat
 
 
 def test_the_hold_out_is_the_champions_own(replayed: pd.DataFrame) -> None:
-    told = replayed.iloc[-1]
-    assert (told["users_scored"], told["churned"], told["prevalence"]) == (400, 40, 0.1)
-    assert [told[name] for name in ("auc_pr", "auc_pr_low", "auc_pr_high")] == [0.31, 0.2, 0.45]
-    assert [told[name] for name in ("auc_roc", "auc_roc_low", "auc_roc_high")] == [0.74, 0.65, 0.8]
+    hold_out = replayed.iloc[-1]
+    assert (hold_out["users_scored"], hold_out["churned"], hold_out["prevalence"]) == (400, 40, 0.1)
+    assert [hold_out[name] for name in ("auc_pr", "auc_pr_low", "auc_pr_high")] == [0.31, 0.2, 0.45]
+    assert [hold_out[name] for name in ("auc_roc", "auc_roc_low", "auc_roc_high")] == [0.74, 0.65, 0.8]
 
 
 def users_at(rows: pd.DataFrame, day: date) -> tuple[pd.DataFrame, list[bool]]:

@@ -397,7 +397,7 @@ HAND_MADE_EVENTS = [
     visit("just", 2 * BIN), visit("just", 3 * BIN),
     visit("short", 2 * BIN, registration=REGISTRATION + 1), visit("short", BIN, registration=REGISTRATION + 1),
     # A missing gender.
-    visit("nobody", 0, gender=None),
+    visit("unknown", 0, gender=None),
     # Changes level and device in one millisecond, in the order of the session's items.
     visit("hasty", 5, level="paid", item=3, agent=AGENT["android"]),
     visit("hasty", 5, level="free", item=2, agent=AGENT["windows"]),
@@ -438,7 +438,7 @@ EXPECTED = [
     ("just", 3, {"next_bin_observed": False}),
     ("short", 1, {"next_bin_observed": True}),
     ("short", 2, {"next_bin_observed": False}),
-    ("nobody", 0, {"is_male": 0, "device": "other", "device_other": 1}),
+    ("unknown", 0, {"is_male": 0, "device": "other", "device_other": 1}),
     ("hasty", 0, {"level_at_end": "paid", "paid_at_end": 1, "device": "android", "device_android": 1}),
     ("hasty", 0, {"device_windows": 0, "device_linux": 0, "device_other": 0}),
     ("punctual", 0, {"level_at_end": "free", "paid_at_end": 0, "device": "ipad", "device_iphone": 0, "device_mac": 0}),
@@ -568,7 +568,7 @@ VETERAN_FEATURES = [
     (2, "log_active_days_per_day_in_history", LN((3 + 0.5) / (32 + 2))),
     (2, "log_songs_per_session_in_history", LN((3 + 10) / (3 + 1))),
     (2, "log_minutes_per_session_in_history", LN((120 + 30) / (3 + 1))),
-    # No time in sessions: the level alone speaks; over the history there is time.
+    # No time in sessions: the current level counts; over the history there is time.
     (2, "paid_time_share_in_time_bin", 0),
     (2, "paid_time_share_in_history", 0.75),
     (2, "paid_at_end", 0),

@@ -380,8 +380,8 @@ def test_a_rule_with_action_fail_stops_the_run(
     spark: SparkSession, changes: dict[str, Any], line: str, failure: str
 ) -> None:
     parameters = contract(**changes)
-    said = refusal(spark, [raw_line(), line], parameters)
-    assert said.startswith(f"the log breaks a rule of the contract whose action is fail: {failure}; see the dataset")
+    message = refusal(spark, [raw_line(), line], parameters)
+    assert message.startswith(f"the log breaks a rule of the contract whose action is fail: {failure}; see the dataset")
     assert select_rejected(parse(spark, [raw_line(), line], parameters)).count() == 1
 
 

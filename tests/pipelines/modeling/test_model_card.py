@@ -24,7 +24,7 @@ CARD: dict[str, Any] = {
 }  # fmt: skip
 COMPARISON: dict[str, Any] = {
     "champion": "logistic_regression",
-    "verdict": "logistic_regression cannot be told apart from random_forest",
+    "verdict": "logistic_regression is indistinguishable from random_forest",
     "indistinguishable": ["logistic_regression", "random_forest"],
     "algorithms": {
         "logistic_regression": {

@@ -73,10 +73,10 @@ def tables() -> dict[str, pd.DataFrame]:
 def comparison(tables: dict[str, pd.DataFrame]) -> Comparison:
     algorithms = {name: entry(rows) | {"original_protocol": ranking(rows)} for name, rows in tables.items()}
     halves = {"free": tables["simple"].iloc[:200], "paid": tables["simple"].iloc[200:]}
-    nobody = tables["simple"].query("label == 0").head(5)
+    no_churners = tables["simple"].query("label == 0").head(5)
     algorithms["simple"]["segments"] = {
         "level": {name: ranking(rows) for name, rows in halves.items()},
-        "device": {"<other>": ranking(nobody)},
+        "device": {"<other>": ranking(no_churners)},
     }
     baseline = {"feature": None, **entry(tables["simple"].assign(score=0.2))}
     baselines = {"prevalence": baseline, "best_single_feature": baseline}

@@ -430,7 +430,7 @@ def test_reasons_are_the_strongest_by_hand(spark: SparkSession, champions: Champ
     scored = score_users(rows, scoring(), ENGINEERING, *champions)
     table = listed(scored, rows, champions).set_index("user_id")
     coefficients = dict(zip(FEATURES[NEXT], champions[0].stages[1].coefficients, strict=True))
-    told = {
+    expected = {
         "a": {
             "page_roll_advert": (13, "visits to the page Roll Advert in the bin: 13"),
             "log_tenure_days": (math.log(365), "days from registration to the bin's end: 365"),
@@ -442,7 +442,7 @@ def test_reasons_are_the_strongest_by_hand(spark: SparkSession, champions: Champ
             "paid_at_end": (0, "at level paid at the bin's end: no"),
         },
     }
-    for user, features in told.items():
+    for user, features in expected.items():
         contributions = {
             name: coefficients[name] * (value - trained_on[name].mean()) for name, (value, _) in features.items()
         }
@@ -541,12 +541,12 @@ def test_every_user_of_the_log_is_accounted_for(
 
 
 def test_a_log_without_scorable_users_gives_empty_tables(seven: DataFrame, champions: Champions) -> None:
-    nobody = seven.limit(0)
-    scored = score_users(nobody, scoring(), ENGINEERING, *champions)
+    no_users = seven.limit(0)
+    scored = score_users(no_users, scoring(), ENGINEERING, *champions)
     assert scored.count() == 0
-    assert list(listed(scored, nobody, champions).columns) == LIST_COLUMNS
+    assert list(listed(scored, no_users, champions).columns) == LIST_COLUMNS
     log = seven.withColumn("churned_at", F.when(F.col("user_id") == "a", 100).cast("long"))
-    report = report_drift(scored, nobody, log, REGISTRY, scoring(), *champions)
+    report = report_drift(scored, no_users, log, REGISTRY, scoring(), *champions)
     json.dumps(report, allow_nan=False)
     assert report["users"] == {"in_log": 7, "gone": 1, "scored": 0, "without_events_in_last_bin": 6}
     assert report["stability"] == {}

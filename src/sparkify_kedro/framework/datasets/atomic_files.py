@@ -80,7 +80,7 @@ class AtomicFileMixin:
             super().save.__wrapped__(writer, data)  # type: ignore[misc]  # of the dataset that follows the mixin
             self._fs.mv(draft, target)
         except BaseException as error:
-            if isinstance(error, OSError) and error.filename is None:
+            if isinstance(error, OSError) and error.errno and not error.filename:
                 error.filename = target  # a write to a full device names no file
             if self._fs.exists(draft):
                 self._fs.rm(draft)

@@ -63,7 +63,7 @@ def replay_cuts(  # noqa: PLR0913, PLR0917 - the log, the champion, and everythi
         comparison: the champion's scores on held-out users.
         backtest: the cut dates, the horizon, and the folds to search settings in.
         training: how to train.
-        evaluation: how to judge.
+        evaluation: how to evaluate.
         searches: the grids, by algorithm.
 
     Returns:

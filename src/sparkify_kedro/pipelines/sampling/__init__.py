@@ -1,4 +1,4 @@
-"""Sampling: per label, the rows to train on, balanced and in folds, and the rows to judge by."""
+"""Sampling: per label, the rows to train on, balanced and in folds, and the rows to evaluate on."""
 
 from .pipeline import create_pipeline
 

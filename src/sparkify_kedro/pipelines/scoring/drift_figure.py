@@ -18,7 +18,7 @@ def draw_drift(drift_report: DriftReport) -> go.Figure:
         drift_report: the stability of every column.
 
     Returns:
-        A bar per column, with the index expected by chance; none where nobody was scored.
+        A bar per column, with the index expected by chance; none where no user was scored.
     """
     stability = drift_report.stability
     moved = sorted(stability, key=lambda name: stability[name].index)[-_SHOWN:]

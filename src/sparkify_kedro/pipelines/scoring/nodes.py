@@ -211,8 +211,10 @@ def report_drift(
         for name, column in stability.items()
         if name == SCORE or not feature_registry.features[name].moves_with_time
     }
-    nobody = [] if summary.scored else ["no user was scored: no active user has an event in the last completed bin"]
-    warnings = [*nobody, *_warnings(watched, unseen, scoring.drift.warn_above)]
+    without_users = (
+        [] if summary.scored else ["no user was scored: no active user has an event in the last completed bin"]
+    )
+    warnings = [*without_users, *_warnings(watched, unseen, scoring.drift.warn_above)]
     for sentence in warnings:
         logger.warning("Drift: %s", sentence)
     return DriftReport(
