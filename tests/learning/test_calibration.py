@@ -14,11 +14,20 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sparkify_kedro.learning.calibration import LEAST_SLOPE, fit_calibration
-from sparkify_kedro.learning.parameters import AlgorithmSearch, Training
+from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Segments, Training
 from sparkify_kedro.learning.search import CalibratedModel, probability, train_calibrated
 
 FEATURES = ["songs", "adverts", "memory"]
 TRAINING = Training(seed=7, feature_set="small", parallel_fits=2, rows_per_partition=100_000)
+EVALUATION = Evaluation(
+    seed=7,
+    max_rows=100_000,
+    replicates=20,
+    cost_ratio=10,
+    top_shares=[0.1],
+    few_positives=0,
+    segments=Segments(tenure_days=[30], history_days=[14]),
+)
 SEARCHES = {
     "logistic_regression": AlgorithmSearch(
         algorithm="logistic_regression", settings={"maxIter": 20}, grid={"regParam": [0.001], "elasticNetParam": [0.0]}
@@ -85,7 +94,7 @@ def fresh(spark: SparkSession) -> DataFrame:
 
 @pytest.fixture(scope="module", params=SEARCHES)
 def calibrated(request: pytest.FixtureRequest, train: DataFrame, rows: DataFrame) -> CalibratedModel:
-    return train_calibrated(train, rows, FEATURES[:2], SEARCHES[request.param], TRAINING)
+    return train_calibrated(train, rows, FEATURES[:2], SEARCHES[request.param], TRAINING, EVALUATION)
 
 
 def test_probabilities_on_fresh_rows_are_the_true_ones(calibrated: CalibratedModel, fresh: DataFrame) -> None:
@@ -104,7 +113,7 @@ def test_probabilities_on_fresh_rows_are_the_true_ones(calibrated: CalibratedMod
 
 def test_out_of_fold_probabilities_are_at_natural_prevalence(calibrated: CalibratedModel, rows: DataFrame) -> None:
     """One for each row, whose mean is the share of positives: that is what a fitted intercept does."""
-    found = calibrated.out_of_fold.toPandas().sort_values("user_id", ignore_index=True)
+    found = calibrated.out_of_fold.sort_values("user_id", ignore_index=True)
     expected = rows.select("user_id", "label").toPandas().sort_values("user_id", ignore_index=True)
     pd.testing.assert_frame_equal(found[["user_id", "label"]], expected, check_dtype=False)
     assert found["score"].mean() == pytest.approx(expected["label"].mean(), rel=1e-3)
@@ -161,7 +170,7 @@ def test_memorized_rows_give_no_skill_out_of_fold(spark: SparkSession) -> None:
         settings={"numTrees": 5, "featureSubsetStrategy": "all"},
         grid={"maxDepth": [15], "maxBins": [600]},
     )
-    found = train_calibrated(table, table, ["memory"], search, TRAINING)
+    found = train_calibrated(table, table, ["memory"], search, TRAINING, EVALUATION)
     table.unpersist()
 
     def ranks(scores: pd.DataFrame) -> float:
@@ -171,7 +180,7 @@ def test_memorized_rows_give_no_skill_out_of_fold(spark: SparkSession) -> None:
 
     assert ranks(scored(found.model, table)) > 0.85
     # Three standard deviations of an area without skill.
-    assert ranks(found.out_of_fold.toPandas()) == pytest.approx(0.5, abs=0.075)
+    assert ranks(found.out_of_fold) == pytest.approx(0.5, abs=0.075)
 
 
 def test_models_do_not_depend_on_row_order(train: DataFrame, rows: DataFrame, fresh: DataFrame) -> None:
@@ -179,7 +188,7 @@ def test_models_do_not_depend_on_row_order(train: DataFrame, rows: DataFrame, fr
     search = SEARCHES["random_forest"]
 
     def results_of(*tables: DataFrame) -> tuple[Any, list[float], np.ndarray]:
-        found = train_calibrated(*tables, FEATURES, search, TRAINING)
+        found = train_calibrated(*tables, FEATURES, search, TRAINING, EVALUATION)
         by_user = scored(found.model, fresh).sort_values("user_id")["score"]
         return found.search.model.toDebugString, [point.score for point in found.search.points], by_user.to_numpy()
 

@@ -16,6 +16,7 @@ from functools import reduce
 from itertools import product
 from typing import Any, NamedTuple
 
+import pandas as pd
 from pyspark import inheritable_thread_target
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
@@ -29,7 +30,8 @@ from sparkify_kedro.framework.skipping import SkipError
 
 from .algorithms import ALGORITHMS
 from .calibration import Calibration, expose_margin, fit_calibration
-from .parameters import AlgorithmSearch, Training
+from .evaluation import collect_scored
+from .parameters import AlgorithmSearch, Evaluation, Training
 from .ranking import ranking_scores
 
 logger = logging.getLogger(__name__)
@@ -64,18 +66,23 @@ class CalibratedModel(NamedTuple):
         search: the result of the grid search.
         model: takes the features by name and adds ``probability``, calibrated at natural prevalence.
         calibration: the sigmoid.
-        out_of_fold: keys, ``label`` and ``score`` of the development rows: the calibrated probability by the model that
-            has not seen the row's fold.
+        out_of_fold: keys, ``label`` and ``score`` of the development rows, as ``collect_scored`` returns them: the
+            calibrated probability by the model that has not seen the row's fold.
     """
 
     search: SearchResult
     model: PipelineModel
     calibration: Calibration
-    out_of_fold: DataFrame
+    out_of_fold: pd.DataFrame
 
 
 def train_calibrated(
-    train: DataFrame, development: DataFrame, features: Sequence[str], search: AlgorithmSearch, training: Training
+    train: DataFrame,
+    development: DataFrame,
+    features: Sequence[str],
+    search: AlgorithmSearch,
+    training: Training,
+    evaluation: Evaluation,
 ) -> CalibratedModel:
     """Search an algorithm's settings on the training rows, and calibrate out of fold on all development rows.
 
@@ -85,9 +92,11 @@ def train_calibrated(
         features: the columns to learn from, in the model's order.
         search: the algorithm and its grid.
         training: how to train.
+        evaluation: how many scores out of fold to collect at most.
 
     Returns:
-        The calibrated model and its search. Collects one number per grid point and fold, and one row per fold.
+        The calibrated model and its search. Collects one number per grid point and fold, one row per fold, and the
+        scores out of fold, up to ``evaluation.max_rows``.
 
     Raises:
         SkipError: where a fold lacks rows of one of the two classes.
@@ -106,9 +115,14 @@ def train_calibrated(
             for fold, model in result.fold_models.items()
         ],
     ).select(*KEYS, "margin", F.col("label").cast("double").alias("label"))
-    calibration = fit_calibration(margins)
-    scored = calibration.model.transform(margins)
-    out_of_fold = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
+    margins = margins.cache()
+    try:
+        calibration = fit_calibration(margins)
+        scored = calibration.model.transform(margins)
+        scores = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
+        out_of_fold = collect_scored(scores, evaluation)
+    finally:
+        margins.unpersist()
     model = PipelineModel([assembler, *expose_margin(result.model), calibration.model])
     return CalibratedModel(result, model, calibration, out_of_fold)
 

@@ -120,6 +120,16 @@ def test_a_model_is_cached_until_release(two_versions: Path, model: PipelineMode
         dataset.load()
 
 
+def test_the_dataset_that_saved_a_model_returns_it_until_release(tmp_path: Path, model: PipelineModel) -> None:
+    """As the nodes of one run load what another one has saved."""
+    dataset = versioned(tmp_path, load=FIRST, save=FIRST)
+    dataset.save(model)
+    assert dataset.load() is model
+    dataset.release()
+    assert dataset.load() is not model
+    assert dataset.load().uid == model.uid
+
+
 def test_a_version_is_not_overwritten(two_versions: Path, model: PipelineModel, other_model: PipelineModel) -> None:
     with pytest.raises(DatasetError, match=f"{two_versions}/model/{FIRST}/model.* must not exist"):
         versioned(two_versions, save=FIRST).save(other_model)

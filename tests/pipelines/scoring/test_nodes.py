@@ -229,7 +229,7 @@ def champions(train: DataFrame) -> Champions:
     """Model and card of two labels, in turn."""
     made = []
     for label, features in FEATURES.items():
-        model = train_calibrated(train, train, features, SEARCH, TRAINING).model
+        model = train_calibrated(train, train, features, SEARCH, TRAINING, EVALUATION).model
         algorithms = {"champion": SEARCH.algorithm, "algorithms": {SEARCH.algorithm: {"threshold": 0.2}}}
         selection = partial_report(ChampionSelection, algorithms)
         audit = partial_report(FeatureAudit, {"label": label, "feature_set": "extended", "features": features})

@@ -137,6 +137,9 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         except (PySparkException, Py4JError) as error:
             raise DatasetError(f"Spark could not write to '{path}': {java_cause(error)}") from error
         self._fs.touch(f"{path}/{SUCCESS_MARKER}")
+        if self._version:
+            # The other nodes of the run need not read it again.
+            self._loaded = path, get_session().sparkContext, data
 
     def _stages(self, path: str) -> Iterator[str]:
         """The classes that the model's files name."""

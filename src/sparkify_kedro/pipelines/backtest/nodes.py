@@ -167,7 +167,7 @@ def _replay(  # noqa: PLR0913, PLR0917 - a cut and everything that training take
     train = known.withColumn("fold", fold).cache()
     try:
         sizes = _fold_sizes(train, cut.day)
-        trained = train_calibrated(train, train, champion_metadata.features, search, training)
+        trained = train_calibrated(train, train, champion_metadata.features, search, training, evaluation)
     finally:
         train.unpersist()
     train_rows, train_positives = (sum(numbers) for numbers in zip(*sizes.values(), strict=True))

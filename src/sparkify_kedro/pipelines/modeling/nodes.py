@@ -120,8 +120,8 @@ def search_model(
     Raises:
         SkipError: where a fold lacks rows of one of the two classes.
     """
-    trained = train_calibrated(train, development, feature_audit.features, search, training)
-    out_of_fold = collect_scored(trained.out_of_fold, evaluation)
+    trained = train_calibrated(train, development, feature_audit.features, search, training, evaluation)
+    out_of_fold = trained.out_of_fold
     explanation = ALGORITHMS[search.algorithm].explain(trained.search.model, feature_audit.features)
     report = SearchReport(
         algorithm=search.algorithm,
