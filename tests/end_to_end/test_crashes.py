@@ -316,11 +316,11 @@ def test_leftover_files_are_listed_and_removed_and_nothing_else_changes(
 def test_after_an_error_the_printed_command_resumes_with_complete_versions(
     runs: Runs, extent: Extent, killed_runs: KilledRuns, undisturbed: dict[str, Any]
 ) -> None:
-    """The leak audit fails when rows have been sampled; the resumed run begins with it."""
+    """An unknown feature set fails the audit when rows have been sampled; the resumed run begins with it."""
     if f"{LABEL}.baselines" not in extent.datasets:
         pytest.skip("these runs end before the audit; make test-faults has those that do not")
     part = ("run", "--pipelines=sampling,modeling", f"--to-outputs={LABEL}.baselines")
-    code, output = runs.try_kedro(*part, "--params=modeling.leak_audit.suspicious_auc_roc=0.51")
+    code, output = runs.try_kedro(*part, "--params=modeling.training.feature_set=banana")
     assert code == 1
     (start,) = re.findall(r'--from-nodes\s+"([^"]+)"', output)
     assert f"{LABEL}.audit_features" in start.split(",")
