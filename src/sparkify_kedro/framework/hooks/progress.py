@@ -34,7 +34,7 @@ class ProgressHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Reset the counters."""
         self._catalog, self._total, self._begun = catalog, len(pipeline.nodes), 0
-        self._lock = threading.Lock()  # nodes may run in threads
+        self._lock = threading.Lock()  # nodes may run in threads, and lines stay in order
         self._started = time.monotonic()
         self._links: dict[str, VersionedDataset] = {}
         self._skipped: set[str] = set()
@@ -47,8 +47,8 @@ class ProgressHooks:
         with self._lock:
             self._begun += 1
             position = f"{self._begun}/{self._total}"
-        elapsed = timedelta(seconds=round(time.monotonic() - self._started))
-        logger.info("%s %s %s %s", elapsed, position, self._stage.get(node.name, "-"), node.name)
+            elapsed = timedelta(seconds=round(time.monotonic() - self._started))
+            logger.info("%s %s %s %s", elapsed, position, self._stage.get(node.name, "-"), node.name)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
