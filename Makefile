@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint notebook sample pictures benchmark benchmark-contract \
-	benchmark-quality lock
+	benchmark-quality benchmark-served lock
 
 env: .venv/.complete
 
@@ -60,6 +60,10 @@ benchmark-contract: env
 # Three logs of 4,000 users: half an hour and more on two idle cores.
 benchmark-quality: env
 	PYTHONPATH=src $(BIN)/python benchmarks/forecast_quality.py
+
+# Twenty times: the cancellations that followed a date, beside the sum of the probabilities served then.
+benchmark-served: env
+	PYTHONPATH=src $(BIN)/python benchmarks/served_probabilities.py
 
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 lock:

@@ -72,14 +72,14 @@ def predictions_of(folder: Path, label: str, algorithm: str) -> pd.DataFrame:
 
 
 def true_hazard(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> pd.DataFrame:
-    """The held-out rows, scored by the true probability of a cancellation in the next bin."""
+    """The held-out rows, scored by the true probability of a cancellation within the horizon."""
     loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
     simulation = Simulation.model_validate(loader["parameters"]["simulation"] | {"seed": seed, "users": users})
     truth = pd.read_parquet(newest(folder, "01_raw", "simulated_users"))
     events = pd.read_parquet(newest(folder, "02_intermediate", "events"), columns=["user_id", "ts", "page"])
     hazards = {name: Hazard.of(simulation, name) for name in simulation.populations}
     known = rows.merge(truth[["user_id", "population", "event_gap_seconds", "session_gap_seconds"]], on="user_id")
-    # A user whose last page is Logout is logged out at the end of the bin.
+    # A user whose last page is Logout is logged out at the landmark.
     last = pd.merge_asof(
         known.sort_values("bin_end"),
         events.sort_values("ts"),
@@ -97,14 +97,14 @@ def true_hazard(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> pd.D
         )
         for row in last.itertuples()
     ]
-    return last[["user_id", "time_bin", "label"]].assign(score=score)
+    return last[["user_id", "bin_end", "label"]].assign(score=score)
 
 
 def after_as_of(folder: Path, other: Path, evaluation: Evaluation) -> tuple[RankingScores, RankingScores]:
     """The scores on held-out users, and those on another log in the 14 days after the as-of date."""
-    params = f"scoring_events={other},scoring.as_of={AS_OF}"
-    seconds([*KEDRO, "run", "--pipelines=scoring", f"--params={params}"], folder)
-    scored = pd.read_parquet(newest(folder, "07_model_output", "churn_scores"))
+    params = f"scoring_events={other},feature_engineering.as_of={AS_OF}"
+    seconds([*KEDRO, "run", "--pipelines=score_other_log", f"--params={params}"], folder)
+    scored = pd.read_parquet(newest(folder, "07_model_output", "other_log", "churn_scores"))
     lines = pd.concat(
         pd.read_json(part, lines=True, dtype={"userId": str})[["userId", "page", "ts"]]
         for part in sorted(other.glob("part-*"))
@@ -112,7 +112,7 @@ def after_as_of(folder: Path, other: Path, evaluation: Evaluation) -> tuple[Rank
     start = int(pd.Timestamp(AS_OF, tz="UTC").timestamp() * 1_000)
     churned = lines[(lines["page"] == "Cancellation Confirmation") & lines["ts"].between(start, start + HORIZON_MS - 1)]
     label = scored["user_id"].isin(churned["userId"]).astype(int)
-    labeled = scored.assign(label=label, score=scored["probability_will_churn_in_next_bin"])
+    labeled = scored.assign(label=label, score=scored["probability"])
     comparison = report(folder, "will_churn_in_next_bin", "comparison.json")
     held_out = RankingScores.model_validate(comparison["algorithms"][comparison["champion"]]["test"])
     return held_out, ranking_report(labeled.sort_values("user_id", ignore_index=True), evaluation)
@@ -175,9 +175,9 @@ def show(by_label: dict[str, dict[str, pd.DataFrame]], evaluation: Evaluation) -
     for label, recipes in by_label.items():
         print(f" {label}")
         for recipe, rows in recipes.items():
-            ordered = rows.sort_values(["user_id", "time_bin"], ignore_index=True)
+            ordered = rows.sort_values(["user_id", "bin_end"], ignore_index=True)
             error = probability_report(ordered, 0.5, evaluation).calibration_error
-            # The hazard is that of one bin; for a label that includes the current bin it is not a probability.
+            # The hazard looks ahead; for a label that includes the window it is not a probability.
             is_probability = not (recipe == "true hazard" and label == "will_churn_soon")
             print(line(recipe, ranking_report(ordered, evaluation), error if is_probability else None), flush=True)
 

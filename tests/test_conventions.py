@@ -27,11 +27,11 @@ from omegaconf.errors import InterpolationResolutionError
 from pydantic import BaseModel
 from pyspark.sql import SparkSession
 
+from sparkify_kedro.churn.vocabulary import LABELS
 from sparkify_kedro.framework import datasets
 from sparkify_kedro.framework.table_schema import TableSchema
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.pipeline_registry import register_pipelines
-from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
 
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src" / "sparkify_kedro"
@@ -42,6 +42,8 @@ KINDS = ("catalog", "globals", "parameters", "spark")
 
 PIPELINES = register_pipelines()
 NAMED_PIPELINES = {name: pipeline for name, pipeline in PIPELINES.items() if name != "__default__"}
+# Of a folder of its own; scoring of another log is scoring's.
+FOLDERS = set(NAMED_PIPELINES) - {"score_other_log"}
 EVERYTHING = sum(PIPELINES.values(), Pipeline([]))
 
 WRITTEN_BY_HOOKS = {"run_summary"}
@@ -50,7 +52,7 @@ READ_BY_HOOKS = {"runs"}  # a block of parameters
 SHARED = {"feature_registry"}  # a block of parameters of several pipelines
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
-BESIDE_DEFAULT = {"simulation", "scoring", "backtest"}
+BESIDE_DEFAULT = {"simulation", "score_other_log", "backtest"}
 LAYERS = (
     "raw",
     "intermediate",
@@ -112,7 +114,7 @@ def test_the_configuration_loads_in_every_environment(env: str) -> None:
     loaded = context(env)
     for kind in KINDS:
         assert loaded.config_loader[kind], kind
-    assert set(NAMED_PIPELINES) | READ_BY_HOOKS | SHARED == set(loaded.params)
+    assert set(loaded.params) == FOLDERS | READ_BY_HOOKS | SHARED
     assert len(loaded.catalog) > 0
 
 
@@ -151,8 +153,8 @@ def test_an_environment_holds_only_what_differs_from_base(env: str, kind: str) -
 
 
 def test_values_repeated_in_an_environment_are_detected() -> None:
-    base = {"seed": 1, "sampling": {"split": {"share": 0.2, "unit": "user"}, "requires": ["at_risk"]}}
-    override = {"seed": 1, "sampling": {"split": {"share": 0.2, "unit": "row"}, "requires": []}}
+    base = {"seed": 1, "sampling": {"split": {"share": 0.2, "unit": "user"}, "labels": ["at_risk"]}}
+    override = {"seed": 1, "sampling": {"split": {"share": 0.2, "unit": "row"}, "labels": []}}
     assert repeats(base, override) == ["seed", "sampling.split.share"]
 
 
@@ -468,7 +470,7 @@ def homeless(name: str, project: Path) -> list[str]:
     return [place for place in places if not any(project.glob(place))]
 
 
-@pytest.mark.parametrize("name", sorted(NAMED_PIPELINES))
+@pytest.mark.parametrize("name", sorted(FOLDERS))
 def test_files_of_a_pipeline_share_its_name(name: str) -> None:
     assert homeless(name, PROJECT) == []
 
@@ -478,7 +480,7 @@ def test_a_pipeline_without_its_files_is_detected() -> None:
 
 
 def test_no_file_belongs_to_a_missing_pipeline() -> None:
-    names = set(NAMED_PIPELINES)
+    names = FOLDERS
     folders = {folder.name for folder in (PACKAGE / "pipelines").iterdir() if (folder / "__init__.py").exists()}
     assert folders == names
     assert {

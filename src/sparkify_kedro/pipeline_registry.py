@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
+from sparkify_kedro.churn.vocabulary import FORECAST, LABELS
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.pipelines import (
     backtest,
@@ -15,18 +16,15 @@ from sparkify_kedro.pipelines import (
     scoring,
     simulation,
 )
-from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
-
-# The label that looks ahead of the row it is forecast from, so that time can be replayed.
-FORECAST = "will_churn_in_next_bin"
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Register the project's pipelines.
 
-    ``__default__`` is everything from the raw log to the champions and the report. Not part of it are ``simulation``
-    (it makes a log, and a run should not quietly train on one it has made itself), ``scoring`` (it uses champions that
-    have been trained) and ``backtest`` (it trains a model for every cut date).
+    ``__default__`` is everything from the raw log to the champions, the scores and the report. Not part of it are
+    ``simulation`` (it makes a log, and a run should not quietly train on one it has made itself),
+    ``score_other_log`` (it uses a champion that has been trained) and ``backtest`` (it trains a model for every
+    landmark).
     """
     reading, engineering = ingestion.create_pipeline(), feature_engineering.create_pipeline()
     pipelines = {
@@ -35,8 +33,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         "feature_engineering": engineering,
         "sampling": sampling.create_pipeline(labels=LABELS),
         "modeling": modeling.create_pipeline(labels=LABELS, algorithms=tuple(ALGORITHMS)),
+        "scoring": scoring.create_pipeline(),
         "reporting": reporting.create_pipeline(labels=LABELS, algorithms=tuple(ALGORITHMS)),
-        "scoring": scoring.create_pipeline(reading, engineering, labels=tuple(LABELS)),
+        "score_other_log": scoring.create_pipeline_for_another_log(reading, engineering),
         "backtest": backtest.create_pipeline(label=FORECAST, algorithms=tuple(ALGORITHMS)),
     }
     pipelines["__default__"] = (
@@ -44,6 +43,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + pipelines["feature_engineering"]
         + pipelines["sampling"]
         + pipelines["modeling"]
+        + pipelines["scoring"]
         + pipelines["reporting"]
     )
     return pipelines

@@ -12,7 +12,7 @@ import yaml
 from kedro.validation.exceptions import ModelInstantiationError
 
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
-from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
+from sparkify_kedro.churn.vocabulary import LABELS
 from sparkify_kedro.pipelines.feature_engineering.schemas import (
     EXTENDED_FEATURES,
     ORIGINAL_FEATURES,
@@ -43,7 +43,7 @@ PERSONAL = {
     *("user_id", "userId", "first_name", "firstName", "last_name", "lastName", "location", "user_agent", "userAgent"),
     *("registration", "session_id", "sessionId"),
 }
-ANSWERS = {*LABELS, "churned_at", "at_risk", "next_bin_observed", "page_cancel", "page_cancellation_confirmation"}
+ANSWERS = {*LABELS, "churned_at", "at_risk", "page_cancel", "page_cancellation_confirmation"}
 
 
 @pytest.fixture(scope="module")

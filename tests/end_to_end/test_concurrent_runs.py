@@ -53,6 +53,9 @@ def assert_progress(output: str) -> None:
 def test_two_runs_at_once_do_not_mix_versions(project: Path) -> None:
     """Each ends with what its own log gives, made from its own versions alone."""
     (project / "conf/local/spark.yml").write_text(SMALL_SPARK)
+    (project / "conf/local/parameters_feature_engineering.yml").write_text(
+        "feature_engineering: {min_history_days: 0}\n"
+    )
     under_way = {users: begin(project, users) for users in (3, 5)}
     for process in under_way.values():
         output, _ = process.communicate(timeout=600)

@@ -58,7 +58,7 @@ def test_a_run_logs_its_progress(first_run: str) -> None:
     assert list(elapsed) == sorted(elapsed)
     assert [int(position) for position in positions] == list(range(1, len(lines) + 1))
     assert set(totals) == {str(len(lines))}
-    assert set(stages) == {"ingestion", "feature_engineering", "sampling", "modeling", "reporting"}
+    assert set(stages) == {"ingestion", "feature_engineering", "sampling", "modeling", "scoring", "reporting"}
     assert "will_churn_soon.random_forest.search_model" in nodes
     assert "logistic_regression: 2 of 2 fits" in first_run
     assert re.search("will_churn_soon: champion [a-z_]+, AUC-PR", first_run)

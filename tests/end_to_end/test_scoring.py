@@ -30,19 +30,24 @@ def scored(small_project: Project) -> pd.DataFrame:
     )
     small_project.kedro(
         "run",
-        "--pipelines=scoring",
-        f"--params=scoring_events={OTHER_LOG},scoring.as_of={AS_OF},scoring.users_at_risk.top=20",
+        "--pipelines=score_other_log",
+        f"--params=scoring_events={OTHER_LOG},feature_engineering.as_of={AS_OF},scoring.users_at_risk.top=20",
     )
-    return small_project.table("07_model_output", "churn_scores")
+    return small_project.table("07_model_output", "other_log", "churn_scores")
 
 
 @pytest.fixture(scope="module")
-def future(small_project: Project, scored: pd.DataFrame) -> pd.DataFrame:
-    """What the scored log's lines say of cancellations, read without Spark."""
-    lines = pd.concat(
+def lines(small_project: Project, scored: pd.DataFrame) -> pd.DataFrame:
+    """The scored log's lines, read without Spark."""
+    return pd.concat(
         pd.read_json(part, lines=True, dtype={"userId": str})
         for part in sorted((small_project.folder / OTHER_LOG).glob("part-*"))
     )
+
+
+@pytest.fixture(scope="module")
+def future(lines: pd.DataFrame) -> pd.DataFrame:
+    """The cancellations in the scored log."""
     return lines.loc[lines["page"] == "Cancellation Confirmation", ["userId", "ts"]]
 
 
@@ -50,22 +55,25 @@ def milliseconds(day: str) -> int:
     return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1_000)
 
 
-def test_scores_are_probabilities_of_active_users(scored: pd.DataFrame, future: pd.DataFrame) -> None:
-    probabilities = scored.filter(like="probability_")
-    assert probabilities.shape[1] == 3
-    assert probabilities.min(axis=None) > 0
-    assert probabilities.max(axis=None) < 1
+def test_every_user_at_risk_has_a_probability(scored: pd.DataFrame, lines: pd.DataFrame, future: pd.DataFrame) -> None:
+    """Also those without an event in the last window; nobody who has left."""
+    assert 0 < scored["probability"].min() <= scored["probability"].max() < 1
+    assert set(scored["horizon_days"]) == {14}
+    assert set(scored["as_of"]) == {pd.Timestamp(AS_OF)}
     assert sorted(scored["rank"]) == list(range(1, len(scored) + 1))
     by_rank = scored.sort_values("rank")
-    assert by_rank[f"probability_{FORECAST}"].is_monotonic_decreasing
+    assert by_rank["probability"].is_monotonic_decreasing
     assert by_rank["decile"].is_monotonic_increasing
     gone = set(future.loc[future["ts"] < milliseconds(AS_OF), "userId"])
     assert gone
-    assert not gone & set(scored["user_id"])
+    known = set(lines.loc[(lines["ts"] < milliseconds(AS_OF)) & (lines["userId"] != ""), "userId"])
+    assert set(scored["user_id"]) == known - gone
 
 
 def test_the_list_contains_reasons(small_project: Project, scored: pd.DataFrame) -> None:
-    listed = pd.read_csv(small_project.newest("07_model_output", "users_at_risk.csv"), dtype={"user_id": str})
+    listed = pd.read_csv(
+        small_project.newest("07_model_output", "other_log", "users_at_risk.csv"), dtype={"user_id": str}
+    )
     assert list(listed["rank"]) == list(range(1, 21))
     assert set(listed["user_id"]) == set(scored.nsmallest(20, "rank")["user_id"])
     for place in (1, 2, 3):
@@ -73,10 +81,12 @@ def test_the_list_contains_reasons(small_project: Project, scored: pd.DataFrame)
 
 
 def test_drift_accounts_for_every_user(small_project: Project, scored: pd.DataFrame) -> None:
-    report = small_project.report("drift_report.json")
+    report = small_project.report("other_log", "drift_report.json")
     users = report["users"]
     assert users["scored"] == len(scored)
-    assert users["in_log"] == users["gone"] + users["scored"] + users["without_events_in_last_bin"]
+    assert users["in_log"] == users["gone"] + users["scored"]
+    assert 0 < users["inactive"] < users["scored"]
+    assert report["as_of"] == AS_OF
     assert "score" in report["stability"]
     assert report["unseen"] == {"level_at_end": [], "device": []}
 
@@ -90,7 +100,7 @@ def test_later_churn_agrees_with_the_scores(small_project: Project, scored: pd.D
     assert churned.sum() >= 5
     comparison = small_project.report(FORECAST, "comparison.json")
     low, high = comparison["algorithms"][comparison["champion"]]["test"]["auc_roc_interval"]
-    assert low <= roc_auc_score(churned, scored[f"probability_{FORECAST}"]) <= high
+    assert low <= roc_auc_score(churned, scored["probability"]) <= high
 
 
 def test_events_after_the_as_of_date_are_ignored(small_project: Project, scored: pd.DataFrame) -> None:
@@ -109,11 +119,11 @@ def test_events_after_the_as_of_date_are_ignored(small_project: Project, scored:
     (folder / "log.json").write_text("\n".join(kept))
     small_project.kedro(
         "run",
-        "--pipelines=scoring",
-        "--to-outputs=churn_scores",
-        f"--params=scoring_events=data/01_raw/cut_log,scoring.as_of={AS_OF}",
+        "--pipelines=score_other_log",
+        "--to-outputs=other_log.churn_scores",
+        f"--params=scoring_events=data/01_raw/cut_log,feature_engineering.as_of={AS_OF}",
     )
-    again = small_project.table("07_model_output", "churn_scores")
+    again = small_project.table("07_model_output", "other_log", "churn_scores")
     shutil.rmtree(folder)
     pd.testing.assert_frame_equal(
         again.sort_values("rank", ignore_index=True), scored.sort_values("rank", ignore_index=True)
@@ -123,46 +133,58 @@ def test_events_after_the_as_of_date_are_ignored(small_project: Project, scored:
 @pytest.mark.parametrize(
     ("node", "parameters", "sentence"),
     [
-        ("score_users", "feature_engineering.time_bin_days=7", "feature_engineering.time_bin_days = 14, not 7"),
+        ("score_users", "feature_engineering.time_bin_days=15", "feature_engineering.time_bin_days = 14, not 15"),
         (
-            "scoring.cut_at_as_of",
-            "scoring.as_of=2031-01-01",
-            "scoring.as_of is 2031-01-01, and the log covers 2018-10-01",
+            "engineer_user_time_bins",
+            "feature_engineering.as_of=2031-01-01",
+            "feature_engineering.as_of is 2031-01-01, and the log covers 2018-10-01",
         ),
-        ("score_users", "scoring.users_at_risk.rank_by=will_churn_sooner", "did you mean 'will_churn_soon'?"),
     ],
 )
 def test_invalid_scoring_requests_are_refused_in_one_sentence(
     small_project: Project, scored: pd.DataFrame, node: str, parameters: str, sentence: str
 ) -> None:
     """By the node that looks at it, on what the nodes before it have made."""
-    before = small_project.versions("07_model_output", "users_at_risk.csv")
-    done = small_project.try_kedro("run", "--pipelines=scoring", f"--from-nodes={node}", f"--params={parameters}")
+    before = small_project.versions("07_model_output", "other_log", "users_at_risk.csv")
+    part = ("--pipelines=score_other_log", f"--from-nodes=other_log.{node}")
+    done = small_project.try_kedro("run", *part, f"--params={parameters}")
     assert done.code == 1
     assert sentence in " ".join(done.output.split())
     assert "Traceback" not in done.output
-    assert small_project.versions("07_model_output", "users_at_risk.csv") == before
+    assert small_project.versions("07_model_output", "other_log", "users_at_risk.csv") == before
 
 
 def test_a_champion_with_metadata_of_another_run_is_refused(small_project: Project, scored: pd.DataFrame) -> None:
     """As where one of the two is pinned alone."""
-    card = small_project.newest("06_models", "will_churn_soon", "champion_metadata.json")
+    card = small_project.newest("06_models", FORECAST, "champion_metadata.json")
     of_another = card.parents[1] / "9999-01-01T00.00.00.000Z" / card.name
     of_another.parent.mkdir()
     of_another.write_text(json.dumps(json.loads(card.read_text()) | {"model": "PipelineModel_of_another_run"}))
-    done = small_project.try_kedro("run", "--pipelines=scoring", "--from-nodes=score_users")
+    done = small_project.try_kedro("run", "--pipelines=score_other_log", "--from-nodes=other_log.score_users")
     shutil.rmtree(of_another.parent)
     assert done.code == 1
-    assert "will_churn_soon.champion and will_churn_soon.champion_metadata are from different runs" in done.output
+    assert f"{FORECAST}.champion and {FORECAST}.champion_metadata are from different runs" in done.output
+
+
+def test_the_default_run_has_scored_its_own_users(small_project: Project, first_run: str) -> None:
+    """Everyone at risk at the end of the log, with or without events in the last window."""
+    scores = small_project.table("07_model_output", "churn_scores")
+    users = small_project.report("drift_report.json")["users"]
+    account = small_project.report("ingestion_report.json")
+    assert users["scored"] == len(scores)
+    assert users["scored"] + users["gone"] == users["in_log"] <= account["users"]
+    assert users["inactive"] > 0
+    assert scores["probability"].between(0, 1).all()
 
 
 def test_the_backtest_replays_time(small_project: Project) -> None:
-    small_project.kedro("run", "--pipelines=backtest", "--params=backtest.cut_dates=[2018-11-10]")
+    small_project.kedro("run", "--pipelines=backtest", "--params=backtest.landmarks=1")
     table = pd.read_csv(small_project.newest("08_reporting", "backtest.csv"))
-    assert list(table["when"]) == ["2018-11-10", "hold-out"]
+    assert len(table) == 2
+    assert table["when"].iloc[-1] == "hold-out"
     assert table["auc_roc"].between(0, 1).all()
     assert small_project.newest("08_reporting", "backtest.json").exists()
 
-    done = small_project.try_kedro("run", "--pipelines=backtest", "--params=backtest.horizon_days=30")
+    done = small_project.try_kedro("run", "--pipelines=backtest", "--params=backtest.landmarks=0")
     assert done.code == 1
-    assert "backtest.horizon_days" in done.output
+    assert "Parameter 'backtest': landmarks should be" in done.output

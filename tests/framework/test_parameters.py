@@ -156,7 +156,7 @@ def test_the_original_environment_overrides_parameters() -> None:
     assert base.load("params:sampling.split").hold_out.unit == "user"
     assert split.hold_out.share == base.load("params:sampling.split").hold_out.share
     assert original.load("params:modeling.selection_rule").judged_on == "test_balanced"
-    assert original.load("params:sampling.labels.will_churn_soon").requires == []
+    assert original.load("params:sampling.labels.will_churn_in_next_bin").at_risk_only is False
     assert original.load("params:modeling.training").seed == split.seed != base.load("params:sampling.split").seed
 
 
@@ -170,7 +170,7 @@ def test_the_original_environment_overrides_parameters() -> None:
         ({"feature_engineering": {"time_bin_days": 13.5}}, r"time_bin_days should be a valid integer"),
         ({"sampling": {"split": {"folds": {"number": 1}}}}, r"folds.number should be greater .* \(it is 1\)"),
         ({"sampling": {"split": {"hold_out": {"share": 1}}}}, r"hold_out.share should be less .* \(it is 1\)"),
-        ({"sampling": {"labels": {"will_churn_soon": {"requires": ["alive"]}}}}, r"requires.0 should be .*'alive'"),
+        ({"sampling": {"labels": {"will_churn_soon": {"at_risk_only": "alive"}}}}, r"at_risk_only should be"),
         ({"modeling": {"training": {"parallel": 4}}}, r"parallel is not a known parameter"),
         ({"modeling": {"random_forest": {"algorithm": "forest"}}}, r"algorithm 'forest' is not known"),
         (
@@ -181,8 +181,17 @@ def test_the_original_environment_overrides_parameters() -> None:
         ({"modeling": {"evaluation": {"replicates": 5}}}, r"replicates should be greater .* \(it is 5\)"),
         ({"modeling": {"leak_audit": {"suspicious_auc_roc": 0.4}}}, r"suspicious_auc_roc should be greater"),
         ({"scoring": {"users_at_risk": {"probability": 0.2}}}, r"takes either top or probability"),
-        ({"scoring": {"as_of": "tomorrow"}}, r"as_of should be a valid date"),
-        ({"backtest": {"cut_dates": []}}, r"cut_dates .* at least 1 item"),
+        ({"feature_engineering": {"as_of": "tomorrow"}}, r"as_of should be a valid date"),
+        ({"feature_engineering": {"stride_days": 15}}, r"stride_days must not be longer than time_bin_days"),
+        (
+            {"feature_engineering": {"anchor": "registration", "stride_days": 7}},
+            r"stride_days must be null or time_bin_days",
+        ),
+        (
+            {"feature_engineering": {"labels": {"will_churn_soon": {"in_window": False, "horizon_days": 0}}}},
+            r"labels.will_churn_soon needs in_window: true or a horizon",
+        ),
+        ({"backtest": {"landmarks": 0}}, r"landmarks should be greater"),
         ({"modeling": {"selection_rule": {"judged_on": "train"}}}, r"judged_on should be 'test' or 'test_balanced'"),
         ({"simulation": {"users": 0}}, r"users should be greater .* \(it is 0\)"),
         ({"simulation": {"end": "2018-09-30"}}, r"simulation.end \(2018-09-30\) must come after simulation.start"),

@@ -36,18 +36,16 @@ def test_other_parameters_give_other_rows_and_no_version(ingested: Path) -> None
 
     before = files()
     rows = {}
-    for days in (14, 7):
+    for days in (14, 7, 4):
         found = trial_run(
-            pipelines["feature_engineering"], ["user_time_bins"], {"feature_engineering": {"time_bin_days": days}}
+            pipelines["feature_engineering"],
+            ["user_time_bins"],
+            {"feature_engineering": {"time_bin_days": days, "min_history_days": 0}},
         )
         assert isinstance(found["user_time_bins"], DataFrame)
         rows[days] = found["user_time_bins"].count()
-    # Two and fourteen days after registration: bins 0 and 1 of 14 days, 0 and 2 of 7, and of 20 days one.
-    assert rows == {14: 2, 7: 2}
-    one = trial_run(
-        pipelines["feature_engineering"], ["user_time_bins"], {"feature_engineering": {"time_bin_days": 20}}
-    )
-    assert one["user_time_bins"].count() == 1
+    # Landmarks just after the last event, and every so many days before, down to just after the first event.
+    assert rows == {14: 1, 7: 2, 4: 4}
     assert files() == before
 
 

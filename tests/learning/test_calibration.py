@@ -50,7 +50,7 @@ def population(rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "user_id": [str(place) for place in range(rows)],
-            "time_bin": 0,
+            "bin_end": 0,
             "songs": songs,
             "adverts": adverts,
             "memory": draw.permutation(rows).astype(float),

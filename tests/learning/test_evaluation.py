@@ -16,6 +16,7 @@ from sklearn.metrics import auc, brier_score_loss, confusion_matrix, precision_r
 
 from sparkify_kedro.learning.evaluation import (
     areas,
+    chance_level,
     cheapest_threshold,
     collect_scored,
     probability_report,
@@ -58,7 +59,7 @@ def frame(scores: Any, labels: Any, users: Any = None) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "user_id": [str(user) for user in users],
-            "time_bin": 0,
+            "bin_end": 0,
             "score": np.asarray(scores, dtype=float),
             "label": np.asarray(labels, dtype=int),
         }
@@ -169,6 +170,35 @@ def test_the_block_size_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None
     assert plain_ranking_report(scored, evaluation()) == whole
 
 
+def test_chance_is_what_random_scores_reach() -> None:
+    """Against independent random scores, judged by scikit-learn: with six of 115 rows far above the prevalence."""
+    label = np.repeat([1, 0], [6, 109])
+    found = chance_level(label, np.arange(115) / 115, evaluation(replicates=2_000))
+    draw = np.random.default_rng(8)
+    auc_pr, auc_roc = np.array([by_sklearn(draw.random(115), label) for _ in range(2_000)]).T
+    assert found.auc_pr_mean == pytest.approx(auc_pr.mean(), rel=0.06)
+    assert found.auc_pr_95th == pytest.approx(np.percentile(auc_pr, 95), rel=0.12)
+    assert found.auc_roc_mean == pytest.approx(0.5, abs=0.01)
+    assert found.auc_roc_95th == pytest.approx(np.percentile(auc_roc, 95), abs=0.02)
+    assert found.auc_pr_95th > 3 * 6 / 115
+
+
+def test_scores_without_signal_are_not_distinguishable_from_chance() -> None:
+    """Of forty logs without signal, about one in twenty passes each of the two limits; a signal passes both."""
+    options = evaluation(replicates=200)
+    verdicts = []
+    for seed in range(40):
+        draw = np.random.default_rng(seed)
+        verdicts.append(
+            ranking_report(frame(draw.random(100), (np.arange(100) < 8).astype(int)), options).chance_verdict
+        )
+    assert sum(verdict is None for verdict in verdicts) <= 6
+    ranked = frame(np.linspace(1, 0, 100), (np.arange(100) < 8).astype(int))
+    assert ranking_report(ranked, options).chance_verdict is None
+    (other,) = {verdict.split(":")[0] for verdict in verdicts if verdict}
+    assert other == "not distinguishable from chance"
+
+
 @pytest.mark.parametrize("labels", [[0, 0, 0], [1, 1], []], ids=["no positive", "no negative", "no row"])
 def test_one_class_has_no_score_and_a_warning(labels: list[int]) -> None:
     report = plain_ranking_report(frame(np.linspace(0.1, 0.9, len(labels)), labels), evaluation())
@@ -180,6 +210,7 @@ def test_one_class_has_no_score_and_a_warning(labels: list[int]) -> None:
         "auc_pr_interval": None,
         "auc_roc": None,
         "auc_roc_interval": None,
+        "chance": None,
         "warning": f"{sum(labels)} positives in {len(labels)} rows: ranking needs rows of both classes",
     }
 
@@ -207,7 +238,7 @@ def test_no_threshold_is_cheaper(scored: list[tuple[int, int]], cost_ratio: floa
     assert found == max(threshold for threshold in candidates if cost(threshold) == cheapest)
 
 
-def test_without_rows_nobody_is_contacted() -> None:
+def test_without_rows_no_user_is_contacted() -> None:
     assert cheapest_threshold(nothing(), 5) == 1.0
 
 
@@ -281,10 +312,10 @@ def test_equal_scores_are_ordered_by_keys_and_seed_alone(
 ) -> None:
     """Spark returns rows in any order; the report must not depend on it."""
     score, label = np.array(scored).T
-    ordered = frame(score / 8, label).sort_values(["user_id", "time_bin"], ignore_index=True)
+    ordered = frame(score / 8, label).sort_values(["user_id", "bin_end"], ignore_index=True)
     rows = list(ordered.itertuples(index=False, name=None))
     chance.shuffle(rows)
-    table = spark.createDataFrame(rows, "user_id string, time_bin int, score double, label int")
+    table = spark.createDataFrame(rows, "user_id string, bin_end bigint, score double, label int")
     report, expected = (
         plain_probability_report(s, 0.5, evaluation()) for s in (collect_scored(table, evaluation()), ordered)
     )
@@ -303,7 +334,7 @@ def test_equal_scores_do_not_favor_the_first_keys() -> None:
 
 def test_no_rows_give_nulls(spark: SparkSession) -> None:
     """Without rows, without positives, and of a single row; also as Spark hands over an empty table."""
-    empty = spark.createDataFrame([], "user_id string, time_bin int, score double, label int")
+    empty = spark.createDataFrame([], "user_id string, bin_end bigint, score double, label int")
     for scored in (nothing(), collect_scored(empty, evaluation())):
         report = plain_probability_report(scored, 0.5, evaluation())
         assert report["brier"] is report["calibration_error"] is report["calibration_error_by_chance"] is None
@@ -328,8 +359,8 @@ def test_reports_are_valid_json() -> None:
 
 def test_too_many_rows_are_a_sample_of_whole_users(spark: SparkSession) -> None:
     """Of 3 000 rows about 1 000 may be collected; a user comes with all rows or with none."""
-    rows = [(str(user), time_bin, 0.5, 0) for user in range(1_000) for time_bin in range(3)]
-    table = spark.createDataFrame(rows, "user_id string, time_bin int, score double, label int")
+    rows = [(str(user), bin_end, 0.5, 0) for user in range(1_000) for bin_end in range(3)]
+    table = spark.createDataFrame(rows, "user_id string, bin_end bigint, score double, label int")
     sample = collect_scored(table, evaluation(max_rows=1_000))
     assert set(sample.groupby("user_id").size()) == {3}
     # Four standard deviations of a binomial of 1 000 users.

@@ -44,7 +44,7 @@ def rows(spark: SparkSession) -> DataFrame:
     frame = pd.DataFrame(
         {
             "user_id": [str(place // 3) for place in range(120)],
-            "time_bin": [place % 3 for place in range(120)],
+            "bin_end": [place % 3 for place in range(120)],
             "songs": random.poisson(50, 120),
             "adverts": random.poisson(5, 120),
             "friends": random.poisson(2, 120),

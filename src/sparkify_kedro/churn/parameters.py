@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from sparkify_kedro.framework.parameters import ParameterBlock
 
-from .vocabulary import RATED_PAGES
+from .vocabulary import LABELS, MILLISECONDS_PER_DAY, RATED_PAGES
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -42,9 +43,60 @@ class Shrinkage(ParameterBlock):
     sessions: Positive
 
 
-class FeatureEngineering(ParameterBlock):
-    """The length of time bins, and how rates are made from counts."""
+class Label(ParameterBlock):
+    """A label: a cancellation in the window of a row, in the days after it (the horizon), or in either."""
 
-    time_bin_days: int = Field(ge=1, le=366, strict=True, description="length of a time bin in days")
+    in_window: bool
+    horizon_days: int = Field(ge=0, le=366, strict=True, description="0: the window alone")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Label:
+        if not self.in_window and self.horizon_days == 0:
+            raise ValueError("needs in_window: true or a horizon of at least a day")
+        return self
+
+
+class FeatureEngineering(ParameterBlock):
+    """Which rows there are, how rates are made from counts, and the labels."""
+
+    as_of: date | None = Field(description="a day (UTC): events at or after its midnight are not used; null: all are")
+    anchor: Literal["as_of", "registration"] = Field(description="where landmarks are counted from")
+    rows: Literal["all", "active"] = Field(
+        description="every user at every landmark, or those with events in the window"
+    )
+    time_bin_days: int = Field(ge=1, le=366, strict=True, description="length of the window before a landmark in days")
+    stride_days: int | None = Field(
+        ge=1, le=366, strict=True, description="days from one landmark to the next; null: time_bin_days"
+    )
+    min_history_days: int = Field(ge=0, le=3660, strict=True, description="days of log before the first landmark")
+    unobserved_is_no_churn: bool = Field(
+        description="label 0, instead of none, where the log does not cover the horizon"
+    )
+    labels: dict[str, Label]
     population: Population
     shrinkage: Shrinkage
+
+    @field_validator("labels")
+    @classmethod
+    def _known_labels(cls, labels: dict[str, Label]) -> dict[str, Label]:
+        if set(labels) != set(LABELS):
+            raise ValueError(f"must have exactly the keys {', '.join(LABELS)} (LABELS in churn/vocabulary.py)")
+        return labels
+
+    @model_validator(mode="after")
+    def _windows_without_gaps(self) -> FeatureEngineering:
+        if self.stride_days is not None and self.stride_days > self.time_bin_days:
+            raise ValueError("stride_days must not be longer than time_bin_days, or events lie in no window")
+        if self.anchor == "registration" and self.stride_days not in (None, self.time_bin_days):
+            raise ValueError("stride_days must be null or time_bin_days where anchor is registration")
+        return self
+
+    @property
+    def window_ms(self) -> int:
+        """The length of a window in ms."""
+        return self.time_bin_days * MILLISECONDS_PER_DAY
+
+    @property
+    def stride_ms(self) -> int:
+        """The time from one landmark to the next in ms."""
+        return (self.stride_days or self.time_bin_days) * MILLISECONDS_PER_DAY

@@ -68,6 +68,15 @@ class IngestionReport(Report):
 # --- Scores -----------------------------------------------------------------------------------------------------------
 
 
+class ChanceLevel(Report):
+    """What scores without any signal reach on the same rows: the areas over random permutations of the labels."""
+
+    auc_pr_mean: float
+    auc_pr_95th: float = Field(description="the 95th percentile")
+    auc_roc_mean: float
+    auc_roc_95th: float = Field(description="the 95th percentile")
+
+
 class RankingScores(Report):
     """How well scores rank, with 95 % intervals; areas are null where the rows lack one of the two classes."""
 
@@ -78,7 +87,23 @@ class RankingScores(Report):
     auc_pr_interval: Interval | None = None
     auc_roc: float | None = None
     auc_roc_interval: Interval | None = None
+    chance: ChanceLevel | None = None
     warning: str | None = None
+
+    @property
+    def chance_verdict(self) -> str | None:
+        """The sentence on scores that cannot be distinguished from chance; None where they can, or there are none.
+
+        They can where both areas are above what 95 % of scores without signal reach.
+        """
+        if self.chance is None or self.auc_pr is None or self.auc_roc is None:
+            return None
+        if self.auc_pr > self.chance.auc_pr_95th and self.auc_roc > self.chance.auc_roc_95th:
+            return None
+        return (
+            "not distinguishable from chance: on these rows one in twenty random scores reaches "
+            f"AUC-PR {self.chance.auc_pr_95th:.3f}, and one in twenty AUC-ROC {self.chance.auc_roc_95th:.3f}"
+        )
 
 
 class CalibrationBin(Report):
@@ -281,12 +306,15 @@ class ChampionMetadata(Report):
 
 
 class ScoredUsers(Report):
-    """The users of a log: all, those who have cancelled, those scored, and those without a row to score."""
+    """The users of a log: all, those who have cancelled, those scored, and how many of these have an empty window.
+
+    All are those with a row: users who cancelled before the first window have none.
+    """
 
     in_log: int
     gone: int
     scored: int
-    without_events_in_last_bin: int
+    inactive: int
 
 
 class ColumnStability(Report):
@@ -309,7 +337,7 @@ class DriftReport(Report):
 
     label: str
     model: str
-    as_of: str
+    as_of: str | None = Field(description="the day of the landmark; null where no user was scored")
     users: ScoredUsers
     warnings: list[str]
     warn_above: float

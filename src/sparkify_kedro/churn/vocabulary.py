@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 
-# A row of ``user_time_bins`` and of every table that is made of it.
-KEYS = ("user_id", "time_bin")
+# A row of ``user_time_bins`` and of every table made of it: a user, and the end of the window that it describes.
+KEYS = ("user_id", "bin_end")
+
+# The labels, as parameters define them (``feature_engineering.labels``). Every label has its own pipelines.
+LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
+# The label whose probability is served: a cancellation in the horizon, among users who have not cancelled yet.
+FORECAST = "will_churn_in_next_bin"
 
 MILLISECONDS_PER_DAY = 86_400_000
 

@@ -39,7 +39,7 @@ def cumulate(label: Array, score: Array, weights: Array) -> Cumulated:
     """Count rows and positives at or above every distinct score.
 
     Args:
-        label: 0 or 1, by row.
+        label: 0 or 1, by row, or samples x rows.
         score: by row.
         weights: samples x rows: the weight of each row.
     """
@@ -47,7 +47,7 @@ def cumulate(label: Array, score: Array, weights: Array) -> Cumulated:
     first_of_score = np.flatnonzero(np.diff(-score[order], prepend=-np.inf) > 0)
     weighted = weights[:, order]
     flagged = np.add.reduceat(weighted, first_of_score, axis=1).cumsum(axis=1)
-    reached = np.add.reduceat(weighted * label[order], first_of_score, axis=1).cumsum(axis=1)
+    reached = np.add.reduceat(weighted * label[..., order], first_of_score, axis=1).cumsum(axis=1)
     return Cumulated(flagged, reached, flagged[:, -1:], reached[:, -1:])
 
 

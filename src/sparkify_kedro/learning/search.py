@@ -87,7 +87,7 @@ def train_calibrated(
     """Search an algorithm's settings on the training rows, and calibrate out of fold on all development rows.
 
     Args:
-        train: one row per sampled (user_id, time_bin): the features, ``label`` and ``fold``.
+        train: one row per sampled (user_id, bin_end): the features, ``label`` and ``fold``.
         development: the same for all rows that are not held out.
         features: the columns to learn from, in the model's order.
         search: the algorithm and its grid.

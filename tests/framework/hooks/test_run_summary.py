@@ -187,6 +187,10 @@ class AnotherRun:
 
 
 def write_log(project: Path, name: str, users: int) -> None:
+    """A log of a moment, whose users have rows without any history."""
+    (project / "conf/local/parameters_feature_engineering.yml").write_text(
+        "feature_engineering: {min_history_days: 0}\n"
+    )
     lines = [json.dumps(EVENT | {"userId": str(user)}) for user in range(users)]
     (project / name).write_text("\n".join(lines))
 

@@ -6,7 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkify_kedro.pipelines.feature_engineering.activity import COUNTED_PAGES, page_feature, session_totals, time_bin
+from sparkify_kedro.pipelines.feature_engineering.activity import COUNTED_PAGES, page_feature, session_totals
+from sparkify_kedro.pipelines.feature_engineering.landmarks import time_bin
 
 DAY = 86_400_000
 BIN = 14 * DAY
@@ -81,9 +82,17 @@ def test_session_totals(spark: SparkSession) -> None:
     ]
     rows = [(user, session, ts, level, item, None) for user, session, ts, level, item in events]
     columns = "user_id string, session_id bigint, ts bigint, level string, item_in_session bigint, user_agent string"
-    totals = session_totals(spark.createDataFrame(rows, columns), ["user_id"]).collect()
+    windowed = spark.createDataFrame(rows, columns).withColumn("is_new", F.col("ts") >= 5 * minute)
+    day = F.call_function("div", "ts", F.lit(DAY))
+    totals = {row.user_id: row for row in session_totals(windowed, ["user_id"], day).collect()}
 
-    assert {row.user_id: (row.session_ms, row.paid_ms, row.active_days, row.level_at_end) for row in totals} == {
+    assert {user: (row.session_ms, row.paid_ms, row.active_days, row.level_at_end) for user, row in totals.items()} == {
         "a": (30 * minute, 20 * minute, 2, "paid"),
         "b": (0, 0, 1, "free"),
     }
+    # Of the new events, the ten minutes free have the last moment alone.
+    new = {
+        user: (row.new_session_ms, row.new_paid_ms, row.new_active_days, row.new_sessions)
+        for user, row in totals.items()
+    }
+    assert new == {"a": (20 * minute, 20 * minute, 2, 3), "b": (0, 0, 1, 1)}

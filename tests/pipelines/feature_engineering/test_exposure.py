@@ -5,10 +5,9 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkify_kedro.pipelines.feature_engineering.exposure import bin_end, bin_start, observed_days
+from sparkify_kedro.pipelines.feature_engineering.exposure import observed_days
 
 DAY = 86_400_000
-REGISTRATION = 1_538_352_000_000
 
 # The log covers days 10 to 20. Since, until (days), expected.
 PERIODS = [
@@ -30,14 +29,3 @@ def test_observed_days(spark: SparkSession) -> None:
     periods = spark.createDataFrame(moments, "since bigint, until bigint")
     days = periods.select(observed_days(F.col("since"), F.col("until"), 10 * DAY, 20 * DAY).alias("days"))
     assert [row.days for row in days.collect()] == [expected for *_, expected in PERIODS]
-
-
-def test_a_bin_ends_where_the_next_begins(spark: SparkSession) -> None:
-    """Far beyond what fits in an integer of 32 bits."""
-    bins = spark.createDataFrame(
-        [(REGISTRATION, number) for number in (0, 1, 2, 999)], "registration long, time_bin int"
-    )
-    rows = bins.select("time_bin", bin_start(14).alias("start"), bin_end(14).alias("end")).collect()
-    for row in rows:
-        assert row.start == REGISTRATION + row.time_bin * 14 * DAY
-        assert row.end == REGISTRATION + (row.time_bin + 1) * 14 * DAY

@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
@@ -105,13 +106,26 @@ PER_1000_SONGS = {
     "downgrade": 9,
 }
 SHRINKAGE = {"days": 2, "songs": 100, "sessions": 1}
+MIN_HISTORY = 3
 
 
-def parameters(days: int) -> FeatureEngineering:
-    """Bins of so many days, and the averages and strengths of these tests."""
+def parameters(days: int, stride: int | None = None, horizon: int | None = None) -> FeatureEngineering:
+    """Landmarks every ``stride`` days, or time bins from registration, with the averages and strengths of the tests."""
+    original = {"anchor": "registration", "rows": "active", "unobserved_is_no_churn": True}
+    ours = {"anchor": "as_of", "rows": "all", "unobserved_is_no_churn": False}
+    horizon = days if horizon is None else horizon
     return FeatureEngineering.model_validate(
         {
+            **(original if stride is None else ours),
+            "as_of": None,
             "time_bin_days": days,
+            "stride_days": stride,
+            "min_history_days": MIN_HISTORY,
+            "labels": {
+                "churned_in_time_bin": {"in_window": True, "horizon_days": 0},
+                "will_churn_in_next_bin": {"in_window": False, "horizon_days": horizon},
+                "will_churn_soon": {"in_window": True, "horizon_days": horizon},
+            },
             "population": {**POPULATION, "per_1000_songs": PER_1000_SONGS},
             "shrinkage": SHRINKAGE,
         }
@@ -141,12 +155,23 @@ class Event(NamedTuple):
 
 
 class Log(NamedTuple):
-    """Events, the time that the log covers, and the length of a bin in days."""
+    """Events, the time that the log covers, and days: of a window, and from one landmark to the next.
+
+    Without a stride, windows are the time bins from registration.
+    """
 
     events: Collection[Event]
     first_ts: int | None
     last_ts: int | None
     days: int
+    stride: int | None = None
+
+
+class Window(NamedTuple):
+    """What a row describes: a user's events in a time, and those of them that no earlier window contains."""
+
+    events: list[Event]
+    new: list[Event]
 
 
 Rows = dict[tuple[str, int], dict[str, Any]]
@@ -157,97 +182,157 @@ def bin_of(event: Event, days: int) -> int:
     return math.trunc(Fraction(event.ts - event.registration, days * DAY))
 
 
+def windows_of(log: Log) -> dict[tuple[str, int], Window]:
+    """The windows by user and end, in order; at landmarks also those without events, from the first event on."""
+    length, by_user = log.days * DAY, defaultdict(list)
+    for event in log.events:
+        by_user[event.user_id].append(event)
+    windows: dict[tuple[str, int], Window] = {}
+    for user, events in by_user.items():
+        if log.stride is None:
+            bins = defaultdict(list)
+            for event in events:
+                bins[event.registration + (bin_of(event, log.days) + 1) * length].append(event)
+            windows |= {(user, end): Window(found, found) for end, found in sorted(bins.items())}
+            continue
+        as_of, stride = log.last_ts + 1, log.stride * DAY
+        known = [event for event in events if event.ts < as_of]
+        if not known:
+            continue
+        ends = range(as_of, min(event.ts for event in known), -stride)
+        for end in reversed(ends):
+            found = [event for event in known if end - length <= event.ts < end]
+            windows[user, end] = Window(found, [event for event in found if event.ts >= end - stride])
+    return windows
+
+
+def is_row(log: Log, end: int, churned_at: int | None) -> bool:
+    """At landmarks, whether the log covers enough time before it, and the user had not cancelled before the window."""
+    if log.stride is None:
+        return True
+    was_there = churned_at is None or churned_at >= end - log.days * DAY
+    return end - MIN_HISTORY * DAY >= log.first_ts and was_there
+
+
 def reference(log: Log) -> Rows:
-    """Every row that the log has, by user and bin, with every column."""
-    extended = extended_features(log)
-    return {key: {**row, **extended[key]} for key, row in original_columns(log).items()}
+    """Every row that the log has, by user and time bin, or by user and landmark, with every column."""
+    windows = windows_of(log)
+    extended = extended_features(log, windows)
+    rows = {key: {**row, **extended[key]} for key, row in original_columns(log, windows).items()}
+    kept = {key: row for key, row in rows.items() if is_row(log, key[1], row["churned_at"])}
+    return {key_of(row, log): row for row in kept.values()}
 
 
-def original_columns(log: Log) -> Rows:
-    """The original's features, the labels and what says whether a row can be judged."""
-    events, _, last_ts, days = log
-    bins: defaultdict[tuple[str, int], list[Event]] = defaultdict(list)
-    for event in events:
-        bins[event.user_id, bin_of(event, days)].append(event)
-    visits = {key: Counter(event.page for event in group) for key, group in bins.items()}
+def key_of(row: dict[str, Any], log: Log) -> tuple[str, int]:
+    """The user, and the time bin or the landmark."""
+    return row["user_id"], row["time_bin" if log.stride is None else "bin_end"]
 
-    rows: Rows = {}
-    for (user, number), group in bins.items():
-        pages = visits[user, number]
-        downgrades = {bin_ for (other, bin_), seen in visits.items() if other == user and seen["Submit Downgrade"]}
+
+def original_columns(log: Log, windows: dict[tuple[str, int], Window]) -> Rows:
+    """The original's features, the labels and the time of the cancellation."""
+    length, rows = log.days * DAY, {}
+    for (user, end), (group, _) in windows.items():
+        of_user = [event for event in log.events if event.user_id == user]
+        if log.stride is not None:
+            of_user = [event for event in of_user if event.ts <= log.last_ts]
+        registration = of_user[0].registration
+        number = -((registration - end) // length) - 1  # the bin that contains the last moment
+        churned_at = min((event.ts for event in of_user if event.page == "Cancellation Confirmation"), default=None)
+        pages = Counter(event.page for event in group)
         churned = pages["Cancellation Confirmation"] > 0
-        churns_next = visits.get((user, number + 1), Counter())["Cancellation Confirmation"] > 0
-        # The next bin is over when two bins from this one's start are.
-        end_of_next = group[0].registration + (number + 2) * days * DAY
-        rows[user, number] = {
+        churns_next = churned_at is not None and end <= churned_at < end + length
+        is_known = log.stride is None or end + length <= log.last_ts + 1
+        downgrades = [event for event in of_user if event.page == "Submit Downgrade"]
+        if log.stride is None:
+            earlier = [event for event in downgrades if bin_of(event, log.days) < number]
+        else:
+            earlier = [event for event in downgrades if event.ts < end - length]
+        rows[user, end] = {
             "user_id": user,
             "time_bin": number,
-            "is_male": int(any(event.gender == "M" for event in group)),
+            "is_male": int(any(event.gender == "M" for event in of_user)),
             "paid_in_time_bin": int(any(event.level == "paid" for event in group)),
             "free_in_time_bin": int(any(event.level == "free" for event in group)),
-            "downgraded_in_time_bin": int(number in downgrades),
+            "downgraded_in_time_bin": int(pages["Submit Downgrade"] > 0),
             "upgraded_in_time_bin": int(pages["Submit Upgrade"] > 0),
-            "previously_downgraded": int(any(bin_ < number for bin_ in downgrades)),
+            "previously_downgraded": int(bool(earlier)),
             **{feature: pages[page] for feature, page in PAGE_COUNTS.items()},
             "sessions_in_time_bin": len({event.session_id for event in group}),
             "artists_in_time_bin": len({event.artist for event in group} - {None}),
             "distinct_songs_in_time_bin": len({event.song for event in group} - {None}),
             "churned_in_time_bin": int(churned),
-            "will_churn_in_next_bin": int(churns_next),
-            "will_churn_soon": int(churned or churns_next),
-            "at_risk": not churned,
-            "next_bin_observed": end_of_next <= last_ts,
-            "bin_end": end_of_next - days * DAY,
-            "churned_at": min((event.ts for event in group if event.page == "Cancellation Confirmation"), default=None),
+            "will_churn_in_next_bin": int(churns_next) if is_known else None,
+            "will_churn_soon": int(churned or churns_next) if is_known else None,
+            "at_risk": churned_at is None or churned_at >= end,
+            "bin_end": end,
+            "churned_at": churned_at,
         }
     return rows
 
 
-def extended_features(log: Log) -> Rows:
-    """The extended features, the level at the bin's end and the device."""
-    events, first_ts, last_ts, days = log
-    length = days * DAY
-    by_bin = ["user_id", "time_bin"]
-    frame = pd.DataFrame(events, columns=Event._fields)
-    frame["time_bin"] = [bin_of(event, days) for event in events]
-    frame["day"] = frame.ts // DAY
-    frame["agent"] = frame.user_agent.fillna("")
+def totals(keys: list[tuple[str, int]], groups: list[list[Event]], day: Callable[[int], int]) -> pd.DataFrame:
+    """What is summed, by user and window."""
+    rows = []
+    for group in groups:
+        stays = defaultdict(list)
+        for event in group:
+            stays[event.session_id, event.level, event.user_agent].append(event.ts)
+        lengths = [(level, max(moments) - min(moments)) for (_, level, _), moments in stays.items()]
+        pages = Counter(event.page for event in group)
+        rows.append(
+            {
+                "sessions": len({event.session_id for event in group}),
+                "songs": pages["NextSong"],
+                "active_days": len({day(event.ts) for event in group}),
+                "minutes": sum(length for _, length in lengths) / MINUTE,
+                "paid_minutes": sum(length for level, length in lengths if level == "paid") / MINUTE,
+                **{word: pages[page] for word, page in RATED_PAGES.items()},
+            }
+        )
+    index = pd.MultiIndex.from_tuples(keys, names=["user_id", "bin_end"])
+    return pd.DataFrame(rows, index=index).astype(float)
 
-    # What is summed: per bin, per user up to the bin's end, and up to its beginning.
-    stays = frame.groupby([*by_bin, "session_id", "level", "agent"]).ts.agg(np.ptp).rename("length").reset_index()
-    stays["paid"] = stays.length.where(stays.level == "paid", 0)
-    groups = frame.groupby(by_bin)
-    in_bin = pd.DataFrame(
-        {
-            "sessions": groups.session_id.nunique(),
-            "songs": groups.page.agg(lambda page: (page == "NextSong").sum()),
-            "active_days": groups.day.nunique(),
-            "minutes": stays.groupby(by_bin).length.sum() / MINUTE,
-            "paid_minutes": stays.groupby(by_bin).paid.sum() / MINUTE,
-            **{
-                word: groups.page.agg(lambda pages, page=page: (pages == page).sum())
-                for word, page in RATED_PAGES.items()
-            },
-        }
-    ).astype(float).sort_index()  # fmt: skip
-    in_history = in_bin.groupby("user_id").cumsum()
+
+def extended_features(log: Log, windows: dict[tuple[str, int], Window]) -> Rows:
+    """The extended features, the level at the window's end and the device."""
+    if not windows:
+        return {}
+    length, keys = log.days * DAY, list(windows)
+    as_of = (log.last_ts or 0) + 1
+
+    def day(ts: int) -> int:
+        return ts // DAY if log.stride is None else (as_of - 1 - ts) // DAY
+
+    # What is summed: per window, per user up to the window's end, and up to its beginning.
+    in_bin = totals(keys, [window.events for window in windows.values()], day)
+    in_history = totals(keys, [window.new for window in windows.values()], day).groupby("user_id").cumsum()
     earlier = in_history - in_bin
 
     # Days that lie inside the log, by the calendar; a user's time starts at registration.
-    registration = groups.registration.first().sort_index()
-    number = registration.index.get_level_values("time_bin")
-    start, end = registration + np.maximum(number, 0) * length, registration + (number + 1) * length
+    of_user = {event.user_id: event.registration for event in log.events}
+    registration = pd.Series([of_user[user] for user, _ in keys], index=in_bin.index)
+    end = pd.Series([end for _, end in keys], index=in_bin.index)
 
     def days_inside(since: pd.Series) -> pd.Series:
-        return (end.clip(upper=last_ts) - since.clip(lower=first_ts)).clip(lower=0) / DAY
+        return (end.clip(upper=log.last_ts + 1) - since.clip(lower=log.first_ts)).clip(lower=0) / DAY
 
-    in_bin["days"], in_history["days"] = days_inside(start), days_inside(registration)
+    in_bin["days"] = days_inside(np.maximum(end - length, registration))
+    in_history["days"] = days_inside(registration)
     earlier["days"] = in_history.days - in_bin.days
 
-    last = frame.sort_values(["ts", "item_in_session", "session_id", "level", "agent"]).groupby(by_bin).tail(1)
-    last = last.set_index(by_bin).sort_index()
-    device = last.user_agent.map(lambda agent: AGENTS[agent or None])
-    is_paid = (last.level == "paid").astype(int)
+    lasts: list[Event] = []
+    for user, _ in keys:
+        in_order = sorted(
+            windows[keys[len(lasts)]].events,
+            key=lambda e: (e.ts, e.item_in_session, e.session_id, e.level, e.user_agent or ""),
+        )
+        # In a window without events, what was known at the landmark before.
+        lasts.append(in_order[-1] if in_order else lasts[-1])
+        assert lasts[-1].user_id == user
+    device = pd.Series([AGENTS[event.user_agent] for event in lasts], index=in_bin.index)
+    level = pd.Series([event.level for event in lasts], index=in_bin.index)
+    is_paid = (level == "paid").astype(int)
+    last_ts = pd.Series([event.ts for event in lasts], index=in_bin.index)
 
     # What the average user does in a day.
     per_day = {
@@ -261,14 +346,14 @@ def extended_features(log: Log) -> Rows:
         return np.log((of[activity] + strength * per_day[activity]) / (of.days + strength))
 
     columns: dict[str, Any] = {
-        "level_at_end": last.level,
+        "level_at_end": level,
         "device": device,
         "paid_at_end": is_paid,
         **{f"device_{family}": (device == family).astype(int) for family in AGENT},
         "observed_days_in_time_bin": in_bin.days,
         "observed_days_in_history": in_history.days,
-        "log_tenure_days": np.log(((number + 1) * days).to_series().clip(lower=1).to_numpy()),
-        "days_since_last_event": (end - groups.ts.max()).clip(lower=0) / DAY,
+        "log_tenure_days": np.log(((end - registration) / DAY).clip(lower=1)),
+        "days_since_last_event": (end - last_ts).clip(lower=0) / DAY,
     }
     for period, of in {"in_time_bin": in_bin, "in_history": in_history}.items():
         for activity in ACTIVITIES:
@@ -304,14 +389,16 @@ def assert_same(rows: Rows, expected: Rows) -> None:
 
 
 def engineered(spark: SparkSession, log: Log, partitions: int | None = None) -> Rows:
-    """What the node makes of the log, by user and bin; no key may come twice."""
+    """What the node makes of the log, by user and time bin or landmark; no key may come twice."""
     events = spark.createDataFrame(list(log.events), EVENT_COLUMNS)
     if partitions:
         events = events.repartition(partitions)
     span = LogSpan(first_ts=log.first_ts, last_ts=log.last_ts)
-    collected = [row.asDict() for row in engineer_user_time_bins(events, span, parameters(log.days)).collect()]
-    rows = {(row["user_id"], row["time_bin"]): row for row in collected}
-    assert len(rows) == len(collected), "a (user_id, time_bin) repeats"
+    collected = [
+        row.asDict() for row in engineer_user_time_bins(events, span, parameters(log.days, log.stride)).collect()
+    ]
+    rows = {key_of(row, log): row for row in collected}
+    assert len(rows) == len(collected), "a key repeats"
     return rows
 
 
@@ -339,7 +426,7 @@ DAYS = 14
 BIN = DAYS * DAY
 REGISTRATION = 1_538_352_000_000
 # The bin after bin 2 ends with the log, to the millisecond, for those who registered at REGISTRATION.
-LAST_TS = REGISTRATION + 4 * BIN
+LAST_TS = REGISTRATION + 4 * BIN - 1
 
 
 def visit(  # noqa: PLR0913 - an event is what differs from the plainest one
@@ -408,7 +495,7 @@ HAND_MADE_EVENTS = [
 HAND_MADE = Log(HAND_MADE_EVENTS, REGISTRATION - 2 * BIN, LAST_TS, DAYS)
 
 EXPECTED = [
-    ("edges", -1, {"page_home": 1, "will_churn_soon": 0, "next_bin_observed": True}),
+    ("edges", -1, {"page_home": 1, "will_churn_soon": 0}),
     ("edges", 0, {"page_home": 6, "sessions_in_time_bin": 1}),
     ("edges", 1, {"page_home": 2}),
     ("early", 0, {"page_nextsong": 1, "artists_in_time_bin": 1, "distinct_songs_in_time_bin": 1}),
@@ -418,7 +505,8 @@ EXPECTED = [
     ("leaver", 1, {"churned_in_time_bin": 1, "will_churn_in_next_bin": 0, "will_churn_soon": 1, "at_risk": False}),
     ("brief", 0, {"churned_in_time_bin": 1, "will_churn_in_next_bin": 0, "will_churn_soon": 1, "at_risk": False}),
     ("undone", -2, {"will_churn_in_next_bin": 1, "will_churn_soon": 1}),
-    ("undone", 0, {"churned_in_time_bin": 0, "will_churn_soon": 0, "at_risk": True}),
+    # Nobody is at risk after a cancellation.
+    ("undone", 0, {"churned_in_time_bin": 0, "will_churn_soon": 0, "at_risk": False}),
     ("threat", 0, {"churned_in_time_bin": 0, "will_churn_in_next_bin": 0, "at_risk": True}),
     ("yo-yo", 0, {"downgraded_in_time_bin": 0, "previously_downgraded": 0}),
     ("yo-yo", 1, {"downgraded_in_time_bin": 1, "previously_downgraded": 0, "page_downgrade": 0}),
@@ -434,10 +522,6 @@ EXPECTED = [
     ("curious", 0, {**dict.fromkeys(PAGE_COUNTS, 1), "sessions_in_time_bin": 19, "churned_in_time_bin": 1}),
     ("listener", 0, {"page_nextsong": 4, "artists_in_time_bin": 3, "distinct_songs_in_time_bin": 2}),
     ("listener", 1, {"page_nextsong": 1, "artists_in_time_bin": 1, "distinct_songs_in_time_bin": 1}),
-    ("just", 2, {"next_bin_observed": True}),
-    ("just", 3, {"next_bin_observed": False}),
-    ("short", 1, {"next_bin_observed": True}),
-    ("short", 2, {"next_bin_observed": False}),
     ("unknown", 0, {"is_male": 0, "device": "other", "device_other": 1}),
     ("hasty", 0, {"level_at_end": "paid", "paid_at_end": 1, "device": "android", "device_android": 1}),
     ("hasty", 0, {"device_windows": 0, "device_linux": 0, "device_other": 0}),
@@ -445,7 +529,7 @@ EXPECTED = [
     ("punctual", 1, {"level_at_end": "paid", "paid_at_end": 1, "device": "iphone", "device_mac": 0}),
     # Time before registration counts for nothing, and breaks nothing.
     ("undone", -2, {"observed_days_in_time_bin": 0, "observed_days_in_history": 0, "log_tenure_days": 0}),
-    ("undone", 0, {"observed_days_in_time_bin": 14, "observed_days_in_history": 14, "churned_at": None}),
+    ("undone", 0, {"observed_days_in_time_bin": 14, "observed_days_in_history": 14}),
     ("gap", 2, {"observed_days_in_time_bin": 14, "observed_days_in_history": 42, "bin_end": REGISTRATION + 3 * BIN}),
     ("brief", 0, {"churned_at": REGISTRATION + BIN - 1, "days_since_last_event": 1 / DAY}),
     ("yo-yo", 5, {"observed_days_in_time_bin": 0, "observed_days_in_history": 56}),
@@ -528,9 +612,9 @@ VETERAN_EVENTS = [
     # Nothing in bin 1. One look, at free again, in the last moment of bin 2.
     visit("veteran", 3 * BIN - 1, session=3, agent=AGENT["linux"]),
     # The log's last event.
-    visit("veteran", 50 * DAY, "Help", session=4, agent=AGENT["mac"]),
+    visit("veteran", 50 * DAY - 1, "Help", session=4, agent=AGENT["mac"]),
 ]  # fmt: skip
-VETERAN = Log(VETERAN_EVENTS, REGISTRATION + 10 * DAY, REGISTRATION + 50 * DAY, DAYS)
+VETERAN = Log(VETERAN_EVENTS, REGISTRATION + 10 * DAY, REGISTRATION + 50 * DAY - 1, DAYS)
 LN = math.log
 
 VETERAN_FEATURES = [
@@ -582,7 +666,7 @@ VETERAN_FEATURES = [
     (3, "log_sessions_per_day_in_earlier_bins", LN((3 + 1) / (32 + 2))),
     (3, "help_per_day_in_time_bin", (1 + 2 * 0.04) / (8 + 2)),
     (3, "help_per_1000_songs_in_history", 1_000 * (1 + 0.8) / (3 + 100)),
-    (3, "days_since_last_event", 6),
+    (3, "days_since_last_event", 6 + 1 / DAY),
 ]
 
 
@@ -671,6 +755,155 @@ def test_other_users_do_not_matter(plain_spark: SparkSession, log: Log) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Landmarks: counted back from the end of the log
+# ---------------------------------------------------------------------------------------------------------------------
+
+# The log ends with day 56; so does the newest window.
+AS_OF = REGISTRATION + 56 * DAY
+
+
+def at(user: str, day: float, page: str = "Home", **kwargs: Any) -> Event:
+    """An event, so many days after REGISTRATION."""
+    return visit(user, int(day * DAY), page, **kwargs)
+
+
+def joined(user: str, day: float, page: str = "Home", *, since: float, **kwargs: Any) -> Event:
+    """An event of a user who registered so many days after REGISTRATION."""
+    return visit(user, int((day - since) * DAY), page, registration=REGISTRATION + int(since * DAY), **kwargs)
+
+
+LANDMARK_EVENTS = [
+    # The log's first and last event.
+    at("clock", 0), visit("clock", 56 * DAY - 1, "NextSong", song="S", artist="A"),
+    # Silent from day 5 on, at level paid.
+    at("silent", 1, "NextSong", song="S", artist="A"), at("silent", 5, level="paid", agent=AGENT["mac"]),
+    # Registered between landmarks, one day before the landmark of day 42.
+    joined("new", 41, since=41),
+    # Cancels at a landmark's very moment, and one moment before it.
+    at("at", 30), at("at", 42, "Cancellation Confirmation"),
+    at("before", 20), visit("before", 42 * DAY - 1, "Cancellation Confirmation"),
+    # Cancels in the last window; there is no later row.
+    at("leaver", 1, "Submit Downgrade"), at("leaver", 44, "Cancellation Confirmation"),
+    # A session across the landmark of day 42.
+    *(visit("night owl", 42 * DAY + after * MINUTE, "NextSong", song=song, artist="A", item=item)
+      for item, (after, song) in enumerate([(-20, "S"), (-10, "T"), (10, "S"), (30, "U")])),
+]  # fmt: skip
+LANDMARKS = Log(LANDMARK_EVENTS, REGISTRATION, AS_OF - 1, DAYS, stride=14)
+
+ROWS_AT_LANDMARKS = [
+    # At days 14, 28, 42 and 56, whatever the user does.
+    ("silent", 28, {"page_home": 0, "page_nextsong": 0, "sessions_in_time_bin": 0, "days_since_last_event": 23}),
+    ("silent", 56, {"paid_in_time_bin": 0, "paid_at_end": 1, "device": "mac", "at_risk": True}),
+    ("silent", 42, {"will_churn_in_next_bin": 0, "will_churn_soon": 0, "churned_in_time_bin": 0}),
+    # No label where the horizon is not over.
+    ("silent", 56, {"will_churn_in_next_bin": None, "will_churn_soon": None, "churned_in_time_bin": 0}),
+    ("new", 42, {"observed_days_in_time_bin": 1, "observed_days_in_history": 1, "time_bin": 0, "page_home": 1}),
+    ("at", 42, {"at_risk": True, "churned_in_time_bin": 0, "will_churn_in_next_bin": 1, "will_churn_soon": 1}),
+    ("at", 56, {"at_risk": False, "churned_in_time_bin": 1}),
+    ("before", 28, {"at_risk": True, "will_churn_in_next_bin": 1}),
+    ("before", 42, {"at_risk": False, "churned_in_time_bin": 1, "will_churn_in_next_bin": 0, "will_churn_soon": 1}),
+    ("leaver", 14, {"downgraded_in_time_bin": 1, "previously_downgraded": 0}),
+    ("leaver", 28, {"downgraded_in_time_bin": 0, "previously_downgraded": 1}),
+    ("night owl", 42, {"page_nextsong": 2, "distinct_songs_in_time_bin": 2, "days_since_last_event": 1 / 144}),
+    ("night owl", 56, {"page_nextsong": 2, "distinct_songs_in_time_bin": 2}),
+]
+
+
+@pytest.fixture(scope="module")
+def at_landmarks(spark: SparkSession) -> Rows:
+    """The rows of the log at landmarks, by user and day."""
+    rows = engineered(spark, LANDMARKS)
+    return {(user, (end - REGISTRATION) // DAY): row for (user, end), row in rows.items()}
+
+
+@pytest.mark.parametrize(
+    ("user", "day", "columns"), ROWS_AT_LANDMARKS, ids=[f"{user}, day {day}" for user, day, _ in ROWS_AT_LANDMARKS]
+)
+def test_expected_row_at_a_landmark(at_landmarks: Rows, user: str, day: int, columns: dict[str, Any]) -> None:
+    row = at_landmarks[user, day]
+    assert {name: row[name] for name in columns} == columns
+
+
+def test_every_user_who_has_not_cancelled_before_the_window_has_a_row(at_landmarks: Rows) -> None:
+    days = defaultdict(set)
+    for user, day in at_landmarks:
+        days[user].add(day)
+    assert days["clock"] == days["silent"] == {14, 28, 42, 56}
+    assert days["new"] == days["night owl"] == {42, 56}
+    assert days["at"] == {42, 56}
+    assert days["before"] == {28, 42}
+    assert days["leaver"] == {14, 28, 42, 56}
+
+
+@pytest.mark.parametrize("stride", [14, 7, 3, 1])
+def test_landmarks_give_what_the_reference_gives(spark: SparkSession, stride: int) -> None:
+    log = LANDMARKS._replace(stride=stride)
+    assert_same(engineered(spark, log), reference(log))
+
+
+def test_a_log_shorter_than_the_history_has_no_rows(spark: SparkSession) -> None:
+    log = LANDMARKS._replace(events=[at("u", 0), at("u", 2)], last_ts=REGISTRATION + 2 * DAY)
+    assert engineered(spark, log) == {}
+    # Shorter than a window, but long enough.
+    longer = log._replace(last_ts=REGISTRATION + 3 * DAY - 1)
+    (row,) = engineered(spark, longer).values()
+    assert row["observed_days_in_time_bin"] == 3
+
+
+def test_an_as_of_date_is_the_end_of_the_log(spark: SparkSession) -> None:
+    """The same rows as of a log that ends with the day before; 2018-11-12 is day 42."""
+    as_of = parameters(DAYS, 14).model_copy(update={"as_of": date(2018, 11, 12)})
+    ends = LANDMARKS._replace(
+        events=[event for event in LANDMARK_EVENTS if event.ts < REGISTRATION + 42 * DAY],
+        last_ts=REGISTRATION + 42 * DAY - 1,
+    )
+    events = spark.createDataFrame(LANDMARK_EVENTS, EVENT_COLUMNS)
+    span = LogSpan(first_ts=LANDMARKS.first_ts, last_ts=LANDMARKS.last_ts)
+    found = {
+        (row["user_id"], row["bin_end"]): row.asDict() for row in engineer_user_time_bins(events, span, as_of).collect()
+    }
+    assert_same(found, engineered(spark, ends))
+
+
+@pytest.mark.parametrize("day", [date(2018, 10, 1), date(2018, 11, 27)])
+def test_an_as_of_date_outside_the_log_is_refused(spark: SparkSession, day: date) -> None:
+    outside = parameters(DAYS, 14).model_copy(update={"as_of": day})
+    events = spark.createDataFrame([], EVENT_COLUMNS)
+    span = LogSpan(first_ts=LANDMARKS.first_ts, last_ts=LANDMARKS.last_ts)
+    with pytest.raises(
+        ValueError, match=f"feature_engineering.as_of is {day}, and the log covers 2018-10-01 to 2018-11-25"
+    ):
+        engineer_user_time_bins(events, span, outside)
+
+
+@pytest.mark.parametrize("horizon", [7, 28])
+def test_a_horizon_may_differ_from_the_window(spark: SparkSession, horizon: int) -> None:
+    """Labels by hand: cancellations on day 42, a moment before it, and on day 44."""
+    events = spark.createDataFrame(LANDMARK_EVENTS, EVENT_COLUMNS)
+    span = LogSpan(first_ts=LANDMARKS.first_ts, last_ts=LANDMARKS.last_ts)
+    rows = engineer_user_time_bins(events, span, parameters(DAYS, 14, horizon)).where("at_risk").collect()
+    labels = {(row.user_id, (row.bin_end - REGISTRATION) // DAY): row.will_churn_in_next_bin for row in rows}
+    positive = {key for key, label in labels.items() if label == 1}
+    assert positive == {7: {("at", 42), ("leaver", 42)}, 28: {("before", 28), ("leaver", 28)}}[horizon]
+
+
+@st.composite
+def landmark_logs(draw: st.DrawFn) -> Log:
+    """A random log that ends with its last event or later, with landmarks every few days."""
+    log = draw(logs())
+    stride = draw(st.sampled_from([1] if log.days == 1 else [5, 7, 14]))
+    first, last = min(event.ts for event in log.events), max(event.ts for event in log.events)
+    later = draw(st.sampled_from([0, 1, DAY - 1, 5 * DAY]))
+    return log._replace(first_ts=first, last_ts=last + later, stride=stride)
+
+
+@spark_examples(4)
+@given(log=landmark_logs())
+def test_random_log_at_landmarks_gives_what_the_reference_gives(plain_spark: SparkSession, log: Log) -> None:
+    assert_same(engineered(plain_spark, log), reference(log))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The cut-off: what comes at a bin's end or after it changes nothing in the bin
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -678,7 +911,7 @@ def test_other_users_do_not_matter(plain_spark: SparkSession, log: Log) -> None:
 KNOWN_AT_END = (
     *FEATURES,
     *schemas.EXTENDED_FEATURES,
-    *("level_at_end", "device", "bin_end", "churned_in_time_bin", "at_risk", "churned_at"),
+    *("level_at_end", "device", "bin_end", "churned_in_time_bin", "at_risk"),
 )
 A_ROW = "a row"
 
@@ -755,6 +988,30 @@ def test_events_after_a_bin_s_end_are_not_needed(plain_spark: SparkSession, case
     assert looking_ahead(log, erased, cut, lambda log: engineered(plain_spark, log), KNOWN_AT_END) == set()
 
 
+@st.composite
+def landmark_cuts(draw: st.DrawFn) -> Cut:
+    """A random log known up to a landmark, and one that goes on after it, in whole strides."""
+    log = draw(landmark_logs())
+    steps = draw(st.integers(0, 6))
+    cut = log.last_ts + 1 - steps * log.stride * DAY
+    known = before(log.events, cut)
+    assume(known)
+    who = st.sampled_from([*log.events, visit("newcomer", 0, registration=cut)])
+    altered = st.builds(lambda who, page: who._replace(ts=cut, page=page), who, st.sampled_from(PAGES))
+    at_the_end = draw(st.lists(altered, min_size=1))
+    other = log._replace(events=[*log.events, *at_the_end], last_ts=cut - 1 + (steps + 1) * log.stride * DAY)
+    return Cut(log._replace(events=known, last_ts=cut - 1), other, cut)
+
+
+@spark_examples(4)
+@given(case=landmark_cuts())
+def test_events_at_a_landmark_or_later_do_not_change_it(plain_spark: SparkSession, case: Cut) -> None:
+    """Of this landmark and of all earlier ones: the log ends there, or goes on with an event at its very moment."""
+    rows, others = engineered(plain_spark, case.log), engineered(plain_spark, case.other)
+    assert {key for key in others if key[1] <= case.cut} == set(rows)
+    assert {name for name in KNOWN_AT_END for key, row in rows.items() if row[name] != others[key][name]} == set()
+
+
 # The user leaves at the very end of bin 0, or does not.
 STAYS = Log([visit("u", 0, "NextSong", agent=AGENT["mac"]), visit("u", 2 * BIN)], REGISTRATION, LAST_TS, DAYS)
 LEAVES = STAYS._replace(
@@ -804,7 +1061,7 @@ def test_result_has_the_declared_columns(spark: SparkSession) -> None:
     table = engineer_user_time_bins(events, LogSpan(first_ts=None, last_ts=None), parameters(DAYS))
     declared = [(field.name, field.dataType) for field in schemas.user_time_bins.struct.fields]
     assert [(field.name, field.dataType) for field in table.schema.fields] == declared
-    assert schemas.user_time_bins.keys == ("user_id", "time_bin")
+    assert schemas.user_time_bins.keys == ("user_id", "bin_end")
 
 
 def test_the_25_original_features_come_first(spark: SparkSession) -> None:
@@ -814,6 +1071,7 @@ def test_the_25_original_features_come_first(spark: SparkSession) -> None:
 
 
 def test_extended_features_are_what_the_reference_computes() -> None:
-    expected = set(extended_features(VETERAN)["veteran", 0]) - {"level_at_end", "device"}
+    windows = windows_of(VETERAN)
+    expected = set(extended_features(VETERAN, windows)[next(iter(windows))]) - {"level_at_end", "device"}
     assert len(schemas.EXTENDED_FEATURES) == len(expected)
     assert set(schemas.EXTENDED_FEATURES) == expected

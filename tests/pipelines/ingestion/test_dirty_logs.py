@@ -34,7 +34,7 @@ def configured(pipeline: str) -> dict[str, Any]:
 
 # However much of a log is dirt, these tests want to see what is made of the rest.
 CONTRACT = Ingestion.model_validate(configured("ingestion") | {"max_rejected_share": 1})
-FEATURES = FeatureEngineering.model_validate(configured("feature_engineering"))
+FEATURES = FeatureEngineering.model_validate(configured("feature_engineering") | {"min_history_days": 0})
 PAGES = CONTRACT.columns["page"].one_of or []
 START, HOUR = 1_538_352_000_000, 3_600_000
 

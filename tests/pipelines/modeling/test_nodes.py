@@ -117,7 +117,7 @@ def population(users: int, seed: int, first: int = 0) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "user_id": user.astype(str),
-            "time_bin": np.arange(rows) % 2,
+            "bin_end": np.arange(rows) % 2,
             "songs": songs,
             "page_about": 0,
             "adverts": adverts,
@@ -275,7 +275,7 @@ def test_coefficients_and_calibration_are_named_and_reproduce_the_model(
     row = rows.first()
     log_odds = report["intercept"] + sum(report["coefficients"][name] * row[name] for name in audited["features"])
     calibrated = report["calibration"]["slope"] * log_odds + report["calibration"]["intercept"]
-    scored = predict(model, rows.where(f"user_id = '{row.user_id}' and time_bin = {row.time_bin}")).collect()
+    scored = predict(model, rows.where(f"user_id = '{row.user_id}' and bin_end = {row.bin_end}")).collect()
     assert [one.score for one in scored] == [pytest.approx(1 / (1 + math.exp(-calibrated)))]
     assert report["coefficients"]["adverts"] > 0 > report["coefficients"]["songs"]
 
@@ -289,8 +289,8 @@ def test_importances_are_named_and_sum_to_one(
 
 
 def test_the_model_takes_columns_by_name(found: tuple[PipelineModel, dict[str, Any]], test_rows: DataFrame) -> None:
-    columns = ["user_id", "time_bin", "score"]
-    shuffled = test_rows.select("adverts", "label", "page_about", "time_bin", "songs", "user_id")
+    columns = ["user_id", "bin_end", "score"]
+    shuffled = test_rows.select("adverts", "label", "page_about", "bin_end", "songs", "user_id")
     ours, theirs = (sorted(predict(found[0], rows).select(*columns).collect()) for rows in (test_rows, shuffled))
     assert ours == theirs
 
@@ -343,7 +343,7 @@ def test_segments_partition_the_test_rows(metrics: dict[str, Any], test_rows: Da
 
 @pytest.mark.parametrize(
     ("only", "expected"),
-    [("false", (0, 0)), ("label = 0", (None, 0)), ("user_id = '1000' and time_bin = 0", (1, None))],
+    [("false", (0, 0)), ("label = 0", (None, 0)), ("user_id = '1000' and bin_end = 0", (1, None))],
 )
 def test_a_small_test_set_has_nulls_and_warnings(
     found: tuple[PipelineModel, dict[str, Any]],
@@ -401,10 +401,10 @@ def test_the_originals_protocol_rewards_recognized_users(
     rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any]
 ) -> None:
     """Rows are held out, and the model with the settings that were found is judged on them."""
-    protocol = rows.withColumn("is_held_out", F.col("time_bin") == 1).drop("fold")
+    protocol = rows.withColumn("is_held_out", F.col("bin_end") == 1).drop("fold")
     written = evaluate_as_original(protocol, audited, found[1])
     assert written["rows"] == 300
-    assert written["positives"] == rows.where("time_bin = 1 and label = 1").count()
+    assert written["positives"] == rows.where("bin_end = 1 and label = 1").count()
     assert 0.6 < written["auc_roc"] < 0.95
     assert written["auc_pr_interval"][0] < written["auc_pr"] < written["auc_pr_interval"][1]
     assert_writable(written)
@@ -414,7 +414,7 @@ def test_the_originals_protocol_rewards_recognized_users(
 def test_the_originals_protocol_on_too_few_rows_is_null(
     rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any], only: str
 ) -> None:
-    protocol = rows.withColumn("is_held_out", F.col("time_bin") == 1).drop("fold").where(only)
+    protocol = rows.withColumn("is_held_out", F.col("bin_end") == 1).drop("fold").where(only)
     written = evaluate_as_original(protocol, audited, found[1])
     assert written["auc_pr"] is written["auc_roc"] is None
     assert "needs rows of both classes" in written["warning"]

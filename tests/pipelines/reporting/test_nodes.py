@@ -43,10 +43,14 @@ LOG = {
 SONGS = [{"song": EVIL, "artist": "A & B", "plays": 7}]
 
 
-def scores(positives: int = 40, low: float = 0.6, warning: str | None = None) -> dict[str, Any]:
+def scores(
+    positives: int = 40, by_chance: tuple[float, float] = (0.2, 0.6), warning: str | None = None
+) -> dict[str, Any]:
+    chance = {"auc_pr_mean": 0.1, "auc_pr_95th": by_chance[0], "auc_roc_mean": 0.5, "auc_roc_95th": by_chance[1]}
     judged = {
         "rows": 400, "positives": positives, "prevalence": positives / 400, "auc_pr": 0.3,
-        "auc_pr_interval": [0.2, 0.4], "auc_roc": 0.7, "auc_roc_interval": [low, 0.8], "warning": warning,
+        "auc_pr_interval": [0.2, 0.4], "auc_roc": 0.7, "auc_roc_interval": [0.6, 0.8], "chance": chance,
+        "warning": warning,
     }  # fmt: skip
     top = {"share": 0.1, "rows": 40, "precision": 0.25, "recall": 0.25, "lift": 2.5}
     return {"test": judged, "top": [top], "brier": 0.08, "calibration_error": 0.012}
@@ -91,13 +95,13 @@ RUN = summary(
 )  # fmt: skip
 DRIFT = {
     "label": "will_churn_soon", "model": "model of will_churn_soon", "as_of": "2018-11-15", "warn_above": 0.25,
-    "users": {"in_log": 12, "gone": 2, "scored": 9, "without_events_in_last_bin": 1},
+    "users": {"in_log": 12, "gone": 2, "scored": 9, "inactive": 1},
     "warnings": [f"device has values that do not occur in training: {EVIL}"],
 }  # fmt: skip
 AT_RISK = pd.DataFrame(
     {
         "rank": [1, 2, 3], "user_id": [EVIL, "2", "3"], "decile": [1, 2, 3],
-        "probability_will_churn_soon": [0.31, 0.2, 0.1],
+        "probability": [0.31, 0.2, 0.1],
         "reason_1": ["adverts: 9 (raises the risk)", "b", "c"], "reason_2": [None, f"on {EVIL}", "d"],
     }
 )  # fmt: skip
@@ -205,7 +209,7 @@ def test_users_at_risk_come_with_their_reasons(whole: Text) -> None:
         {
             "rank": 1,
             "user_id": EVIL,
-            "probabilities": {"will_churn_soon": 0.31},
+            "probability": 0.31,
             "reasons": ["adverts: 9 (raises the risk)"],
         }
     ]
@@ -225,9 +229,10 @@ def test_a_skipped_label_is_shown_with_its_reason() -> None:
 
 
 def test_a_page_without_models_gives_the_reason() -> None:
-    words = Text(page(skipped=LABELS, users_at_risk=None, drift_report=None)).words
+    none = dict.fromkeys(("users_at_risk", "drift_report", "drift_figure"), Skipped("no rows"))
+    words = Text(page(skipped=LABELS, **none)).words
     assert words.count(f"o {EVIL} to train on") == 4
-    assert "No users have been scored yet" in words
+    assert "No users have been scored" in words
 
 
 def test_an_empty_list_is_mentioned() -> None:
@@ -236,7 +241,7 @@ def test_an_empty_list_is_mentioned() -> None:
 
 def test_missing_parts_are_named_with_their_command() -> None:
     words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None)).words
-    assert "No users have been scored yet" in words
+    assert "No users have been scored" in words
     assert "--pipelines=scoring,reporting" in words
     assert "--pipelines=backtest,reporting" in words
     assert "no rows to compare with the training rows" in words
@@ -278,11 +283,17 @@ def test_seconds_are_shown_for_the_run_that_took_them() -> None:
     [
         ({}, "The ranking of held-out users is better than chance."),
         ({"warning": "only 6 positives"}, "with so few churners it is uncertain by how much"),
-        ({"low": 0.49, "warning": "only 6 positives"}, "do not show that the model ranks"),
-        ({"low": 0.504}, "do not show that the model ranks"),
+        (
+            {"by_chance": (0.31, 0.6), "warning": "only 6 positives"},
+            "The ranking is not distinguishable from chance: on",
+        ),
+        (
+            {"by_chance": (0.2, 0.7)},
+            "one in twenty random scores reaches AUC-PR 0.200, and one in twenty AUC-ROC 0.700.",
+        ),
     ],
 )
-def test_the_sentence_on_a_champion_respects_its_interval(of_champion: dict[str, Any], expected: str) -> None:
+def test_the_sentence_on_a_champion_compares_it_with_chance(of_champion: dict[str, Any], expected: str) -> None:
     sentence = in_one_sentence(report(AlgorithmScores, scores(**of_champion)))
     assert sentence.startswith(
         "Of the 40 test rows at highest risk (10%), 10 churn: 2.5 times the rate of random rows."

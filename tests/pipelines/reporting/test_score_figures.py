@@ -48,7 +48,7 @@ def scored(users: int = 200, seed: int = 1, skill: float = 2.0) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "user_id": [f"u{number // 2:04}" for number in range(2 * users)],
-            "time_bin": np.arange(2 * users) % 2,
+            "bin_end": np.arange(2 * users) % 2,
             "label": label,
             "score": 1 / (1 + np.exp(-margin)),
         }

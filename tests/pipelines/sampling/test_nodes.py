@@ -22,8 +22,8 @@ from sparkify_kedro.pipelines.sampling.nodes import (
 from sparkify_kedro.pipelines.sampling.parameters import LabelSampling, Split
 
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
-COLUMNS = f"user_id string, time_bin int, page_home bigint, {', '.join(f'{name} int' for name in LABELS)}, \
-at_risk boolean, next_bin_observed boolean"
+COLUMNS = f"user_id string, bin_end bigint, page_home bigint, {', '.join(f'{name} int' for name in LABELS)}, \
+at_risk boolean"
 
 Key = tuple[str, int]
 
@@ -32,30 +32,30 @@ class UserTimeBin(NamedTuple):
     """A row of user_time_bins, in what matters here."""
 
     user_id: str
-    time_bin: int
+    bin_end: int
     page_home: int
     churned_in_time_bin: int
     will_churn_in_next_bin: int
-    will_churn_soon: int
+    will_churn_soon: int | None
     at_risk: bool
-    next_bin_observed: bool
 
     @property
     def key(self) -> Key:
         """What identifies the row."""
-        return self.user_id, self.time_bin
+        return self.user_id, self.bin_end
 
 
 def population(users: Iterable[int], bins: int) -> list[UserTimeBin]:
-    """So many bins for each user; a tenth of them positive for a label, a fifth without a flag."""
+    """So many rows for each user; a tenth of them positive for a label, a fifth not at risk, a fifth unlabeled."""
     chance = random.Random(7)
 
-    def row(user: int, time_bin: int) -> UserTimeBin:
-        labels = [int(chance.random() < 0.1) for _ in LABELS]
-        flags = [chance.random() < 0.8 for _ in range(2)]
-        return UserTimeBin(str(user), time_bin, chance.randrange(50), *labels, *flags)
+    def row(user: int, bin_end: int) -> UserTimeBin:
+        labels: list[int | None] = [int(chance.random() < 0.1) for _ in LABELS]
+        if chance.random() < 0.2:
+            labels[-1] = None
+        return UserTimeBin(str(user), bin_end, chance.randrange(50), *labels, chance.random() < 0.8)
 
-    return [row(user, time_bin) for user in users for time_bin in range(bins)]
+    return [row(user, bin_end) for user in users for bin_end in range(bins)]
 
 
 ROWS = population(range(1_500), 4)
@@ -81,11 +81,11 @@ def sampling_of(
     *,
     keep: float = 0.25,
     keep_of_original: float | None = None,
-    requires: Iterable[str] = (),
+    at_risk_only: bool = False,
 ) -> LabelSampling:
     """A label's sampling; the original's share is the same unless it is given."""
     shares = {"keep_negatives": keep, "keep_negatives_of_original": keep_of_original or keep}
-    return LabelSampling.model_validate({"requires": list(requires)} | shares)
+    return LabelSampling.model_validate({"at_risk_only": at_risk_only} | shares)
 
 
 class Samples(NamedTuple):
@@ -110,7 +110,7 @@ def samples_of(table: DataFrame, split: Split, sampling: LabelSampling, label: s
 
 def keys(rows: Iterable[Row]) -> list[Key]:
     """What identifies each row."""
-    return [(row.user_id, row.time_bin) for row in rows]
+    return [(row.user_id, row.bin_end) for row in rows]
 
 
 def users(rows: Iterable[Row]) -> set[str]:
@@ -245,7 +245,7 @@ def test_rows_are_those_of_the_table_with_label_and_fold(samples: Samples) -> No
     for rows, added in zip(samples, (fold, fold, test, test, held_out), strict=True):
         assert rows[0].asDict().keys() == {*names, *added}
         for row in rows:
-            assert tuple(row[name] for name in names) == BY_KEY[row.user_id, row.time_bin]
+            assert tuple(row[name] for name in names) == BY_KEY[row.user_id, row.bin_end]
             assert row.label == row.churned_in_time_bin
 
 
@@ -289,29 +289,25 @@ def test_another_seed_gives_another_sample(table: DataFrame, by_user: Samples) -
 def test_a_growing_log_keeps_assignments(spark: SparkSession, request: pytest.FixtureRequest, unit: str) -> None:
     """Rows of other users, and later rows of the same ones, change neither side nor fold nor what is kept."""
     grown: Samples = request.getfixturevalue(f"by_{unit}")
-    there_before = {row.key for row in ROWS if int(row.user_id) % 3 == 0 and row.time_bin < 3}
+    there_before = {row.key for row in ROWS if int(row.user_id) % 3 == 0 and row.bin_end < 3}
     before = samples_of(table_of(spark, [BY_KEY[key] for key in there_before]), split_of(unit), sampling_of())
     for rows_before, rows_grown in zip(before, grown, strict=True):
-        assert rows_before == [row for row in rows_grown if (row.user_id, row.time_bin) in there_before]
+        assert rows_before == [row for row in rows_grown if (row.user_id, row.bin_end) in there_before]
         assert rows_before
 
 
 def test_user_is_held_out_for_every_label_or_for_none(table: DataFrame, all_by_user: Samples) -> None:
     for label in LABELS[1:]:
         test = sample_test(table, split_of(), sampling_of(), label).collect()
-        assert sorted(keys(test)) == keys(all_by_user.test)
+        assert sorted(keys(test)) == [key for key in keys(all_by_user.test) if getattr(BY_KEY[key], label) is not None]
         assert all(row.label == row[label] for row in test)
 
 
-@pytest.mark.parametrize(
-    "requires",
-    [["at_risk"], ["next_bin_observed"], ["at_risk", "next_bin_observed"], ["next_bin_observed", "at_risk"]],
-    ids=", ".join,
-)
-def test_rows_without_a_required_flag_are_left_out(table: DataFrame, requires: list[str]) -> None:
+@pytest.mark.parametrize("at_risk_only", [False, True])
+def test_rows_without_a_label_or_not_at_risk_are_left_out(table: DataFrame, at_risk_only: bool) -> None:
     """From all samples, and no other row is."""
-    samples = samples_of(table, split_of(), sampling_of(keep=1.0, requires=requires), "will_churn_soon")
-    expected = sorted(row.key for row in ROWS if all(getattr(row, flag) for flag in requires))
+    samples = samples_of(table, split_of(), sampling_of(keep=1.0, at_risk_only=at_risk_only), "will_churn_soon")
+    expected = sorted(row.key for row in ROWS if row.will_churn_soon is not None and (row.at_risk or not at_risk_only))
     assert sorted(keys(samples.train) + keys(samples.test)) == expected
     assert samples.calibration == samples.train
     assert samples.balanced == samples.test
@@ -349,6 +345,11 @@ def test_original_protocol_rows_are_split_by_row_and_downsampled(by_user: Sample
 
 def test_a_label_cannot_be_renamed_in_its_block() -> None:
     """The key of the block is the only source of the label's name."""
-    block = {"label": "will_churn_soon", "requires": [], "keep_negatives": 1.0, "keep_negatives_of_original": 1.0}
+    block = {
+        "label": "will_churn_soon",
+        "at_risk_only": False,
+        "keep_negatives": 1.0,
+        "keep_negatives_of_original": 1.0,
+    }
     with pytest.raises(ModelInstantiationError, match="label is not a known parameter"):
         LabelSampling.model_validate(block)

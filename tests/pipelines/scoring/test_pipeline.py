@@ -1,4 +1,4 @@
-"""Scoring uses the nodes of training for ingestion and feature engineering."""
+"""Scoring another log uses the nodes of training and of scoring; the run's own rows are scored in the default run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 from kedro.pipeline import Pipeline
 
 from sparkify_kedro.pipeline_registry import register_pipelines
-from sparkify_kedro.pipelines.feature_engineering.labels import LABELS
+
+CHAMPION = {"will_churn_in_next_bin.champion", "will_churn_in_next_bin.champion_metadata"}
 
 
 @pytest.fixture(scope="module")
@@ -14,34 +15,30 @@ def pipelines() -> dict[str, Pipeline]:
     return register_pipelines()
 
 
-@pytest.mark.parametrize("name", ["ingestion", "feature_engineering"])
-def test_the_nodes_of_training_are_reused_whole(pipelines: dict[str, Pipeline], name: str) -> None:
-    """Each node of training has its twin in the namespace: the same function, the same parameters."""
-    twins = {node.name: node for node in pipelines["scoring"].nodes}
+@pytest.mark.parametrize("name", ["ingestion", "feature_engineering", "scoring"])
+def test_the_nodes_are_reused_whole(pipelines: dict[str, Pipeline], name: str) -> None:
+    """Each node has its twin in the namespace: the same function, the same parameters."""
+    twins = {node.name: node for node in pipelines["score_other_log"].nodes}
     for node in pipelines[name].nodes:
-        twin = twins[f"scoring.{node.name}"]
-        assert twin.func is node.func
-        assert twin.namespace == "scoring"
+        twin = twins[f"other_log.{node.name}"]
+        assert getattr(twin.func, "__wrapped__", twin.func) is getattr(node.func, "__wrapped__", node.func)
         assert [given for given in twin.inputs if given.startswith("params:")] == [
             given for given in node.inputs if given.startswith("params:")
         ]
 
 
-def test_training_outputs_are_not_overwritten(pipelines: dict[str, Pipeline]) -> None:
-    made = pipelines["scoring"].all_outputs()
-    assert {"churn_scores", "users_at_risk", "drift_report"} <= made
-    for name, pipeline in pipelines.items():
-        if name != "scoring":
-            assert not made & pipeline.all_outputs()
+def test_no_output_of_a_run_is_overwritten(pipelines: dict[str, Pipeline]) -> None:
+    made = pipelines["score_other_log"].all_outputs()
+    assert {"other_log.churn_scores", "other_log.users_at_risk", "other_log.drift_report"} <= made
+    assert all(name.startswith("other_log.") for name in made)
 
 
-def test_inputs_are_a_log_and_stored_training_outputs(pipelines: dict[str, Pipeline]) -> None:
+def test_inputs_are_a_log_and_the_champion(pipelines: dict[str, Pipeline]) -> None:
+    inputs = {name for name in pipelines["score_other_log"].inputs() if not name.startswith("params:")}
+    assert inputs == {"scoring_events"} | CHAMPION
+
+
+def test_the_default_run_scores_its_own_rows(pipelines: dict[str, Pipeline]) -> None:
+    assert {"churn_scores", "users_at_risk", "drift_report"} <= pipelines["__default__"].all_outputs()
     inputs = {name for name in pipelines["scoring"].inputs() if not name.startswith("params:")}
-    champions = {f"{label}.{name}" for label in LABELS for name in ("champion", "champion_metadata")}
-    assert inputs == {"scoring_events"} | champions
-
-
-def test_features_depend_only_on_known_events(pipelines: dict[str, Pipeline]) -> None:
-    (engineer,) = (node for node in pipelines["scoring"].nodes if node.name == "scoring.engineer_user_time_bins")
-    (cut,) = (node for node in pipelines["scoring"].nodes if node.func.__name__ == "cut_at_as_of")
-    assert set(cut.outputs) == {name for name in engineer.inputs if not name.startswith("params:")}
+    assert inputs == {"user_time_bins", "log_span"} | CHAMPION

@@ -16,7 +16,6 @@ from partial_reports import report
 from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
 from sparkify_kedro.churn.reports import ChampionMetadata
 from sparkify_kedro.learning.algorithms import ALGORITHMS
-from sparkify_kedro.pipelines.scoring.champions import Champion
 from sparkify_kedro.pipelines.scoring.reasons import in_words, strongest_reasons
 
 FEATURES = ["adverts", "songs", "friends"]
@@ -44,17 +43,15 @@ def assembled(spark: SparkSession, rows: pd.DataFrame) -> DataFrame:
     return VectorAssembler(inputCols=FEATURES, outputCol="features").transform(spark.createDataFrame(rows)).cache()
 
 
-def champion(algorithm: str, assembled: DataFrame, rows: pd.DataFrame) -> Champion:
+def champion(algorithm: str, assembled: DataFrame, rows: pd.DataFrame) -> tuple[PipelineModel, ChampionMetadata]:
     model = ALGORITHMS[algorithm].estimator(**SETTINGS[algorithm]).fit(assembled)
     card: dict[str, Any] = {
         "algorithm": algorithm,
         "features": FEATURES,
         "profile": {name: {"mean": rows[name].mean()} for name in FEATURES},
     }
-    return Champion(
-        PipelineModel([VectorAssembler(inputCols=FEATURES, outputCol="features"), model]),
-        report(ChampionMetadata, card),
-    )
+    stages = [VectorAssembler(inputCols=FEATURES, outputCol="features"), model]
+    return PipelineModel(stages), report(ChampionMetadata, card)
 
 
 @pytest.mark.parametrize("algorithm", SETTINGS)
@@ -62,7 +59,7 @@ def test_the_decisive_feature_is_named_with_its_direction(
     assembled: DataFrame, rows: pd.DataFrame, algorithm: str
 ) -> None:
     users = pd.DataFrame({"adverts": [19, 1], "songs": [9, 9], "friends": [9, 9]}, index=[7, 3])
-    reasons = strongest_reasons(users, champion(algorithm, assembled, rows), REGISTRY, 2)
+    reasons = strongest_reasons(users, *champion(algorithm, assembled, rows), REGISTRY, 2)
     assert list(reasons.columns) == ["reason_1", "reason_2"]
     # As the list is put beside the scores: by the rows' own index.
     assert reasons["reason_1"].to_dict() == {7: "adverts: 19 (raises the risk)", 3: "adverts: 1 (lowers the risk)"}
@@ -70,7 +67,7 @@ def test_the_decisive_feature_is_named_with_its_direction(
 
 @pytest.mark.parametrize("algorithm", SETTINGS)
 def test_no_rows(assembled: DataFrame, rows: pd.DataFrame, algorithm: str) -> None:
-    reasons = strongest_reasons(rows.head(0), champion(algorithm, assembled, rows), REGISTRY, 3)
+    reasons = strongest_reasons(rows.head(0), *champion(algorithm, assembled, rows), REGISTRY, 3)
     assert reasons.empty
     assert list(reasons.columns) == ["reason_1", "reason_2", "reason_3"]
 
@@ -79,7 +76,7 @@ def test_a_feature_without_effect_is_not_a_reason(spark: SparkSession, rows: pd.
     """A stump on adverts: what the others are does not matter to it."""
     lone = rows.assign(songs=5, friends=5)
     lone_rows = VectorAssembler(inputCols=FEATURES, outputCol="features").transform(spark.createDataFrame(lone))
-    reasons = strongest_reasons(lone.head(2), champion("random_forest", lone_rows, lone), REGISTRY, 3)
+    reasons = strongest_reasons(lone.head(2), *champion("random_forest", lone_rows, lone), REGISTRY, 3)
     assert (reasons["reason_1"] != "").all()
     assert (reasons[["reason_2", "reason_3"]] == "").all(axis=None)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import draw_backtest, replay_cuts
+from .nodes import draw_backtest, replay_landmarks
 
 
 def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
@@ -12,16 +12,16 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=replay_cuts,
+                func=replay_landmarks,
                 inputs={
-                    **{name: name for name in ("user_time_bins", "log_span", "champion_metadata", "comparison")},
+                    **{name: name for name in ("user_time_bins", "champion_metadata", "comparison")},
                     "backtest": "params:backtest",
                     "training": "params:modeling.training",
                     "evaluation": "params:modeling.evaluation",
                     **{algorithm: f"params:modeling.{algorithm}" for algorithm in algorithms},
                 },
                 outputs="backtest_table",
-                name="replay_cuts",
+                name="replay_landmarks",
             ),
             Node(
                 func=draw_backtest,

@@ -1,13 +1,13 @@
-"""Column helpers for the activity of a user in a time bin, over events and over bins."""
+"""Column helpers for the activity of a user in a window."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, MILLISECONDS_PER_DAY, UPGRADE
+from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, RATED_PAGES, SONG, UPGRADE
 
 from .device import device_family
 
@@ -17,11 +17,6 @@ COUNTED_PAGES = (
     "About", "Add Friend", "Add to Playlist", "Downgrade", "Error", "Help", "Home", "Logout", "NextSong", "Roll Advert",
     "Save Settings", "Settings", "Thumbs Down", "Thumbs Up", "Upgrade",
 )  # fmt: skip
-
-
-def time_bin(ts: Column, registration: Column, days: int) -> Column:
-    """Whole bins of ``days`` days from registration to ts (both ms since the epoch), truncated toward zero."""
-    return F.call_function("div", ts - registration, F.lit(days * MILLISECONDS_PER_DAY)).cast("int")
 
 
 def page_feature(page: str) -> str:
@@ -39,8 +34,9 @@ def visited(page: str) -> Column:
     return any_of(F.col("page") == page)
 
 
-def bin_aggregates() -> dict[str, Column]:
-    """Aggregates over the events of one user and bin."""
+def window_aggregates() -> dict[str, Column]:
+    """Aggregates over the events of one user in one window; ``new_`` is the part that no earlier window contains."""
+    is_new = F.col("is_new")
     return {
         "is_male": any_of(F.col("gender") == "M"),
         "paid_in_time_bin": any_of(F.col("level") == "paid"),
@@ -51,46 +47,56 @@ def bin_aggregates() -> dict[str, Column]:
         "sessions_in_time_bin": F.count_distinct("session_id"),
         "artists_in_time_bin": F.count_distinct("artist"),
         "distinct_songs_in_time_bin": F.count_distinct("song"),
-        "churned_in_time_bin": visited(CANCELLATION),
-        "churned_at": F.min(F.when(F.col("page") == CANCELLATION, F.col("ts"))),
+        "cancelled_in_window": visited(CANCELLATION),
+        "new_songs": F.count_if((F.col("page") == SONG) & is_new),
+        **{f"new_{name}": F.count_if((F.col("page") == page) & is_new) for name, page in RATED_PAGES.items()},
+        "first_cancellation": F.min(F.when(F.col("page") == CANCELLATION, F.col("ts"))),
+        "first_downgrade": F.min(F.when(F.col("page") == DOWNGRADE, F.col("ts"))),
         "registration": F.min("registration"),
         "last_event_ts": F.max("ts"),
     }
 
 
-def session_totals(binned: DataFrame, keys: Sequence[str]) -> DataFrame:
-    """Aggregate the sessions of a bin: time spent, active days, and level and device at the last event.
+def session_totals(windowed: DataFrame, keys: Sequence[str], day: Column) -> DataFrame:
+    """Aggregate the sessions of a window: time spent, active days, and level and device at the last event.
 
     Args:
-        binned: events with the ``keys``.
-        keys: user and bin columns.
+        windowed: events with the ``keys`` and ``is_new``.
+        keys: user and landmark.
+        day: the number of an event's day.
 
     Returns:
-        One row per user and bin: ``session_ms`` (from first to last event of each session and level, summed),
-        ``paid_ms`` (the part of it at level paid), ``active_days`` (calendar days, UTC), ``level_at_end`` and
-        ``device``.
+        One row per user and window: ``session_ms`` (from first to last event of each session and level, summed),
+        ``paid_ms`` (the part of it at level paid), ``active_days``; the same three and ``new_sessions`` for the new
+        events alone; ``level_at_end`` and ``device``.
     """
-    day = F.call_function("div", "ts", F.lit(MILLISECONDS_PER_DAY))
+    is_new, ts = F.col("is_new"), F.col("ts")
     # First group the many events by hash; then order only the few resulting rows.
-    stays = binned.groupBy(*keys, "session_id", "level", "user_agent").agg(
+    stays = windowed.groupBy(*keys, "session_id", "level", "user_agent").agg(
         F.min("ts").alias("first_ts"),
         F.max("ts").alias("last_ts"),
         F.max("item_in_session").alias("last_item"),
         F.collect_set(day).alias("days"),
+        F.min(F.when(is_new, ts)).alias("new_first_ts"),
+        F.collect_set(F.when(is_new, day)).alias("new_days"),
     )
-    length = F.col("last_ts") - F.col("first_ts")
     # level and user_agent come last, so that a tie in the other columns is deterministic.
     place = F.struct("last_ts", "last_item", "session_id", "level", "user_agent")
+    new_session = F.when(F.col("new_first_ts").isNotNull(), F.col("session_id"))
     return stays.groupBy(*keys).agg(
-        F.sum(length).alias("session_ms"),
-        F.sum(F.when(F.col("level") == "paid", length).otherwise(0)).alias("paid_ms"),
-        F.size(F.array_distinct(F.flatten(F.collect_list("days")))).cast("long").alias("active_days"),
+        *_stay_totals("first_ts", "days", ""),
+        *_stay_totals("new_first_ts", "new_days", "new_"),
+        F.size(F.collect_set(new_session)).cast("long").alias("new_sessions"),
         F.max_by("level", place).alias("level_at_end"),
         device_family(F.max_by("user_agent", place)).alias("device"),
     )
 
 
-def previously_downgraded() -> Column:
-    """1 if the user downgraded in an earlier bin, else 0."""
-    earlier = Window.partitionBy("user_id").orderBy("time_bin").rowsBetween(Window.unboundedPreceding, -1)
-    return F.coalesce(F.max("downgraded_in_time_bin").over(earlier), F.lit(0))
+def _stay_totals(first: str, days: str, prefix: str) -> list[Column]:
+    length = F.coalesce(F.col("last_ts") - F.col(first), F.lit(0))
+    active_days = F.size(F.array_distinct(F.flatten(F.collect_list(days)))).cast("long")
+    return [
+        F.sum(length).alias(f"{prefix}session_ms"),
+        F.sum(F.when(F.col("level") == "paid", length).otherwise(0)).alias(f"{prefix}paid_ms"),
+        active_days.alias(f"{prefix}active_days"),
+    ]

@@ -1,50 +1,38 @@
-"""The churn labels of a time bin."""
+"""The churn labels of a row: a cancellation in its window, in the days after it, or in either."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, Window
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.parameters import FeatureEngineering, Label
 from sparkify_kedro.churn.vocabulary import MILLISECONDS_PER_DAY
 
 
-def churned_in_time_bin() -> Column:
-    """1 if the user confirmed a cancellation in this bin, else 0."""
-    return F.col("churned_in_time_bin")
-
-
-def will_churn_in_next_bin() -> Column:
-    """1 if the user confirms a cancellation in the next bin, else 0.
-
-    The confirmation is itself an event, so a user without a row for the next bin did not churn in it.
-    """
-    by_bin = Window.partitionBy("user_id").orderBy("time_bin")
-    follows_directly = F.lead("time_bin").over(by_bin) == F.col("time_bin") + 1
-    return F.when(follows_directly, F.lead("churned_in_time_bin").over(by_bin)).otherwise(0)
-
-
-def will_churn_soon() -> Column:
-    """1 if the user confirms a cancellation in this bin or the next, else 0."""
-    return F.greatest(churned_in_time_bin(), will_churn_in_next_bin())
-
-
-# The pipelines of every label are created from these names.
-LABELS = {
-    "churned_in_time_bin": churned_in_time_bin,
-    "will_churn_in_next_bin": will_churn_in_next_bin,
-    "will_churn_soon": will_churn_soon,
-}
-
-
-def next_bin_observed(last_ts: int, days: int) -> Column:
-    """Whether the next bin ends before the log does (``last_ts``, ms since the epoch).
-
-    The end of a bin is exclusive.
-    """
-    bins_until_its_end = F.col("time_bin").cast("long") + 2
-    return F.col("registration") + bins_until_its_end * (days * MILLISECONDS_PER_DAY) <= last_ts
-
-
 def at_risk() -> Column:
-    """Whether the user has not churned by the end of the bin."""
-    return churned_in_time_bin() == 0
+    """Whether the user has not cancelled before the landmark."""
+    return F.coalesce(F.col("churned_at") >= F.col("bin_end"), F.lit(True))
+
+
+def label_columns(as_of: int, parameters: FeatureEngineering) -> dict[str, Column]:
+    """The labels by name: 1 for churn, 0 for none, null where the log does not cover the horizon.
+
+    Args:
+        as_of: the end of the log that is used (ms since the epoch).
+        parameters: the labels, and what counts where the horizon is not covered.
+
+    Returns:
+        Columns, from ``bin_end``, ``churned_at`` and ``cancelled_in_window``.
+    """
+    return {name: _label(label, as_of, parameters.unobserved_is_no_churn) for name, label in parameters.labels.items()}
+
+
+def _label(label: Label, as_of: int, unobserved_is_no_churn: bool) -> Column:
+    horizon_end = F.col("bin_end") + label.horizon_days * MILLISECONDS_PER_DAY
+    in_horizon = F.coalesce(
+        (F.col("churned_at") >= F.col("bin_end")) & (F.col("churned_at") < horizon_end), F.lit(False)
+    )
+    churned = in_horizon | (F.col("cancelled_in_window") == 1) if label.in_window else in_horizon
+    if label.horizon_days == 0 or unobserved_is_no_churn:
+        return churned.cast("int")
+    return F.when(horizon_end <= F.lit(as_of), churned.cast("int"))

@@ -1,90 +1,105 @@
-"""From events to one row per user and time bin."""
+"""From events to one row per user and landmark."""
 
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.landmarks import as_of_ts
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import LogSpan
 from sparkify_kedro.churn.vocabulary import KEYS, MILLISECONDS_PER_DAY, RATED_PAGES
 
-from .activity import (
-    bin_aggregates,
-    page_feature,
-    previously_downgraded,
-    session_totals,
-    time_bin,
-)
+from .activity import page_feature, session_totals, window_aggregates
 from .device import device_flags
-from .exposure import bin_end, bin_start, observed_days
-from .labels import LABELS, at_risk, next_bin_observed
+from .exposure import observed_days
+from .labels import at_risk, label_columns
+from .landmarks import fill_landmarks, is_row, window_events, window_start
 from .rates import ACTIVITIES, against_earlier_bins, period_rates
 from .schemas import user_time_bins
 
-# The columns of ``_totals`` that are summed over a user's bins.
-_SUMMED = (*ACTIVITIES, *RATED_PAGES, "session_ms", "paid_ms")
+# The totals of a window, and of its events that no earlier window contains: those are summed over a user's history.
+_TOTALS = (*ACTIVITIES, *RATED_PAGES, "session_ms", "paid_ms")
+# What is known of a user, and does not vanish in a window without events.
+_LASTING = (
+    "is_male", "first_cancellation", "first_downgrade", "registration", "last_event_ts", "level_at_end", "device",
+    "churned_at",
+)  # fmt: skip
 
 
 def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: FeatureEngineering) -> DataFrame:
-    """Aggregate the events by user and time bin, and derive features and labels from each user's sequence of bins.
+    """Describe every user at every landmark, and label the row with what follows.
 
-    Every feature of a bin depends only on the user's own events before the end of the bin, and on the time that the log
+    Every feature of a row depends only on the user's own events before the landmark, and on the time that the log
     covers.
 
     Args:
         events: one row per event.
         log_span: ``first_ts`` and ``last_ts``, the time that the log covers (ms since the epoch).
-        parameters: the length of a bin, and averages and strengths for the rates.
+        parameters: the landmarks, the window before them, the labels, and averages and strengths for the rates.
 
     Returns:
-        One row per (user_id, time_bin) with at least one event: the original and the extended features, the labels, the
-        flags ``at_risk`` and ``next_bin_observed``, and columns for selection and segments (``bin_end`` and
-        ``churned_at`` in ms since the epoch, ``level_at_end``, ``device``).
+        One row per (user_id, bin_end): the original and the extended features of the window that ends at the landmark
+        ``bin_end`` (ms since the epoch) and of the history before it, the labels (null where the log does not cover the
+        horizon), the flag ``at_risk``, and columns for selection and segments (``churned_at`` in ms since the epoch,
+        ``level_at_end``, ``device``).
+
+    Raises:
+        ValueError: where the as-of date does not lie inside the log.
     """
-    days = parameters.time_bin_days
-    # An empty log has no span; the values are not used, because there are no rows.
-    first_ts, last_ts = log_span.first_ts or 0, log_span.last_ts or 0
-    binned = events.withColumn("time_bin", time_bin(F.col("ts"), F.col("registration"), days))
-    aggregates = [column.alias(name) for name, column in bin_aggregates().items()]
-    bins = binned.groupBy(*KEYS).agg(*aggregates).join(session_totals(binned, KEYS), on=list(KEYS), how="inner")
-    seen_from_each_bin = {
-        "previously_downgraded": previously_downgraded(),
-        **{name: label() for name, label in LABELS.items()},
-        "at_risk": at_risk(),
-        "next_bin_observed": next_bin_observed(last_ts, days),
-        "bin_end": bin_end(days),
-        **_totals(days, first_ts, last_ts),
-    }
-    with_totals = bins.withColumns(seen_from_each_bin)
-    features = with_totals.withColumns(_history()).withColumns(_extended_features(parameters))
-    return features.select(*user_time_bins.struct.names)
+    as_of = as_of_ts(log_span, parameters)
+    first_ts = log_span.first_ts or 0
+    windowed = window_events(events, as_of, parameters)
+    aggregates = [column.alias(name) for name, column in window_aggregates().items()]
+    day = _day(as_of, parameters)
+    windows = windowed.groupBy(*KEYS).agg(*aggregates).join(session_totals(windowed, KEYS, day), list(KEYS), "inner")
+    of_user = Window.partitionBy("user_id")
+    known = windows.withColumn("churned_at", F.min("first_cancellation").over(of_user))
+    counts = [name for name in known.columns if name not in (*KEYS, *_LASTING)]
+    bins = fill_landmarks(known, counts, as_of, parameters)
+    with_totals = bins.withColumns(_totals(first_ts, as_of, parameters))
+    with_history = with_totals.withColumns(_history(parameters)).where(is_row(first_ts, parameters))
+    features = with_history.withColumns({**_extended_features(parameters), **label_columns(as_of, parameters)})
+    return features.withColumn("at_risk", at_risk()).select(*user_time_bins.struct.names)
 
 
-def _totals(days: int, first_ts: int, last_ts: int) -> dict[str, Column]:
-    """The totals of a bin, and the days of the bin and of the history that the log covers."""
-    # Exposure starts at registration; bins before it (caused by wrong clocks) have none.
-    covered = {"bin": F.greatest(bin_start(days), F.col("registration")), "history": F.col("registration")}
+def _day(as_of: int, parameters: FeatureEngineering) -> Column:
+    """The number of an event's day: of the calendar (UTC), or counted back from the as-of date, like the landmarks."""
+    since = F.lit(as_of - 1) - F.col("ts") if parameters.anchor == "as_of" else F.col("ts")
+    return F.call_function("div", since, F.lit(MILLISECONDS_PER_DAY))
+
+
+def _totals(first_ts: int, as_of: int, parameters: FeatureEngineering) -> dict[str, Column]:
+    """The totals of a window, and the days of the window and of the history that the log covers."""
+    start = F.col("bin_end") - parameters.window_ms
+    # Exposure starts at registration; windows before it (caused by wrong clocks) have none.
+    covered = {"bin": F.greatest(start, F.col("registration")), "history": F.col("registration")}
     return {
+        # The bin that contains the last moment of the window.
+        "time_bin": (F.ceil((F.col("bin_end") - F.col("registration")) / parameters.window_ms) - 1).cast("int"),
         "paid_at_end": (F.col("level_at_end") == "paid").cast("int"),
         "sessions": F.col("sessions_in_time_bin"),
         "songs": F.col("page_nextsong"),
         **{word: F.col(page_feature(page)) for word, page in RATED_PAGES.items()},
         **{
-            f"observed_days_{name}": observed_days(since, bin_end(days), first_ts, last_ts)
+            f"observed_days_{name}": observed_days(since, F.col("bin_end"), first_ts, as_of)
             for name, since in covered.items()
         },
     }
 
 
-def _history() -> dict[str, Column]:
-    """Running totals from registration to the end of the bin."""
-    so_far = Window.partitionBy("user_id").orderBy("time_bin").rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    return {f"{name}_so_far": F.sum(name).over(so_far) for name in _SUMMED}
+def _history(parameters: FeatureEngineering) -> dict[str, Column]:
+    """Running totals up to the landmark, and whether the user downgraded before the window."""
+    so_far = Window.partitionBy("user_id").orderBy("bin_end").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    is_earlier = F.min("first_downgrade").over(so_far) < window_start(parameters)
+    return {
+        "previously_downgraded": F.coalesce(is_earlier, F.lit(False)).cast("int"),
+        **{f"{name}_so_far": F.sum(f"new_{name}").over(so_far) for name in _TOTALS},
+    }
 
 
 def _extended_features(parameters: FeatureEngineering) -> dict[str, Column]:
-    """The extended features, derived from totals of the bin and of the history."""
+    """The extended features, derived from totals of the window and of the history."""
 
     def in_bin(name: str) -> Column:
         return F.col("observed_days_bin" if name == "observed_days" else name)

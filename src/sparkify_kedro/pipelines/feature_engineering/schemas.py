@@ -1,14 +1,13 @@
 """The schema of the table that feature engineering creates."""
 
-from sparkify_kedro.churn.vocabulary import KEYS, RATED_PAGES
+from sparkify_kedro.churn.vocabulary import KEYS, LABELS, RATED_PAGES
 from sparkify_kedro.framework.table_schema import TableSchema
 
 from .activity import COUNTED_PAGES, page_feature
 from .device import DEVICES
-from .labels import LABELS
 from .rates import ACTIVITIES, PERIODS
 
-# The original's 25 features; the time bin is both a key and a feature.
+# The original's 25 features.
 ORIGINAL_FEATURES = (
     "time_bin",
     "is_male",
@@ -54,7 +53,6 @@ user_time_bins = TableSchema(
             *(f"{name} double" for name in _REALS),
             *(f"{name} int" for name in LABELS),
             "at_risk boolean",
-            "next_bin_observed boolean",
             "bin_end bigint",
             "churned_at bigint",
             "level_at_end string",

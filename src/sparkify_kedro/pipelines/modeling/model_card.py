@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import yaml
 
 from sparkify_kedro.churn.rendering import render, source_of
@@ -11,9 +13,9 @@ from sparkify_kedro.framework.runs.summary import RunSoFar
 # The parameters that a model depends on.
 _MAKING = ("ingestion", "feature_engineering", "sampling", "modeling")
 _PURPOSES = {
-    "churned_in_time_bin": "Descriptive: how similar a bin is to bins in which users cancel.",
-    "will_churn_in_next_bin": "The probability that a user at risk cancels in the next bin.",
-    "will_churn_soon": "The probability that a user cancels in this bin or the next.",
+    "churned_in_time_bin": "Descriptive: how similar a window is to windows in which users cancel.",
+    "will_churn_in_next_bin": "The probability that a user at risk cancels within the horizon after the as-of date.",
+    "will_churn_soon": "The probability that a user cancels in the window or within the horizon after it.",
 }
 
 
@@ -44,6 +46,16 @@ def write_model_card(
         run=run_so_far,
         source=source_of(run_so_far),
         split=parameters["sampling"]["split"],
+        rows=_rows(champion_metadata.feature_engineering),
         purpose=_PURPOSES.get(champion_metadata.label, f"The probability of {champion_metadata.label}."),
         parameters=yaml.safe_dump({name: parameters[name] for name in _MAKING}, sort_keys=False),
     )
+
+
+def _rows(feature_engineering: dict[str, Any]) -> str:
+    """What a row is."""
+    days = feature_engineering["time_bin_days"]
+    if feature_engineering["anchor"] == "registration":
+        return f"One row per user and bin of {days} days since registration."
+    stride = feature_engineering["stride_days"] or days
+    return f"One row per user and landmark, every {stride} days, with a window of {days} days before it."

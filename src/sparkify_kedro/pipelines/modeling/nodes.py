@@ -52,7 +52,7 @@ def audit_features(
     """Select the features of the set that the label may use, and check that none of them leaks the label.
 
     Args:
-        development: one row per (user_id, time_bin) that is not held out: features, ``label`` and ``fold``.
+        development: one row per (user_id, bin_end) that is not held out: features, ``label`` and ``fold``.
         feature_registry: what each feature is, and which labels may use it.
         training: the feature set.
         audit: the limit.
@@ -106,7 +106,7 @@ def search_model(
     """Select an algorithm's settings by cross-validation, fit it with them on all training rows, and calibrate it.
 
     Args:
-        train: one row per sampled (user_id, time_bin): the features, ``label`` and ``fold``.
+        train: one row per sampled (user_id, bin_end): the features, ``label`` and ``fold``.
         development: the same for all rows that are not held out, at natural prevalence.
         feature_audit: the features to use.
         training: how to train.
@@ -143,7 +143,7 @@ def predict(model: PipelineModel, test: DataFrame) -> DataFrame:
 
     Args:
         model: a fitted model.
-        test: one row per held-out (user_id, time_bin).
+        test: one row per held-out (user_id, bin_end).
 
     Returns:
         The rows with ``score``, the model's calibrated probability of label 1.
@@ -185,8 +185,8 @@ def evaluate_baselines(
     """Evaluate what a model must beat: the prevalence, and the best single feature of the original.
 
     Args:
-        development: one row per (user_id, time_bin) that is not held out, at natural prevalence.
-        test: one row per held-out (user_id, time_bin).
+        development: one row per (user_id, bin_end) that is not held out, at natural prevalence.
+        test: one row per held-out (user_id, bin_end).
         feature_audit: how well each feature ranks alone, out of fold.
         evaluation: how to evaluate.
 
@@ -232,7 +232,7 @@ def evaluate_as_original(
     half. The result is shown beside the other scores to show the effect of the protocol.
 
     Args:
-        original_protocol_rows: one row per balanced (user_id, time_bin): features, ``label`` and ``is_held_out``.
+        original_protocol_rows: one row per balanced (user_id, bin_end): features, ``label`` and ``is_held_out``.
         feature_audit: the features to use.
         search_report: the selected settings.
         training: how to train.
@@ -352,7 +352,7 @@ def describe_champion(
         champion: the champion's model.
         champion_selection: the scores it was selected by.
         feature_audit: its label and features.
-        development: one row per (user_id, time_bin) that is not held out, at natural prevalence.
+        development: one row per (user_id, bin_end) that is not held out, at natural prevalence.
         feature_engineering: the parameters its features were made with.
         evaluation: how it was evaluated.
 
@@ -410,7 +410,7 @@ def _verdict(champion: str, best: str, alike: list[str]) -> str:
 def _summary(champion: str, scores: RankingScores, judged_on: str) -> str:
     """The champion and its scores in one sentence."""
     counts = f"{scores.positives} positives in {scores.rows} rows of {judged_on}"
-    warning = f"; {scores.warning}" if scores.warning else ""
+    warning = "".join(f"; {text}" for text in (scores.chance_verdict, scores.warning) if text)
     if scores.auc_pr is None or scores.auc_roc is None or scores.auc_pr_interval is None:
         return f"champion {champion}, not evaluated ({counts}{warning})"
     low, high = scores.auc_pr_interval

@@ -6,7 +6,7 @@ from sparkify_kedro.framework.table_schema import TableSchema
 # The other columns of the test rows stand beside these.
 predictions = TableSchema(
     name="predictions",
-    columns="user_id string, time_bin int, label int, is_balanced boolean, score double",
+    columns="user_id string, bin_end bigint, label int, is_balanced boolean, score double",
     keys=KEYS,
     is_open=True,
 )

@@ -178,7 +178,7 @@ def churn_by_bin(user_time_bins: DataFrame, last: int) -> pd.DataFrame:
     """The share of users with a row in a bin who cancel in it, by bin since registration.
 
     Args:
-        user_time_bins: one row per (user_id, time_bin).
+        user_time_bins: one row per (user_id, bin_end).
         last: this bin and all later ones are counted together.
 
     Returns:
@@ -208,7 +208,7 @@ def draw_churn_by_tenure(user_time_bins: DataFrame, time_bin_days: int, reportin
     """The share of users who cancel in a bin, by bin since registration, with its 95 % interval.
 
     Args:
-        user_time_bins: one row per (user_id, time_bin).
+        user_time_bins: one row per (user_id, bin_end).
         time_bin_days: the length of a bin.
         reporting: the number of bins to show.
 
@@ -225,7 +225,7 @@ def draw_churn_by_tenure(user_time_bins: DataFrame, time_bin_days: int, reportin
             band(names, table["low"].tolist(), table["high"].tolist(), RAISES, "95 % interval"),
             go.Scatter(
                 x=names, y=table["share"].tolist(), mode="lines+markers", text=hover, line={"color": RAISES},
-                name="share who cancel in the bin",
+                name="share who cancel in the window",
             ),
         ]
     )  # fmt: skip
@@ -234,7 +234,7 @@ def draw_churn_by_tenure(user_time_bins: DataFrame, time_bin_days: int, reportin
     return finish(
         figure,
         "Churn rate by time since registration",
-        "The share of users with an event in the bin who cancel in it, with its 95 % interval. Where intervals "
+        "The share of users who cancel in the window, with its 95 % interval. Where intervals "
         "overlap, the log does not show that churn depends on tenure.",
     )
 

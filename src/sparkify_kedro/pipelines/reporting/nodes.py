@@ -65,9 +65,9 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     class_balance_figure: go.Figure,
     all_models_figure: go.Figure,
     backtest_figure: go.Figure | None,
-    users_at_risk: pd.DataFrame | None,
-    drift_report: DriftReport | None,
-    drift_figure: go.Figure | None,
+    users_at_risk: pd.DataFrame | Skipped | None,
+    drift_report: DriftReport | Skipped | None,
+    drift_figure: go.Figure | Skipped | None,
     run_so_far: RunSoFar,
     reporting: Reporting,
     **of_labels: Any,
@@ -81,9 +81,9 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         class_balance_figure: the prevalence of each label.
         all_models_figure: all models side by side.
         backtest_figure: None where no backtest has been run.
-        users_at_risk: None where no users have been scored.
-        drift_report: None where no users have been scored.
-        drift_figure: None where no users have been scored.
+        users_at_risk: None, or the reason, where no users have been scored.
+        drift_report: the same.
+        drift_figure: the same.
         run_so_far: the run.
         reporting: how much to show, and published scores.
         of_labels: ``{label}_comparison``, ``{label}_champion_metadata`` and ``{label}_report_section``; of a skipped
@@ -95,9 +95,9 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     skipped = {label: each.reason for label in labels if isinstance(each := of_labels[f"{label}_comparison"], Skipped)}
     sections = [_section(label, of_labels) for label in labels if label not in skipped]
     champions = {section["label"]: section["model"] for section in sections}
-    is_outdated = drift_report is not None and drift_report.model != champions.get(
-        drift_report.label, drift_report.model
-    )
+    listed = None if isinstance(users_at_risk, Skipped) else users_at_risk
+    drift = None if isinstance(drift_report, Skipped) else drift_report
+    is_outdated = drift is not None and drift.model != champions.get(drift.label, drift.model)
     return render(
         _PACKAGE,
         "report.html.j2",
@@ -108,11 +108,11 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         class_balance_figure=class_balance_figure,
         all_models_figure=all_models_figure,
         backtest_figure=backtest_figure,
-        at_risk=None if users_at_risk is None else first_users(users_at_risk, reporting.users_at_risk),
-        listed=0 if users_at_risk is None else len(users_at_risk),
-        drift=drift_report,
+        at_risk=None if listed is None else first_users(listed, reporting.users_at_risk),
+        listed=0 if listed is None else len(listed),
+        drift=drift,
         scored_by_another=is_outdated,
-        drift_figure=drift_figure,
+        drift_figure=None if isinstance(drift_figure, Skipped) else drift_figure,
         published=reporting.published,
         run=run_so_far,
         source=source_of(run_so_far),

@@ -12,7 +12,6 @@ from sparkify_kedro.framework.runs.summary import RunSoFar
 
 # Reasons and probabilities are in columns with these prefixes.
 _REASON = "reason_"
-_PROBABILITY = "probability_"
 
 
 class StageLine(BaseModel):
@@ -34,9 +33,8 @@ def in_one_sentence(scores: AlgorithmScores) -> str:
         f"Of the {top.rows} test rows at highest risk ({top.share:.0%}), {churners} churn: {top.lift:.1f} times the "
         "rate of random rows."
     )
-    # As it is shown beside the sentence, with two digits.
-    if round(test.auc_roc_interval[0], 2) <= 0.5:
-        return f"{sentence} The interval of AUC-ROC includes chance: these test rows do not show that the model ranks."
+    if test.chance_verdict:
+        return f"{sentence} The ranking is {test.chance_verdict}."
     if test.warning:
         return f"{sentence} The ranking is better than chance; with so few churners it is uncertain by how much."
     return f"{sentence} The ranking of held-out users is better than chance."
@@ -53,16 +51,12 @@ def stages(run: RunSoFar) -> list[StageLine]:
 
 
 def first_users(users_at_risk: pd.DataFrame, most: int) -> list[dict[str, Any]]:
-    """The first users of the list, each with ``probabilities`` by label and ``reasons`` in order."""
+    """The first users of the list, each with ``probability`` and ``reasons`` in order."""
     return [
         {
             "rank": row["rank"],
             "user_id": row["user_id"],
-            "probabilities": {
-                str(name).removeprefix(_PROBABILITY): value
-                for name, value in row.items()
-                if str(name).startswith(_PROBABILITY)
-            },
+            "probability": row["probability"],
             "reasons": [
                 value
                 for name, value in row.items()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -16,13 +14,13 @@ def select_development(user_time_bins: DataFrame, split: Split, sampling: LabelS
     """The rows of one label that are not held out, at natural prevalence, each in a fold.
 
     Args:
-        user_time_bins: one row per (user_id, time_bin).
+        user_time_bins: one row per (user_id, bin_end).
         split: the hold-out and the folds.
         sampling: the label's flags.
         label: the label.
 
     Returns:
-        One row per (user_id, time_bin) that is not held out: its columns, ``label`` (0 or 1) and ``fold`` (0, 1, ...).
+        One row per (user_id, bin_end) that is not held out: its columns, ``label`` (0 or 1) and ``fold`` (0, 1, ...).
     """
     folds = split.folds
     fold = F.floor(uniform_hash(split.seed, "fold", folds.unit) * folds.number).cast("int")
@@ -49,13 +47,13 @@ def sample_test(user_time_bins: DataFrame, split: Split, sampling: LabelSampling
     """The held-out rows of one label, at natural prevalence.
 
     Args:
-        user_time_bins: one row per (user_id, time_bin).
+        user_time_bins: one row per (user_id, bin_end).
         split: the hold-out.
         sampling: the label's flags and shares.
         label: the label.
 
     Returns:
-        One row per held-out (user_id, time_bin): its columns, ``label`` (0 or 1) and ``is_balanced``, which marks the
+        One row per held-out (user_id, bin_end): its columns, ``label`` (0 or 1) and ``is_balanced``, which marks the
         rows that remain when negatives are downsampled as in the original, to compare scores with its own.
     """
     test = _labeled(user_time_bins, sampling, label).where(_is_held_out(split, split.hold_out.unit))
@@ -66,13 +64,13 @@ def sample_as_original(user_time_bins: DataFrame, split: Split, sampling: LabelS
     """The rows of one label by the original's protocol: rows, not users, are held out, and both sides are balanced.
 
     Args:
-        user_time_bins: one row per (user_id, time_bin).
+        user_time_bins: one row per (user_id, bin_end).
         split: the seed and the share to hold out.
         sampling: the share of negatives that the original kept.
         label: the label.
 
     Returns:
-        One row per sampled (user_id, time_bin): its columns, ``label`` (0 or 1) and ``is_held_out``.
+        One row per sampled (user_id, bin_end): its columns, ``label`` (0 or 1) and ``is_held_out``.
     """
     rows = _labeled(user_time_bins, sampling, label)
     kept = rows.where(_is_kept(split, label, sampling.keep_negatives_of_original))
@@ -80,9 +78,10 @@ def sample_as_original(user_time_bins: DataFrame, split: Split, sampling: LabelS
 
 
 def _labeled(user_time_bins: DataFrame, sampling: LabelSampling, label: str) -> DataFrame:
-    """The rows that have all flags that the label requires, with the label in column ``label``."""
-    has_flags: Column = reduce(Column.__and__, [F.col(flag) for flag in sampling.requires], F.lit(True))
-    return user_time_bins.where(has_flags).withColumn("label", F.col(label))
+    """The rows that have the label, in column ``label``; only users at risk where the label requires it."""
+    has_label = F.col(label).isNotNull()
+    rows = user_time_bins.where(has_label & F.col("at_risk") if sampling.at_risk_only else has_label)
+    return rows.withColumn("label", F.col(label))
 
 
 def _is_held_out(split: Split, unit: Unit) -> Column:

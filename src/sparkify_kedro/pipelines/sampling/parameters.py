@@ -9,7 +9,6 @@ from pydantic import Field
 from sparkify_kedro.framework.parameters import ParameterBlock
 
 Unit = Literal["user", "row"]
-Flag = Literal["at_risk", "next_bin_observed"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -38,6 +37,6 @@ class Split(ParameterBlock):
 class LabelSampling(ParameterBlock):
     """Settings of one label, which is the key of the block in ``sampling.labels``."""
 
-    requires: list[Flag] = Field(description="flags that a row must have to be trained on or evaluated")
+    at_risk_only: bool = Field(description="whether rows of users who have cancelled are left out")
     keep_negatives: Share
     keep_negatives_of_original: Share = Field(description="share of negatives that the original kept")

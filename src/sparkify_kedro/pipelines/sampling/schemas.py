@@ -3,7 +3,7 @@
 from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.table_schema import TableSchema
 
-_LABELED = "user_id string, time_bin int, label int"
+_LABELED = "user_id string, bin_end bigint, label int"
 
 train_rows = TableSchema(name="train", columns=f"{_LABELED}, fold int", keys=KEYS, is_open=True)
 test_rows = TableSchema(name="test", columns=f"{_LABELED}, is_balanced boolean", keys=KEYS, is_open=True)

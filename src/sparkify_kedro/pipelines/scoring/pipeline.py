@@ -1,93 +1,78 @@
-"""From a log and the champions to churn scores."""
-
-from collections.abc import Sequence
+"""From rows and the champion of the forecast to churn scores."""
 
 from kedro.pipeline import Node, Pipeline
 
-from sparkify_kedro.framework.nodes import bind
+from sparkify_kedro.churn.vocabulary import FORECAST
+from sparkify_kedro.framework.skipping import skippable
 
 from .drift_figure import draw_drift
-from .nodes import cut_at_as_of, list_users_at_risk, report_drift, score_users, select_current_bins
+from .nodes import list_users_at_risk, report_drift, score_users, select_rows_to_score
+
+OTHER_LOG = "other_log"
 
 
-def create_pipeline(ingestion: Pipeline, feature_engineering: Pipeline, labels: Sequence[str]) -> Pipeline:
-    """Ingest the log and engineer its features as for training, in the namespace ``scoring``; then score.
+def create_pipeline() -> Pipeline:
+    """Score the rows of the newest run at its as-of date; skipped where the forecast is."""
+    return skippable(_score())
+
+
+def create_pipeline_for_another_log(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
+    """Ingest another log and engineer its features as for training, then score it, in a namespace of its own.
 
     Args:
         ingestion: the pipeline from raw lines to events.
-        feature_engineering: the pipeline from events to one row per user and time bin.
-        labels: the labels whose champions score.
+        feature_engineering: the pipeline from events to one row per user and landmark.
     """
-    return _prepare(ingestion, feature_engineering) + _score(labels)
-
-
-def _prepare(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
-    """The rows to score: the pipelines of training, with a cut at the as-of date between them."""
     read = Pipeline(ingestion, inputs={"raw_events": "scoring_events"})
-    engineer = Pipeline(feature_engineering, inputs={"events": "known_events", "log_span": "known_span"})
-    around = Pipeline(
-        [
-            Node(
-                func=cut_at_as_of,
-                inputs=["events", "log_span", "params:scoring"],
-                outputs=["known_events", "known_span"],
-                name="cut_at_as_of",
-            ),
-            Node(
-                func=select_current_bins,
-                inputs=["user_time_bins", "known_span", "params:feature_engineering"],
-                outputs="current_bins",
-                name="select_current_bins",
-            ),
-        ]
-    )
-    whole = read + around + engineer
+    champion = {f"{FORECAST}.{name}" for name in ("champion", "champion_metadata")}
+    blocks = ("ingestion", "feature_engineering", "feature_registry", "scoring")
     return Pipeline(
-        whole,
-        namespace="scoring",
-        inputs={"scoring_events"},
-        parameters={f"params:{name}" for name in ("ingestion", "feature_engineering", "scoring")},
+        read + feature_engineering + _score(),
+        namespace=OTHER_LOG,
+        inputs={"scoring_events", *champion},
+        parameters={f"params:{name}" for name in blocks},
     )
 
 
-def _score(labels: Sequence[str]) -> Pipeline:
-    names = tuple(labels)
-    champions = {f"{label}_{name}": f"{label}.{name}" for label in names for name in ("champion", "champion_metadata")}
+def _score() -> Pipeline:
+    champion, metadata = f"{FORECAST}.champion", f"{FORECAST}.champion_metadata"
     return Pipeline(
         [
             Node(
-                func=bind(score_users, labels=names),
-                inputs={
-                    "current_bins": "scoring.current_bins",
-                    "scoring": "params:scoring",
-                    "feature_engineering": "params:feature_engineering",
-                    **champions,
-                },
+                func=select_rows_to_score,
+                inputs=["user_time_bins", "log_span", "params:feature_engineering"],
+                outputs="rows_to_score",
+                name="select_rows_to_score",
+            ),
+            Node(
+                func=score_users,
+                inputs=["rows_to_score", champion, metadata, "params:feature_engineering"],
                 outputs="churn_scores",
                 name="score_users",
             ),
             Node(
-                func=bind(list_users_at_risk, labels=names),
-                inputs={
-                    "churn_scores": "churn_scores",
-                    "current_bins": "scoring.current_bins",
-                    "feature_registry": "params:feature_registry",
-                    "scoring": "params:scoring",
-                    **champions,
-                },
+                func=list_users_at_risk,
+                inputs=[
+                    "churn_scores",
+                    "rows_to_score",
+                    champion,
+                    metadata,
+                    "params:feature_registry",
+                    "params:scoring",
+                ],
                 outputs="users_at_risk",
                 name="list_users_at_risk",
             ),
             Node(
-                func=bind(report_drift, labels=names),
-                inputs={
-                    "churn_scores": "churn_scores",
-                    "current_bins": "scoring.current_bins",
-                    "user_time_bins": "scoring.user_time_bins",
-                    "feature_registry": "params:feature_registry",
-                    "scoring": "params:scoring",
-                    **champions,
-                },
+                func=report_drift,
+                inputs=[
+                    "churn_scores",
+                    "rows_to_score",
+                    "user_time_bins",
+                    metadata,
+                    "params:feature_registry",
+                    "params:scoring",
+                ],
                 outputs="drift_report",
                 name="report_drift",
             ),

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from pyspark.ml import PipelineModel
 
 from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
+from sparkify_kedro.churn.reports import ChampionMetadata
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 
-from .champions import Champion
 
-
-def strongest_reasons(rows: pd.DataFrame, champion: Champion, registry: FeatureRegistry, most: int) -> pd.DataFrame:
+def strongest_reasons(
+    rows: pd.DataFrame, champion: PipelineModel, metadata: ChampionMetadata, registry: FeatureRegistry, most: int
+) -> pd.DataFrame:
     """The features with the largest contributions to each row's margin.
 
     Args:
         rows: one row per user, with the champion's features.
-        champion: the model and its metadata.
+        champion: the model: assembled features, a classifier, and the calibration.
+        metadata: its features, and their profile.
         registry: the definitions of the features.
         most: reasons per user.
 
@@ -24,10 +27,10 @@ def strongest_reasons(rows: pd.DataFrame, champion: Champion, registry: FeatureR
         Columns ``reason_1``, ``reason_2``, …, the strongest first, such as "thumbs down per 1,000 songs since
         registration: 21.3 (raises the risk)"; empty where fewer features contribute.
     """
-    features, profile = champion.metadata.features, champion.metadata.profile
+    features, profile = metadata.features, metadata.profile
     values = rows[features].to_numpy(dtype=float)
     means = np.array([profile[name].mean for name in features])
-    contributions = ALGORITHMS[champion.metadata.algorithm].contributions(champion.classifier, values, means)
+    contributions = ALGORITHMS[metadata.algorithm].contributions(champion.stages[1], values, means)
     strongest = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :most]
     return pd.DataFrame(
         [

@@ -1,16 +1,11 @@
 """The tables of scoring."""
 
+from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.table_schema import TableSchema
 
-# A column of probabilities per label stands beside these.
 churn_scores = TableSchema(
-    name="churn_scores", columns="user_id string, time_bin int, rank int, decile int", keys=("user_id",), is_open=True
+    name="churn_scores",
+    columns="user_id string, as_of timestamp, horizon_days int, probability double, rank int, decile int",
+    keys=("user_id",),
 )
-current_bins = TableSchema(
-    name="current_bins", columns="user_id string, time_bin int, bin_end bigint", keys=("user_id",), is_open=True
-)
-
-
-def probability_of(label: str) -> str:
-    """The column of a label's probability in ``churn_scores``."""
-    return f"probability_{label}"
+rows_to_score = TableSchema(name="rows_to_score", columns="user_id string, bin_end bigint", keys=KEYS, is_open=True)
