@@ -10,7 +10,7 @@ from hypothesis import settings
 
 
 def spark_examples(number: int) -> Callable[[Any], Any]:
-    """So many random examples in ``make test``, five times as many in ``make test-faults`` (mark ``examples``)."""
-    factor = 5 if settings.get_current_profile_name() == "thorough" else 1
+    """So many random examples in ``make test``, ten times as many in ``make test-faults`` (mark ``examples``)."""
+    factor = 10 if settings.get_current_profile_name() == "thorough" else 1
     budget = settings(max_examples=factor * number, deadline=None)
     return lambda test: pytest.mark.examples(budget(test))

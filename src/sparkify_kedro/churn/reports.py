@@ -304,6 +304,11 @@ class ChampionMetadata(Report):
     categories: dict[str, list[str]]
     share_without_history: float | None
 
+    @property
+    def horizon_days(self) -> int:
+        """The days after a landmark in which a cancellation counts for the label."""
+        return int(self.feature_engineering["labels"][self.label]["horizon_days"])
+
 
 class ScoredUsers(Report):
     """The users of a log: all, those who have cancelled, those scored, and how many of these have an empty window.

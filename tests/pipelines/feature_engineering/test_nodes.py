@@ -835,7 +835,7 @@ def test_every_user_who_has_not_cancelled_before_the_window_has_a_row(at_landmar
     assert days["leaver"] == {14, 28, 42, 56}
 
 
-@pytest.mark.parametrize("stride", [14, 7, 3])
+@pytest.mark.parametrize("stride", [14, 7, 3, 1])
 def test_landmarks_give_what_the_reference_gives(spark: SparkSession, stride: int) -> None:
     log = LANDMARKS._replace(stride=stride)
     assert_same(engineered(spark, log), reference(log))

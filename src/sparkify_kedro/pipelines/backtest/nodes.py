@@ -64,7 +64,7 @@ def replay_landmarks(
         ValueError: where the log is too short: no landmark whose horizon it covers has earlier rows to train on.
     """
     label = champion_metadata.label
-    horizon_ms = horizon_days(champion_metadata) * MILLISECONDS_PER_DAY
+    horizon_ms = champion_metadata.horizon_days * MILLISECONDS_PER_DAY
     labeled = user_time_bins.where(F.col("at_risk") & F.col(label).isNotNull()).withColumn("label", F.col(label))
     search = searches[champion_metadata.algorithm]
     replayed = []
@@ -74,7 +74,7 @@ def replay_landmarks(
         row = _replay(known, users, landmark, champion_metadata.features, backtest.folds, training, evaluation, search)
         day = day_of(landmark).isoformat()
         logger.info("Backtest %s: AUC-ROC %s on %s users", day, _rounded(row["auc_roc"]), row["rows"])
-        replayed.append({"when": day, "horizon_days": horizon_days(champion_metadata), **row})
+        replayed.append({"when": day, "horizon_days": champion_metadata.horizon_days, **row})
     held_out = comparison.algorithms[champion_metadata.algorithm].test
     hold_out = {"when": HOLD_OUT, "algorithm": champion_metadata.algorithm, **_flat(held_out)}
     return pd.DataFrame([*replayed, hold_out]).rename(columns={"rows": "users_scored", "positives": "churned"})
@@ -130,11 +130,6 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
         "A dot is a model that was trained on what was known at that date and evaluated on the days after it, with its "
         "95 % interval. Dots within the orange band agree with the evaluation on held-out users.",
     )
-
-
-def horizon_days(metadata: ChampionMetadata) -> int:
-    """The days after a landmark in which a cancellation counts for the champion's label."""
-    return int(metadata.feature_engineering["labels"][metadata.label]["horizon_days"])
 
 
 def _landmarks(labeled: DataFrame, horizon_ms: int, most: int) -> list[int]:

@@ -96,12 +96,11 @@ def score_users(
     check_rows(champion_metadata, rows_to_score.columns, feature_engineering.model_dump(mode="json"))
     by_risk = Window.orderBy(F.desc("probability"), "user_id")
     rank, users = F.row_number().over(by_risk), F.count(F.lit(1)).over(Window.partitionBy())
-    horizon_days = champion_metadata.feature_engineering["labels"][FORECAST]["horizon_days"]
     scored = champion.transform(rows_to_score).select("user_id", "bin_end", probability().alias("probability"))
     return scored.select(
         "user_id",
         F.timestamp_millis("bin_end").alias("as_of"),
-        F.lit(horizon_days).alias("horizon_days"),
+        F.lit(champion_metadata.horizon_days).alias("horizon_days"),
         "probability",
         rank.alias("rank"),
         (F.floor((rank - 1) * 10 / users) + 1).cast("int").alias("decile"),
