@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -101,33 +100,6 @@ def test_later_churn_agrees_with_the_scores(small_project: Project, scored: pd.D
     comparison = small_project.report(FORECAST, "comparison.json")
     low, high = comparison["algorithms"][comparison["champion"]]["test"]["auc_roc_interval"]
     assert low <= roc_auc_score(churned, scored["probability"]) <= high
-
-
-def test_events_after_the_as_of_date_are_ignored(small_project: Project, scored: pd.DataFrame) -> None:
-    """The same scores from a log that ends with the day."""
-    folder = small_project.folder / "data/01_raw/cut_log"
-    folder.mkdir()
-    lines = [
-        line
-        for part in sorted((small_project.folder / OTHER_LOG).glob("part-*"))
-        for line in gzip.decompress(part.read_bytes()).decode().splitlines()
-    ]
-    kept = [line for line in lines if json.loads(line)["ts"] < milliseconds(AS_OF)]
-    # One event at the very end, so that the log covers the time up to it.
-    last = json.loads(next(line for line in reversed(kept) if json.loads(line)["userId"]))
-    kept.append(json.dumps(last | dict.fromkeys(("ts", "registration"), milliseconds(AS_OF)) | {"userId": "z"}))
-    (folder / "log.json").write_text("\n".join(kept))
-    small_project.kedro(
-        "run",
-        "--pipelines=score_other_log",
-        "--to-outputs=other_log.churn_scores",
-        f"--params=scoring_events=data/01_raw/cut_log,feature_engineering.as_of={AS_OF}",
-    )
-    again = small_project.table("07_model_output", "other_log", "churn_scores")
-    shutil.rmtree(folder)
-    pd.testing.assert_frame_equal(
-        again.sort_values("rank", ignore_index=True), scored.sort_values("rank", ignore_index=True)
-    )
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
@@ -236,7 +236,7 @@ def own_modules() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def results(small_project: Project, own_modules: None) -> dict[str, int]:
+def results(small_project: Project, first_scores: dict[str, Any], own_modules: None) -> dict[str, int]:
     """The number of cells with a value, by notebook. IPython runs them in this process, with the Spark of the tests."""
     folder = small_project.folder / "notebooks"
     folder.mkdir(exist_ok=True)
@@ -258,3 +258,11 @@ def results(small_project: Project, own_modules: None) -> dict[str, int]:
 def test_the_four_notebooks_of_the_original_run_from_top_to_bottom(results: dict[str, int]) -> None:
     """The cells of each that end in a value, counted by hand."""
     assert results == {"01_exploring_data": 7, "02_sampling_test": 3, "03_run_modeling": 5, "04_gbt_run": 2}
+
+
+def test_the_models_that_a_notebook_trains_have_the_scores_of_the_run(
+    small_project: Project, first_scores: dict[str, Any], results: dict[str, int]
+) -> None:
+    versions = small_project.versions("06_models", "will_churn_in_next_bin", "random_forest", "model")
+    assert len(versions) == 2
+    assert small_project.scores() == first_scores

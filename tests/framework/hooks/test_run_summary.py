@@ -236,9 +236,8 @@ def test_stale_inputs_are_logged_or_stop_the_run(
 def test_only_missing_outputs_makes_missing_and_stale_datasets(spark: SparkSession, project: Path) -> None:
     """After a run that was whole, after a table is gone, after a parameter, the log and a note have changed."""
 
-    def nodes_of(**parameters: Any) -> list[str]:
-        parts = "ingestion,feature_engineering"
-        run(project, parts, only_missing=True, **{"raw_events": "log.json"} | parameters)
+    def nodes_of(pipeline: str = "ingestion", **parameters: Any) -> list[str]:
+        run(project, pipeline, only_missing=True, **{"raw_events": "log.json"} | parameters)
         return sorted(node["node"] for node in summaries(project)[-1]["nodes"])
 
     write_log(project, "log.json", users=2)
@@ -248,11 +247,14 @@ def test_only_missing_outputs_makes_missing_and_stale_datasets(spark: SparkSessi
     assert nodes_of() == []
     shutil.rmtree(project / "data/02_intermediate/rejected_events")
     assert nodes_of() == ["select_rejected"]
-    assert nodes_of(feature_engineering={"time_bin_days": 7}) == ["engineer_user_time_bins"]
-    assert nodes_of(raw_events="other.json", feature_engineering={"time_bin_days": 7}) == everything
-    newest = max((project / "data/04_feature/user_time_bins").iterdir())
-    (newest / "user_time_bins.provenance.json").unlink()
-    assert nodes_of(raw_events="other.json", feature_engineering={"time_bin_days": 7}) == ["engineer_user_time_bins"]
+    assert nodes_of("feature_engineering") == ["engineer_user_time_bins"]
+    week = {"feature_engineering": {"time_bin_days": 7}}
+    assert nodes_of("ingestion,feature_engineering", **week) == ["engineer_user_time_bins"]
+    assert nodes_of(raw_events="other.json") == everything
+    newest = max((project / "data/08_reporting/ingestion_report.json").iterdir())
+    (note,) = newest.glob("*.provenance.json")
+    note.unlink()
+    assert nodes_of(raw_events="other.json") == ["report_ingestion"]
 
 
 def test_a_run_can_be_repeated_and_compared(
@@ -261,27 +263,26 @@ def test_a_run_can_be_repeated_and_compared(
     """Though parameters and newer versions are others meanwhile; not where what it has read has changed."""
     monkeypatch.chdir(project)
     write_log(project, "log.json", users=3)
-    run(project, "ingestion", raw_events="log.json")
+    first = run(project, "ingestion", raw_events="log.json")
     week = run(project, "feature_engineering", feature_engineering={"time_bin_days": 7})
     write_log(project, "other.json", users=5)
-    run(project, "ingestion", raw_events="other.json")
-    other = run(project, "feature_engineering")
+    other = run(project, "ingestion", raw_events="other.json")
 
     result = invoke("repeat", week)
     assert result.exit_code == 0, result.output
     assert "results: all 1 are the same" in result.output
     *_, repeated = summaries(project)
     assert repeated["parameters"]["feature_engineering"]["time_bin_days"] == 7
+    assert repeated["versions_read"] == dict.fromkeys(["events", "log_span"], first)
     assert repeated["fingerprints"] == summaries(project)[1]["fingerprints"]
 
-    result = invoke("compare", week, other).output
-    assert "feature_engineering.time_bin_days: 7 | 14" in result
-    assert "rows of user_time_bins: rows: 3 | 5" in result
+    result = invoke("compare", first, other).output
+    assert "raw_events: 'log.json' | 'other.json'" in result
+    assert "rows of events: rows: 3 | 5" in result
     listed = invoke("list").output.splitlines()
     assert [line.split()[0] for line in listed] == sorted((line.split()[0] for line in listed), reverse=True)
-    assert len([line for line in listed if "succeeded" in line]) == 5
+    assert len([line for line in listed if "succeeded" in line]) == 4
 
-    first = summaries(project)[0]["run_id"]
     write_log(project, "log.json", users=4)
     refused = invoke("repeat", first)
     assert refused.exit_code == 1
