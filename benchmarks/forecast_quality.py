@@ -1,9 +1,11 @@
 """Forecast quality on large simulated logs with known churn probabilities: ``make benchmark-quality``.
 
-For each seed a log of 4,000 users (61 days) is simulated and used for training, with held-out users: once with the
-original's features and shares of negatives, once as configured. The true churn probability of every held-out row comes
-from the simulation. Then the champions of each log score the log of the next seed as of a date, and the cancellations
-of the following 14 days are compared with the scores on held-out users.
+For each seed a log of 4,000 users (61 days) is simulated and used for training, with held-out users: with the
+original's features and shares of negatives, with the extended features, and as configured. The simulation knows the
+true churn probability of every held-out row, and that of an observer who knows its parameters and sees only the log:
+what models of the log can reach at most. The share that a model reaches is (score - chance) / (observer - chance).
+Then the champions of each log score the log of the next seed as of a date, and the cancellations of the following 14
+days are compared with the scores on held-out users.
 """
 
 from __future__ import annotations
@@ -22,13 +24,15 @@ from kedro.config import OmegaConfigLoader
 
 from project_copy import KEDRO, PROJECT, copy_of_project, seconds
 from sparkify_kedro.churn.reports import RankingScores
-from sparkify_kedro.learning.evaluation import probability_report, ranking_report
+from sparkify_kedro.learning.evaluation import paired_difference, probability_report, ranking_report
 from sparkify_kedro.learning.parameters import Evaluation
 from sparkify_kedro.pipelines.simulation.hazard import Hazard
+from sparkify_kedro.pipelines.simulation.observer import observed_probabilities
 from sparkify_kedro.pipelines.simulation.parameters import Simulation
 
 LABELS = ("will_churn_in_next_bin", "will_churn_soon")
 ORIGINAL_SHARES = {"will_churn_in_next_bin": 0.05, "will_churn_soon": 0.12}
+OURS, OBSERVER, HAZARD = "ours", "observer of the log", "true hazard"
 AS_OF = "2018-11-15"
 HORIZON_MS = 14 * 86_400_000
 
@@ -45,24 +49,33 @@ def report(folder: Path, *parts: str) -> Any:
 
 
 def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
-    """Simulate a log and train on it; the scored rows of the original's settings, ours and the truth, by label."""
+    """Simulate a log and train on it; the scored held-out rows by label and recipe, the truth's among them."""
     log = "data/01_raw/log"
     simulate = f"simulation.users={users},simulation.seed={seed},simulated_events={log}"
     seconds([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder)
-    seconds([*KEDRO, "run", "--pipelines=ingestion,feature_engineering", f"--params=raw_events={log}"], folder)
+    seconds(
+        [*KEDRO, "run", "--pipelines=ingestion,feature_engineering,user_types", f"--params=raw_events={log}"], folder
+    )
     learn = ["run", "--pipelines=sampling,modeling"]
     of_labels = f"--namespaces={','.join(LABELS)}"
     shares = ",".join(f"sampling.labels.{label}.keep_negatives={share}" for label, share in ORIGINAL_SHARES.items())
-    recipe = f"modeling.training.feature_set=original,{shares}"
+    recipe = f"modeling.training.feature_sets=[original],{shares}"
     results: dict[str, dict[str, Any]] = {label: {} for label in LABELS}
     # Ours last and for every label, because these champions score the other log.
-    for name, options in {"original settings": [of_labels, f"--params={recipe}"], "ours": []}.items():
+    recipes = {
+        "original settings": [of_labels, f"--params={recipe}"],
+        "extended features": [of_labels, "--params=modeling.training.feature_sets=[extended]"],
+        OURS: [],
+    }
+    for name, options in recipes.items():
         seconds([*KEDRO, *learn, *options], folder)
         for label in LABELS:
             comparison = report(folder, label, "comparison.json")
             results[label][name] = predictions_of(folder, label, comparison["champion"])
     for label in LABELS:
-        results[label]["true hazard"] = true_hazard(folder, results[label]["ours"], seed, users)
+        results[label] |= truth(folder, results[label][OURS], seed, users)
+    # Of the label that includes the window, the observer and the hazard tell only what is ahead.
+    del results["will_churn_soon"][OBSERVER]
     return results
 
 
@@ -71,18 +84,20 @@ def predictions_of(folder: Path, label: str, algorithm: str) -> pd.DataFrame:
     return pd.read_parquet(newest(folder, "07_model_output", label, algorithm, "predictions"))
 
 
-def true_hazard(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> pd.DataFrame:
-    """The held-out rows, scored by the true probability of a cancellation within the horizon."""
+def truth(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> dict[str, pd.DataFrame]:
+    """The held-out rows, scored by the observer of the log, and by the true probability of a cancellation."""
     loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
     simulation = Simulation.model_validate(loader["parameters"]["simulation"] | {"seed": seed, "users": users})
     truth = pd.read_parquet(newest(folder, "01_raw", "simulated_users"))
-    events = pd.read_parquet(newest(folder, "02_intermediate", "events"), columns=["user_id", "ts", "page"])
+    columns = ["user_id", "ts", "page", "level", "session_id", "item_in_session", "registration"]
+    events = pd.read_parquet(newest(folder, "02_intermediate", "events"), columns=columns)
+    events = events[events["user_id"].isin(rows["user_id"])]
     hazards = {name: Hazard.of(simulation, name) for name in simulation.populations}
     known = rows.merge(truth[["user_id", "population", "event_gap_seconds", "session_gap_seconds"]], on="user_id")
     # A user whose last page is Logout is logged out at the landmark.
     last = pd.merge_asof(
         known.sort_values("bin_end"),
-        events.sort_values("ts"),
+        events[["user_id", "ts", "page"]].sort_values("ts"),
         left_on="bin_end",
         right_on="ts",
         by="user_id",
@@ -97,7 +112,11 @@ def true_hazard(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> pd.D
         )
         for row in last.itertuples()
     ]
-    return last[["user_id", "bin_end", "label"]].assign(score=score)
+    keys = ["user_id", "bin_end", "label"]
+    return {
+        OBSERVER: rows[keys].assign(score=observed_probabilities(events, rows[keys], simulation)),
+        HAZARD: last[keys].assign(score=score),
+    }
 
 
 def after_as_of(folder: Path, other: Path, evaluation: Evaluation) -> tuple[RankingScores, RankingScores]:
@@ -171,15 +190,30 @@ def together(found: list[dict[str, Any]], label: str, recipe: str) -> pd.DataFra
 
 
 def show(by_label: dict[str, dict[str, pd.DataFrame]], evaluation: Evaluation) -> None:
-    """Print a table: a row per label and recipe."""
+    """Print a table: a row per label and recipe; what ours gains over the others; the share of the observer's."""
     for label, recipes in by_label.items():
         print(f" {label}")
-        for recipe, rows in recipes.items():
-            ordered = rows.sort_values(["user_id", "bin_end"], ignore_index=True)
-            error = probability_report(ordered, 0.5, evaluation).calibration_error
+        ordered = {name: rows.sort_values(["user_id", "bin_end"], ignore_index=True) for name, rows in recipes.items()}
+        scores = {name: ranking_report(rows, evaluation) for name, rows in ordered.items()}
+        for recipe, rows in ordered.items():
+            error = probability_report(rows, 0.5, evaluation).calibration_error
             # The hazard looks ahead; for a label that includes the window it is not a probability.
-            is_probability = not (recipe == "true hazard" and label == "will_churn_soon")
-            print(line(recipe, ranking_report(ordered, evaluation), error if is_probability else None), flush=True)
+            is_probability = not (recipe == HAZARD and label == "will_churn_soon")
+            print(line(recipe, scores[recipe], error if is_probability else None), flush=True)
+        others = {name: rows for name, rows in ordered.items() if name not in (OURS, HAZARD)}
+        for recipe, rows in others.items():
+            found = paired_difference(ordered[OURS], rows, evaluation)
+            low, high = found.interval
+            print(f"  ours minus {recipe}: AUC-PR {found.auc_pr:+.3f} ({low:+.3f} to {high:+.3f})")
+        if OBSERVER in scores:
+            shares = [
+                f"{name} {(getattr(scores[OURS], area) - chance) / (getattr(scores[OBSERVER], area) - chance):.0%}"
+                for name, area, chance in (
+                    ("AUC-PR", "auc_pr", scores[OURS].chance.auc_pr_mean),
+                    ("AUC-ROC", "auc_roc", 0.5),
+                )
+            ]
+            print(f"  share of the observer's: {', '.join(shares)}")
 
 
 if __name__ == "__main__":

@@ -510,7 +510,8 @@ def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algo
     assert {node.short_name for node in spaced.nodes} == {"search_model", "predict", "evaluate", "evaluate_as_original"}
     assert all({label, algorithm} <= set(node.tags) for node in spaced.nodes)
     assert data(spaced.outputs() | spaced.all_outputs()) == {
-        f"{namespace}.{name}" for name in ("model", "search_report", "predictions", "metrics", "original_protocol")
+        f"{namespace}.{name}"
+        for name in ("model", "search_report", "out_of_fold", "predictions", "metrics", "original_protocol")
     }
 
 

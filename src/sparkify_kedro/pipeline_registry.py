@@ -15,6 +15,7 @@ from sparkify_kedro.pipelines import (
     sampling,
     scoring,
     simulation,
+    user_types,
 )
 
 
@@ -31,6 +32,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "simulation": simulation.create_pipeline(),
         "ingestion": reading,
         "feature_engineering": engineering,
+        "user_types": user_types.create_pipeline(),
         "sampling": sampling.create_pipeline(labels=LABELS),
         "modeling": modeling.create_pipeline(labels=LABELS, algorithms=tuple(ALGORITHMS)),
         "scoring": scoring.create_pipeline(),
@@ -41,6 +43,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     pipelines["__default__"] = (
         pipelines["ingestion"]
         + pipelines["feature_engineering"]
+        + pipelines["user_types"]
         + pipelines["sampling"]
         + pipelines["modeling"]
         + pipelines["scoring"]

@@ -13,6 +13,7 @@ from kedro.validation.exceptions import ModelInstantiationError
 
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.churn.vocabulary import LABELS
+from sparkify_kedro.learning.user_types import TYPE_FEATURES
 from sparkify_kedro.pipelines.feature_engineering.schemas import (
     EXTENDED_FEATURES,
     ORIGINAL_FEATURES,
@@ -52,8 +53,10 @@ def registry() -> FeatureRegistry:
 
 
 def test_features_match_the_table_columns_in_order() -> None:
-    assert list(LINES) == [*ORIGINAL_FEATURES, *EXTENDED_FEATURES]
-    assert list(LINES) == list(TYPES)[1 : len(LINES) + 1]
+    """Then come those that user types add to the table."""
+    assert list(LINES) == [*ORIGINAL_FEATURES, *EXTENDED_FEATURES, *TYPE_FEATURES]
+    of_table = len(LINES) - len(TYPE_FEATURES)
+    assert list(LINES)[:of_table] == list(TYPES)[1 : of_table + 1]
 
 
 def test_feature_names_are_unique() -> None:
@@ -70,7 +73,10 @@ def test_every_entry_is_valid(registry: FeatureRegistry) -> None:
 def test_a_model_takes_its_features_in_the_order_of_the_registry(registry: FeatureRegistry, label: str) -> None:
     withheld = EXPOSURES if label == FORECAST else EXPOSURES | SEE_ACTIVITY_STOP
     assert registry.of_set("original", label) == list(ORIGINAL_FEATURES)
-    assert registry.of_set("extended", label) == [name for name in LINES if name not in withheld]
+    everything = [name for name in LINES if name not in withheld]
+    assert registry.of_set("extended_compact", label) == everything
+    assert registry.of_set("extended", label) == [name for name in everything if name not in TYPE_FEATURES]
+    assert set(TYPE_FEATURES) < set(registry.of_set("compact", label)) < set(everything)
 
 
 def test_features_that_reveal_inactivity_are_excluded_from_other_labels(registry: FeatureRegistry) -> None:
@@ -90,19 +96,24 @@ def faults(lines: Lines) -> list[str]:
     found = []
     for name, line in lines.items():
         is_restricted = line["labels"] != "all"
-        looks_back = _period(name) not in ("", "in_time_bin")
+        looks_back = _period(name) not in ("", "in_time_bin") or name in TYPE_FEATURES
         grows = looks_back or name in ("time_bin", "previously_downgraded", "log_tenure_days", *EXPOSURES)
         rules = {
-            "its sets are known": set(line["sets"]) <= {"original", "extended"},
-            "what is original is extended, too": "extended" in line["sets"],
+            "its sets are known": set(line["sets"]) <= {"original", "extended", "extended_compact", "compact"},
+            "what is original is extended, too": "original" not in line["sets"] or "extended" in line["sets"],
+            "the largest set has all": "extended_compact" in line["sets"],
+            "user types are no extended feature": ("extended" in line["sets"]) is (name not in TYPE_FEATURES),
             "its labels are labels": not is_restricted or set(line["labels"]) <= set(LABELS),
             "a restriction has a reason": bool(line.get("why", "").strip()) is is_restricted,
             "a logarithm's name says so": name.startswith("log_") is (line.get("scale", "plain") == "log"),
             "a flag's unit says so": (TYPES.get(name) == "int") is (line["unit"] in ("0 or 1", "bins")),
-            "a rate's unit is its name's": ("_per_1000_songs_" in name) is (line["unit"] == "per 1,000 songs")
-            and (("_per_day_" in name and "against" not in name) is (line["unit"].endswith("per day"))),
+            "a rate's unit is its name's": name in TYPE_FEATURES
+            or (
+                ("_per_1000_songs_" in name) is (line["unit"] == "per 1,000 songs")
+                and (("_per_day_" in name and "against" not in name) is (line["unit"].endswith("per day")))
+            ),
             "a ratio is a ratio": ("against" in name) is (line["unit"] == "ratio"),
-            "a share is a share": ("_share_" in name) is (line["unit"] == "share"),
+            "a share is a share": ("_share_" in name or "spread" in name) is (line["unit"] == "share"),
             "its definition says of which time": {
                 "in_time_bin": "in the bin",
                 "in_history": "since registration",
@@ -136,6 +147,8 @@ def test_every_entry_follows_the_rules() -> None:
     [
         ("page_help", {"sets": ["original"]}, "what is original is extended, too"),
         ("page_help", {"sets": ["extended", "extendet"]}, "its sets are known"),
+        ("page_help", {"sets": ["original", "extended"]}, "the largest set has all"),
+        ("user_type_1", {"sets": ["extended", "extended_compact"]}, "user types are no extended feature"),
         ("days_since_last_event", {"labels": ["will_churn"]}, "its labels are labels"),
         ("days_since_last_event", {"why": " "}, "a restriction has a reason"),
         ("page_help", {"scale": "log"}, "a logarithm's name says so"),
@@ -198,13 +211,13 @@ def test_an_entry_that_is_not_a_mapping_is_reported_with_its_feature() -> None:
     [
         ("extendet", "'extendet', which is no feature set: did you mean 'extended'?"),
         ("orignal", "'orignal', which is no feature set: did you mean 'original'?"),
-        ("banana", "'banana', which is no feature set: known are extended, original."),
+        ("banana", "'banana', which is no feature set: known are compact, extended, extended_compact, original."),
     ],
 )
 def test_an_unknown_feature_set_is_reported_with_a_suggestion(
     registry: FeatureRegistry, asked: str, advice: str
 ) -> None:
-    with pytest.raises(ValueError, match="feature_set is ") as caught:
+    with pytest.raises(ValueError, match="feature_sets has ") as caught:
         registry.of_set(asked, FORECAST)
     assert str(caught.value).endswith(advice)
 

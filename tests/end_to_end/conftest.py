@@ -88,8 +88,9 @@ class Project(NamedTuple):
         return pd.read_parquet(self.newest(*parts, data=data), **options)
 
     def audited_features(self, label: str, data: str = "data") -> list[str]:
-        """The features that a label is learned from."""
-        return json.loads(self.newest("05_model_input", label, "feature_audit.json", data=data).read_text())["features"]
+        """The features that a label may be learned from: of the first feature set, which has all."""
+        audit = json.loads(self.newest("05_model_input", label, "feature_audit.json", data=data).read_text())
+        return next(iter(audit["feature_sets"].values()))
 
     def scores(self) -> dict[str, Any]:
         """Everything a run says about how good its models are."""
@@ -172,6 +173,7 @@ def _train(folder: Path) -> str:
         path = folder / "conf" / environment / "parameters_modeling.yml"
         own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(SMALL_GRIDS)), path)
+    (folder / "conf/local/parameters_sampling.yml").write_text("sampling: {split: {folds: {number: 2}}}\n")
     project = Project(folder)
     project.kedro("run", "--pipelines=simulation", f"--params=simulation.users=150,simulated_events={LOG}")
     plant_markup(folder / LOG)

@@ -382,8 +382,8 @@ def test_an_unreadable_log_is_named_and_nothing_is_written(
         ),
         ("--pipelines=backtest", "no complete version of .*will_churn_in_next_bin.champion.* yet: create it first"),
         (
-            "--pipelines=sampling --load-versions=user_time_bins:2020-01-01T00.00.00.000Z",
-            "'2020-01-01T00.00.00.000Z' of user_time_bins",
+            "--pipelines=sampling --load-versions=typed_user_time_bins:2020-01-01T00.00.00.000Z",
+            "'2020-01-01T00.00.00.000Z' of typed_user_time_bins",
         ),
         (
             "--pipelines=score_other_log",
@@ -405,7 +405,7 @@ def test_unknown_options_of_a_run_are_named(
 
 def test_an_unknown_feature_set_is_named(commands: Commands, page: Pages) -> None:
     """By the first node that uses the feature registry."""
-    words = "--params=modeling.training.feature_set=extende"
+    words = "--params=modeling.training.feature_sets=[extende]"
     message = commands.run(words, *_prepared(commands)).sentence()
     assert "'extende', which is no feature set: did you mean 'extended'?" in message
     page.add(f"`{words}`", "stops and names it", message)
@@ -415,7 +415,7 @@ def _prepared(commands: Commands) -> tuple[str, ...]:
     """Write rows to train on; the options of a run that starts from them."""
     if not (commands.folder / "data/05_model_input/churned_in_time_bin").exists():
         part = ("--to-outputs=churned_in_time_bin.development", "--params=raw_events=log.json")
-        assert commands.run("--pipelines=ingestion,feature_engineering,sampling", *part).code == 0
+        assert commands.run("--pipelines=ingestion,feature_engineering,user_types,sampling", *part).code == 0
     return ("--nodes=churned_in_time_bin.audit_features",)
 
 

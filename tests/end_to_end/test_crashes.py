@@ -24,7 +24,7 @@ from kedro.pipeline import Pipeline
 
 from sparkify_kedro.framework.datasets import SparkDataFrameDataset, SparkMLDataset
 from sparkify_kedro.framework.runs.versions import version_path, versioned_on_this_machine
-from sparkify_kedro.pipelines import feature_engineering, ingestion, modeling, sampling
+from sparkify_kedro.pipelines import feature_engineering, ingestion, modeling, sampling, user_types
 
 PROJECT = Path(__file__).parents[2]
 LABEL, ALGORITHM = "will_churn_soon", "logistic_regression"
@@ -50,7 +50,7 @@ class Extent(NamedTuple):
     def run(self) -> tuple[str, ...]:
         """The command."""
         outputs = ",".join(sorted(self.pipeline.outputs()))
-        pipelines = "ingestion,feature_engineering,sampling,modeling"
+        pipelines = "ingestion,feature_engineering,user_types,sampling,modeling"
         return ("run", f"--pipelines={pipelines}", f"--to-outputs={outputs}", f"--params=raw_events={LOG}")
 
     @property
@@ -63,6 +63,7 @@ LINES = ingestion.create_pipeline().to_nodes("check_lines")
 CHAMPION = (
     ingestion.create_pipeline()
     + feature_engineering.create_pipeline()
+    + user_types.create_pipeline()
     + sampling.create_pipeline(labels=[LABEL])
     + modeling.create_pipeline(labels=[LABEL], algorithms=(ALGORITHM,))
 )
@@ -75,11 +76,12 @@ SMALL = {
         "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
     },
     "parameters_modeling.yml": {
+        "sampling": {"split": {"folds": {"number": 2}}},
         "modeling": {
             "leak_audit": {"suspicious_auc_roc": 1.0},
             ALGORITHM: {"settings": {"maxIter": 3}, "grid": {"regParam": [0.1], "elasticNetParam": [0.0]}},
             "evaluation": {"replicates": 20},
-        }
+        },
     },
 }
 
@@ -323,7 +325,7 @@ def test_after_an_error_the_printed_command_resumes_with_complete_versions(
     if f"{LABEL}.baselines" not in extent.datasets:
         pytest.skip("these runs end before the audit; make test-faults has those that do not")
     part = ("run", "--pipelines=sampling,modeling", f"--to-outputs={LABEL}.baselines")
-    code, output = runs.try_kedro(*part, "--params=modeling.training.feature_set=banana")
+    code, output = runs.try_kedro(*part, "--params=modeling.training.feature_sets=[banana]")
     assert code == 1
     (start,) = re.findall(r'--from-nodes\s+"([^"]+)"', output)
     assert f"{LABEL}.audit_features" in start.split(",")

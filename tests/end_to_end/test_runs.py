@@ -58,9 +58,11 @@ def test_a_run_logs_its_progress(first_run: str) -> None:
     assert list(elapsed) == sorted(elapsed)
     assert [int(position) for position in positions] == list(range(1, len(lines) + 1))
     assert set(totals) == {str(len(lines))}
-    assert set(stages) == {"ingestion", "feature_engineering", "sampling", "modeling", "scoring", "reporting"}
+    assert set(stages) == {
+        *("ingestion", "feature_engineering", "user_types", "sampling", "modeling", "scoring", "reporting")
+    }
     assert "will_churn_soon.random_forest.search_model" in nodes
-    assert "logistic_regression: 2 of 2 fits" in first_run
+    assert "logistic_regression: 4 of 4 fits" in first_run
     assert re.search("will_churn_soon: champion [a-z_]+, AUC-PR", first_run)
 
 
@@ -111,7 +113,7 @@ def test_a_part_reads_the_latest_versions_or_the_named_ones(small_project: Proje
     assert summary["versions_read"]["will_churn_soon.train"] == train[-1]
     assert set(summary["versions_written"]) == {
         f"will_churn_soon.random_forest.{name}"
-        for name in ("model", "search_report", "predictions", "metrics", "original_protocol")
+        for name in ("model", "search_report", "out_of_fold", "predictions", "metrics", "original_protocol")
     }
     assert small_project.versions("06_models", "churned_in_time_bin", "random_forest", "model") == before
 
@@ -136,13 +138,13 @@ def test_tags_nodes_and_missing_outputs(small_project: Project, first_run: str) 
 
 
 def test_an_incomplete_version_is_not_the_latest(small_project: Project, first_run: str) -> None:
-    folder = small_project.folder / "data/04_feature/user_time_bins"
+    folder = small_project.folder / "data/04_feature/typed_user_time_bins"
     complete = max(path.name for path in folder.iterdir())
-    torn = folder / "9999-01-01T00.00.00.000Z" / "user_time_bins"
+    torn = folder / "9999-01-01T00.00.00.000Z" / "typed_user_time_bins"
     torn.mkdir(parents=True)
     (torn / "part-00000.parquet").write_bytes(b"PAR1")
     small_project.kedro("run", "--pipelines=sampling", "--namespaces=will_churn_soon")
-    assert small_project.report("run_summary.json")["versions_read"]["user_time_bins"] == complete
+    assert small_project.report("run_summary.json")["versions_read"]["typed_user_time_bins"] == complete
     shutil.rmtree(torn.parent)
 
 

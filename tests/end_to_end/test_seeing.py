@@ -75,7 +75,7 @@ def test_the_run_prints_the_path_of_the_report(first_run: str, report: Path) -> 
 
 def test_every_figure_is_drawn_without_a_network_or_an_error(page: Page) -> None:
     plots = page.locator(".plot").count()
-    assert plots == 6 + 3 * 8 + 1 + 1
+    assert plots == 6 + 1 + 3 * 8 + 1 + 1
     assert page.locator(".plot .main-svg").count() >= 2 * plots
     assert page.locator("figcaption").count() == plots
     assert page.wrong == []
@@ -91,7 +91,7 @@ def test_the_page_describes_the_run(page: Page, small_project: Project) -> None:
     low, high = test["auc_pr_interval"]
     assert f"95 % interval {low:.2f} to {high:.2f}; prevalence {test['prevalence']:.2f}" in words
     stages = page.locator("#run > .scroll tbody td:first-child").all_inner_texts()
-    assert stages == ["ingestion", "feature engineering", "sampling", "modeling", "scoring", "reporting"]
+    assert stages == ["ingestion", "feature engineering", "user types", "sampling", "modeling", "scoring", "reporting"]
 
 
 def test_song_titles_are_shown_as_text(page: Page) -> None:
@@ -187,7 +187,7 @@ def flowchart(browser: Browser, site: str) -> Iterator[Page]:
 def test_the_flowchart_draws_with_its_layers_in_order(flowchart: Page) -> None:
     flowchart.wait_for_timeout(1_000)
     layers = [name.inner_text() for name in flowchart.locator(".pipeline-layer-name").all()]
-    assert layers == ["raw", "intermediate", "feature", "model_input", "models", "model_output", "reporting"]
+    assert layers == ["raw", "intermediate", "feature", "models", "model_output", "reporting"]
     names = flowchart.locator(".pipeline-node").all_text_contents()
     for folded in ("will_churn_in_next_bin", "will_churn_soon", "churned_in_time_bin", "log"):
         assert folded in names

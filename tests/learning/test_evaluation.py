@@ -19,6 +19,7 @@ from sparkify_kedro.learning.evaluation import (
     chance_level,
     cheapest_threshold,
     collect_scored,
+    paired_difference,
     probability_report,
     ranking_report,
     segments_of,
@@ -258,6 +259,9 @@ def test_brier_and_confusion_are_those_of_scikit_learn(scored: list[tuple[int, i
         "true_negatives": true_negatives,
         "threshold": 0.5,
         "cost_ratio": 5,
+        "cost": false_positives + 5 * false_negatives,
+        "cost_of_nobody": 5 * sum(label),
+        "cost_of_everybody": len(label) - sum(label),
     }
 
 
@@ -372,15 +376,48 @@ def test_too_many_rows_are_a_sample_of_whole_users(spark: SparkSession) -> None:
 
 def test_segments_are_named_in_words(spark: SparkSession) -> None:
     kinds = segments_of(Segments(tenure_days=[90, 30], history_days=[14]))
-    schema = "level_at_end string, log_tenure_days double, device string, observed_days_in_history double"
+    schema = "level_at_end string, is_male int, log_tenure_days double, device string, observed_days_in_history double"
     values = [
-        ("free", float(np.log(10)), "mac", 13.9),
-        ("paid", float(np.log(31)), "mac", 14.0),
-        ("paid", float(np.log(400)), "iphone", 60.0),
+        ("free", 1, float(np.log(10)), "mac", 13.9),
+        ("paid", 0, float(np.log(31)), "mac", 14.0),
+        ("paid", 1, float(np.log(400)), "iphone", 60.0),
     ]
     rows = spark.createDataFrame(values, schema).select(*(kind.alias(name) for name, kind in kinds.items())).collect()
-    assert [row.asDict() for row in rows] == [
-        {"level": "free", "tenure": "under 30 days", "device": "mac", "history": "under 14 days"},
-        {"level": "paid", "tenure": "30 to 90 days", "device": "mac", "history": "14 days and more"},
-        {"level": "paid", "tenure": "90 days and more", "device": "iphone", "history": "14 days and more"},
+    assert list(kinds) == ["level", "gender", "tenure", "device", "history"]
+    assert [tuple(row) for row in rows] == [
+        ("free", "male", "under 30 days", "mac", "under 14 days"),
+        ("paid", "female or unknown", "30 to 90 days", "mac", "14 days and more"),
+        ("paid", "male", "90 days and more", "iphone", "14 days and more"),
     ]
+
+
+def test_a_paired_difference_is_that_of_resampled_users() -> None:
+    """By a plain bootstrap: users drawn with replacement, both models evaluated on the same ones."""
+    random = np.random.default_rng(8)
+    users = 150
+    signal = random.normal(size=users).repeat(2)
+    label = (random.random(2 * users) < 1 / (1 + np.exp(2 - 1.5 * signal))).astype(int)
+    keys = {"user_id": np.arange(users).repeat(2).astype(str), "bin_end": np.arange(2 * users) % 2, "label": label}
+    good = pd.DataFrame(keys | {"score": signal + random.normal(scale=0.3, size=2 * users)})
+    fair = pd.DataFrame(keys | {"score": signal + random.normal(scale=1.5, size=2 * users)})
+    found = paired_difference(fair, good, evaluation(replicates=2_000))
+    assert found.auc_pr < 0
+    assert paired_difference(good, good, evaluation()).interval == (0.0, 0.0)
+
+    rows = np.arange(2 * users).reshape(users, 2)
+    drawn = []
+    for _ in range(1_000):
+        sample = rows[random.integers(users, size=users)].ravel()
+        ones = np.ones((1, len(sample)))
+        scores = [areas(label[sample], model["score"].to_numpy()[sample], ones).auc_pr[0] for model in (fair, good)]
+        drawn.append(scores[0] - scores[1])
+    assert found.interval == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])), abs=0.02)
+
+
+def test_a_paired_difference_needs_the_same_rows_and_both_classes() -> None:
+    rows = pd.DataFrame({"user_id": ["a", "b"], "bin_end": [1, 1], "label": [0, 1], "score": [0.1, 0.2]})
+    with pytest.raises(ValueError, match="scores of the same rows"):
+        paired_difference(rows, rows.assign(bin_end=2), evaluation())
+    nothing = paired_difference(rows.assign(label=0), rows.assign(label=0), evaluation())
+    assert (nothing.auc_pr, nothing.interval) == (None, None)
+    assert nothing.includes_zero

@@ -11,12 +11,15 @@ from pyspark.ml.evaluation import BinaryClassificationEvaluator
 from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.tuning import CrossValidator, ParamGridBuilder
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Training
-from sparkify_kedro.learning.search import prepare, search_grid
+from sparkify_kedro.learning.search import fit, in_order_of_keys, search_grid
+from sparkify_kedro.learning.user_types import TYPE_FEATURES, WITHOUT_FOLD
 
 FEATURES = ["songs", "adverts", "friends"]
+SETS = {"small": FEATURES}
 GRIDS = {
     "logistic_regression": AlgorithmSearch(
         algorithm="logistic_regression",
@@ -33,7 +36,12 @@ GRIDS = {
 
 
 def training(**changes: object) -> Training:
-    values = {"seed": 7, "feature_set": "small", "parallel_fits": 2, "rows_per_partition": 1_000}
+    values = {
+        "seed": 7,
+        "feature_sets": ["small"],
+        "parallel_fits": 2,
+        "rows_per_partition": 1_000,
+    }
     return Training.model_validate(values | changes)
 
 
@@ -56,13 +64,14 @@ def rows(spark: SparkSession) -> DataFrame:
 
 
 def prepared(rows: DataFrame, **changes: object) -> DataFrame:
-    return prepare(rows, VectorAssembler(inputCols=FEATURES, outputCol="features"), 120, training(**changes)).cache()
+    return in_order_of_keys(rows, 120, training(**changes)).cache()
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: str) -> None:
     search, data = GRIDS[algorithm], prepared(rows)
-    found = search_grid(data, [0, 1], search, training())
+    found = search_grid(data, [0, 1], SETS, search, training())
+    data = VectorAssembler(inputCols=FEATURES, outputCol="features").transform(data)
 
     estimator = ALGORITHMS[algorithm].estimator(**search.settings)
     if estimator.hasParam("seed"):
@@ -78,9 +87,8 @@ def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: 
 
     assert [point.score for point in found.points] == pytest.approx(reference.avgMetrics)
     assert found.best.score == max(point.score for point in found.points)
-    ours, theirs = (
-        model.transform(data).select("probability").collect() for model in (found.model, reference.bestModel)
-    )
+    best = fit(data, found.best.settings, search, training())
+    ours, theirs = (model.transform(data).select("probability").collect() for model in (best, reference.bestModel))
     assert ours == theirs
 
 
@@ -98,13 +106,40 @@ def test_a_large_set_is_not_forced_into_one_partition(rows: DataFrame) -> None:
 def test_more_fits_at_a_time_change_nothing(rows: DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     data, search = prepared(rows), GRIDS["random_forest"]
     with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
-        one, four = (search_grid(data, [0, 1], search, training(parallel_fits=fits)) for fits in (1, 4))
+        one, four = (search_grid(data, [0, 1], SETS, search, training(parallel_fits=fits)) for fits in (1, 4))
     assert one.points == four.points
-    fits = 2 * len(one.points)
-    assert [record.getMessage() for record in caplog.records][-1] == f"random_forest: {fits} of {fits} fits"
+    # The first point with the feature set, then the others.
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages[-2:] == ["random_forest: 2 of 2 fits", "random_forest: 2 of 2 fits"]
 
 
 def test_a_fit_that_fails_ends_the_search_with_its_own_error(rows: DataFrame) -> None:
     broken = GRIDS["random_forest"].model_copy(update={"grid": {"maxBins": [-1]}})
     with pytest.raises(Exception, match="maxBins"):
-        search_grid(prepared(rows), [0, 1], broken, training())
+        search_grid(prepared(rows), [0, 1], SETS, broken, training())
+
+
+def test_the_feature_set_is_chosen_first_and_then_the_settings(rows: DataFrame) -> None:
+    """A set without the adverts, on which the label depends, loses."""
+    sets = {"without": ["songs", "friends"], "all": FEATURES}
+    found = search_grid(prepared(rows), [0, 1], sets, GRIDS["logistic_regression"], training())
+    settings = [(point.settings["feature_set"], point.settings["regParam"]) for point in found.points]
+    assert settings == [("without", 0.0), ("all", 0.0), ("all", 0.3)]
+    assert found.best.settings["feature_set"] == "all"
+    assert all(model.numFeatures == 3 for model in found.fold_models.values())
+
+
+def test_a_fold_is_scored_by_features_that_were_fitted_without_it(rows: DataFrame) -> None:
+    """Features of user types that have seen the fold would rank perfectly here; those without it are noise."""
+    number = F.xxhash64("user_id", "bin_end") % 1_000 / 1_000
+    noise = F.array(*(number for _ in TYPE_FEATURES))
+    leaked = rows.withColumns(
+        {
+            **{name: F.col("label").cast("double") for name in TYPE_FEATURES},
+            WITHOUT_FOLD: F.array(noise, noise),
+        }
+    )
+    found = search_grid(
+        prepared(leaked), [0, 1], {"types": [TYPE_FEATURES[0]]}, GRIDS["logistic_regression"], training()
+    )
+    assert found.best.score < 0.8

@@ -55,7 +55,7 @@ class FeatureRegistry(OneSentenceErrors, RootModel[dict[str, Feature]]):
         sets = sorted({name for feature in self.features.values() for name in feature.sets})
         if feature_set not in sets:
             advice = did_you_mean(feature_set, sets)
-            raise ValueError(f"modeling.training.feature_set is '{feature_set}', which is no feature set: {advice}")
+            raise ValueError(f"modeling.training.feature_sets has '{feature_set}', which is no feature set: {advice}")
         return [
             name for name, feature in self.features.items() if feature_set in feature.sets and feature.may_serve(label)
         ]

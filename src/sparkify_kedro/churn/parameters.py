@@ -1,4 +1,4 @@
-"""Typed parameters that several pipelines share: how features are made."""
+"""Typed parameters that several pipelines share: how features are made, and who is held out."""
 
 from __future__ import annotations
 
@@ -100,3 +100,28 @@ class FeatureEngineering(ParameterBlock):
     def stride_ms(self) -> int:
         """The time from one landmark to the next in ms."""
         return (self.stride_days or self.time_bin_days) * MILLISECONDS_PER_DAY
+
+
+Unit = Literal["user", "row"]
+
+
+class HoldOut(ParameterBlock):
+    """The rows that are held out for evaluation."""
+
+    share: float = Field(gt=0, lt=1)
+    unit: Unit
+
+
+class Folds(ParameterBlock):
+    """The folds of cross-validation."""
+
+    number: int = Field(ge=2, le=20)
+    unit: Unit
+
+
+class Split(ParameterBlock):
+    """The hold-out and the folds, which are the same for all labels."""
+
+    seed: int
+    hold_out: HoldOut
+    folds: Folds

@@ -125,7 +125,10 @@ class TopShare(Report):
 
 
 class Confusion(Report):
-    """The confusion matrix at a threshold, and the cost ratio that the threshold was chosen by."""
+    """The confusion matrix at a threshold, and what it costs beside contacting nobody or everybody.
+
+    Costs are in needless contacts: a missed churner costs ``cost_ratio`` of them.
+    """
 
     true_positives: int
     false_positives: int
@@ -133,6 +136,9 @@ class Confusion(Report):
     true_negatives: int
     threshold: float
     cost_ratio: float
+    cost: float
+    cost_of_nobody: float
+    cost_of_everybody: float
 
 
 class ProbabilityScores(Report):
@@ -169,6 +175,46 @@ class Baselines(Report):
     best_single_feature: Baseline
 
 
+# --- User types -------------------------------------------------------------------------------------------------------
+
+
+class GammaPrior(Report):
+    """The gamma distribution of sessions per day over users: that of ``shape`` sessions seen in ``days`` days."""
+
+    shape: float
+    days: float
+
+
+class TypesAtLevel(Report):
+    """What users of each type do at a level: the shares of pages in their visits, and events per session."""
+
+    page_shares: list[list[float]] = Field(description="by type and page")
+    cancellations_per_session: list[float]
+    switches_per_session: list[float] = Field(description="changes to the other level")
+
+
+class UserTypes(Report):
+    """A mixture of user types, in the order of their cancellations per session, and the distribution of session rates.
+
+    See ``sparkify_kedro.learning.user_types``.
+    """
+
+    horizon_days: int
+    users: int
+    cancellations: int
+    shares: list[float] = Field(description="of the users, by type")
+    criteria: list[float] = Field(description="the Bayesian information criterion of 1, 2, … types")
+    levels: dict[str, TypesAtLevel]
+    session_rate: GammaPrior
+
+
+class UserTypesByFold(Report):
+    """The types of all users who are not held out, and for each fold those that were fitted without its users."""
+
+    of_all: UserTypes
+    without_fold: list[UserTypes]
+
+
 # --- Training ---------------------------------------------------------------------------------------------------------
 
 
@@ -188,12 +234,11 @@ class FeatureScore(Report):
 
 
 class FeatureAudit(Report):
-    """The features that a label may use, in the order in which models take them, and how well each ranks alone."""
+    """The features that a label may use, by set and in the order of the model, and how well each ranks alone."""
 
     label: str
-    feature_set: str
     suspicious_auc_roc: float
-    features: list[str]
+    feature_sets: dict[str, list[str]]
     one_feature: list[FeatureScore] = Field(description="the best first")
     best_original_feature: str
 
@@ -212,12 +257,18 @@ class CalibrationCoefficients(Report):
     slope: float
     intercept: float
 
+    @property
+    def verdict(self) -> str | None:
+        """The sentence on scores that tell nothing about users they were not fitted on; None where they do."""
+        return None if self.slope > 0 else "no signal out of fold: every user gets the prevalence as probability"
+
 
 class SearchReport(Report):
     """An algorithm's grid search, its calibration, its scores out of fold, and what the model says of each feature."""
 
     algorithm: str
     metric: str
+    features: list[str] = Field(description="the columns that the model takes, in its order")
     settings: dict[str, Setting] = Field(description="settings that the grid does not vary")
     train: ClassCounts
     points: list[GridPoint]
@@ -234,10 +285,31 @@ class CandidateScores(Report):
     """What an algorithm enters the selection of the champion with."""
 
     settings: dict[str, Setting]
+    features: list[str]
     cross_validated_auc_pr: float
     train: ClassCounts
     out_of_fold: RankingScores
+    sigmoid: CalibrationCoefficients
     threshold: float
+
+
+class PairedDifference(Report):
+    """How much lower the AUC-PR of an algorithm is than the best one's, on the same bootstrap samples of users."""
+
+    auc_pr: float | None
+    interval: Interval | None = Field(description="95 %; null where the rows lack one of the two classes")
+
+    @property
+    def includes_zero(self) -> bool:
+        """Whether chance may explain the difference."""
+        return self.interval is None or self.interval[0] <= 0 <= self.interval[1]
+
+
+class PairedDifferences(Report):
+    """The algorithm with the best score out of fold, and the difference of each from it."""
+
+    best: str
+    differences: dict[str, PairedDifference]
 
 
 class ChampionSelection(Report):
@@ -246,6 +318,7 @@ class ChampionSelection(Report):
     champion: str
     verdict: str
     indistinguishable: list[str]
+    differences: dict[str, PairedDifference]
     algorithms: dict[str, CandidateScores]
 
 
@@ -259,6 +332,7 @@ class Comparison(Report):
     champion: str
     verdict: str
     indistinguishable: list[str]
+    differences: dict[str, PairedDifference] = Field(description="of each algorithm from the best out of fold")
     algorithms: dict[str, AlgorithmScores]
     judged_on: str = Field(description="the held-out rows that the champion is announced with")
     baselines: Baselines
@@ -296,6 +370,7 @@ class ChampionMetadata(Report):
     verdict: str
     feature_set: str
     features: list[str]
+    user_types: UserTypes | None = Field(description="that some of its features come from")
     feature_engineering: dict[str, Any] = Field(description="the parameters its features were made with")
     cost_ratio: float
     threshold: float

@@ -20,6 +20,16 @@ CANCELLATION = "Cancellation Confirmation"
 DOWNGRADE = "Submit Downgrade"
 UPGRADE = "Submit Upgrade"
 
+# Pages counted as features. Pages that reveal a label (Cancel, Cancellation Confirmation, Submit Downgrade, Submit
+# Upgrade) are excluded.
+COUNTED_PAGES = (
+    "About", "Add Friend", "Add to Playlist", "Downgrade", "Error", "Help", "Home", "Logout", "NextSong", "Roll Advert",
+    "Save Settings", "Settings", "Thumbs Down", "Thumbs Up", "Upgrade",
+)  # fmt: skip
+# The levels of a subscription, and the pages by which user types differ within each: all but those of a cancellation.
+LEVELS = ("free", "paid")
+TYPED_PAGES = (*COUNTED_PAGES, UPGRADE, DOWNGRADE)
+
 # Pages with a rate among the features, by the name in the feature.
 RATED_PAGES = {
     "adverts": "Roll Advert",

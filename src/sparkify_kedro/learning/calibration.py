@@ -13,8 +13,6 @@ from pyspark.sql import DataFrame
 # The columns that a calibrated model adds: raw scores and margin have their own names, so that Spark's usual
 # ``probability`` is the calibrated one.
 RAW_SCORES, MARGIN = "raw_scores", "margin"
-# Without a lower bound, scores without any signal could be reversed or all become equal.
-LEAST_SLOPE = 1e-3
 
 
 class Calibration(NamedTuple):
@@ -49,12 +47,12 @@ def fit_calibration(margins: DataFrame) -> Calibration:
         margins: rows with ``margin`` (a vector of one) and ``label`` (0 or 1).
 
     Returns:
-        The sigmoid. Its slope is at least ``LEAST_SLOPE``, so that it keeps the order of scores; where all margins are
-        equal it is 0, and every row gets the prevalence.
+        The sigmoid. Its slope is not negative, so that it never reverses scores; where margins have no signal on these
+        rows it is 0, and every row gets the prevalence.
     """
     estimator = LogisticRegression(
         featuresCol=MARGIN,
         maxIter=100,
-        lowerBoundsOnCoefficients=DenseMatrix(1, 1, [LEAST_SLOPE]),
+        lowerBoundsOnCoefficients=DenseMatrix(1, 1, [0.0]),
     )
     return Calibration(estimator.fit(margins))

@@ -20,6 +20,7 @@ from sparkify_kedro.churn.reports import (
     CalibrationBin,
     ChanceLevel,
     Confusion,
+    PairedDifference,
     ProbabilityScores,
     RankingScores,
     TopShare,
@@ -92,6 +93,41 @@ def ranking_report(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "us
         chance=chance_level(label, score, evaluation),
         warning=f"only {positives} positives: too few to compare models, see the interval" if is_small else None,
     )
+
+
+def paired_difference(one: pd.DataFrame, other: pd.DataFrame, evaluation: Evaluation) -> PairedDifference:
+    """The difference of the AUC-PR of two models on the same rows, with its 95 % percentile interval.
+
+    Both are evaluated on the same bootstrap samples of users, so that what makes a sample easy or hard for both cancels
+    out: models whose own intervals overlap may well differ.
+
+    Args:
+        one: the keys, ``label`` and ``score`` of one model, as ``collect_scored`` returns them.
+        other: the same rows, scored by the other model.
+        evaluation: seed and bootstrap samples.
+
+    Returns:
+        The score of ``one`` minus that of ``other``.
+
+    Raises:
+        ValueError: where the rows are not the same.
+    """
+    same = [*KEYS, "label"]
+    if not one[same].equals(other[same]):
+        raise ValueError("a paired difference needs scores of the same rows")
+    label = one["label"].to_numpy()
+    if label.sum() in (0, len(label)):
+        return PairedDifference(auc_pr=None, interval=None)
+
+    def difference(weights: Array) -> Array:
+        first, second = (areas(label, scored["score"].to_numpy(), weights).auc_pr for scored in (one, other))
+        found: Array = first - second
+        return found
+
+    differences = np.hstack([difference(weights) for weights in bootstrap_weights(one["user_id"], evaluation)])
+    low, high = np.nanpercentile(differences, [2.5, 97.5])
+    whole = difference(np.ones((1, len(label))))
+    return PairedDifference(auc_pr=float(whole[0]), interval=(float(low), float(high)))
 
 
 def chance_level(label: Array, score: Array, evaluation: Evaluation) -> ChanceLevel:
@@ -217,6 +253,7 @@ def segments_of(cuts: Segments) -> dict[str, Column]:
     """The name of a row's segment, by kind of segment; from columns of ``user_time_bins``."""
     return {
         "level": F.col("level_at_end"),
+        "gender": F.when(F.col("is_male") == 1, "male").otherwise("female or unknown"),
         "tenure": _between(F.exp("log_tenure_days"), cuts.tenure_days),
         "device": F.col("device"),
         "history": _between(F.col("observed_days_in_history"), cuts.history_days),
@@ -266,13 +303,17 @@ def _top(label: Array, share: float) -> TopShare:
 
 def _confusion(label: Array, is_flagged: Array, threshold: float, cost_ratio: float) -> Confusion:
     is_positive = label == 1
+    false_positives, false_negatives = np.sum(is_flagged & ~is_positive), np.sum(~is_flagged & is_positive)
     return Confusion(
         true_positives=int(np.sum(is_flagged & is_positive)),
-        false_positives=int(np.sum(is_flagged & ~is_positive)),
-        false_negatives=int(np.sum(~is_flagged & is_positive)),
+        false_positives=int(false_positives),
+        false_negatives=int(false_negatives),
         true_negatives=int(np.sum(~is_flagged & ~is_positive)),
         threshold=threshold,
         cost_ratio=cost_ratio,
+        cost=float(false_positives + cost_ratio * false_negatives),
+        cost_of_nobody=float(cost_ratio * is_positive.sum()),
+        cost_of_everybody=float(np.sum(~is_positive)),
     )
 
 

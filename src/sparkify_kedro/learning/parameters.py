@@ -12,12 +12,28 @@ from sparkify_kedro.framework.parameters import ParameterBlock, did_you_mean
 
 from .algorithms import ALGORITHMS
 
+# Every number of types has as many columns.
+MOST_TYPES = 6
+
+
+class UserTypeSearch(ParameterBlock):
+    """How user types are fitted."""
+
+    seed: int
+    most_types: int = Field(ge=1, le=MOST_TYPES, description="the largest number of types to consider")
+    starts: int = Field(ge=1, le=100, description="random starts for each number of types")
+    most_users: int = Field(ge=100, le=200_000, description="users to collect; of more, a sample")
+    most_users_of_mixture: int = Field(ge=100, le=20_000, description="users to fit the mixture on; of more, a sample")
+    pseudo_cancellations: float = Field(
+        gt=0, description="weight of all types' average beside a type's own cancellations, in cancellations"
+    )
+
 
 class Training(ParameterBlock):
     """Settings of training that all labels and algorithms share."""
 
     seed: int
-    feature_set: str = Field(description="a feature set of the feature registry")
+    feature_sets: list[str] = Field(min_length=1, description="feature sets of the feature registry to choose from")
     parallel_fits: int = Field(ge=1, le=64, description="models fitted in parallel")
     rows_per_partition: int = Field(ge=1, description="training rows that one Spark task works on")
 

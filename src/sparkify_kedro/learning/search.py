@@ -3,6 +3,9 @@
 Spark's own ``CrossValidator`` scores each fitted model separately, in four jobs, and keeps only the mean over folds. On
 small training sets the fixed cost of a job dominates, so this search assembles the features once, fits models in
 parallel, and scores the whole grid on all folds in one query.
+
+The feature set is searched first, with the first settings of the grid, then the grid with the best set. Features that
+are fitted themselves (user types) are those of a fit without the fold's users.
 """
 
 from __future__ import annotations
@@ -33,12 +36,16 @@ from .calibration import Calibration, expose_margin, fit_calibration
 from .evaluation import collect_scored
 from .parameters import AlgorithmSearch, Evaluation, Training
 from .ranking import ranking_scores
+from .user_types import without_fold
 
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_REPORTS = 5
 
 Settings = dict[str, Setting]
+FeatureSets = Mapping[str, Sequence[str]]
+# The setting that names a feature set; all others are the estimator's.
+FEATURE_SET = "feature_set"
 # Spark declares no common type of classification models with setters of their output columns.
 Classifier = Any
 
@@ -47,15 +54,13 @@ class SearchResult(NamedTuple):
     """The result of a grid search.
 
     Attributes:
-        points: all points in the grid's order.
+        points: all points in the order of the search.
         best: the best point.
-        model: fitted with the best settings on all rows.
         fold_models: fitted with the best settings, by the fold that each has not seen.
     """
 
     points: list[GridPoint]
     best: GridPoint
-    model: Classifier
     fold_models: Mapping[int, Classifier]
 
 
@@ -64,6 +69,8 @@ class CalibratedModel(NamedTuple):
 
     Attributes:
         search: the result of the grid search.
+        features: the columns that the model takes.
+        classifier: the model's second stage, fitted with the best settings on all training rows.
         model: takes the features by name and adds ``probability``, calibrated at natural prevalence.
         calibration: the sigmoid.
         out_of_fold: keys, ``label`` and ``score`` of the development rows, as ``collect_scored`` returns them: the
@@ -71,6 +78,8 @@ class CalibratedModel(NamedTuple):
     """
 
     search: SearchResult
+    features: Sequence[str]
+    classifier: Classifier
     model: PipelineModel
     calibration: Calibration
     out_of_fold: pd.DataFrame
@@ -79,7 +88,7 @@ class CalibratedModel(NamedTuple):
 def train_calibrated(
     train: DataFrame,
     development: DataFrame,
-    features: Sequence[str],
+    feature_sets: FeatureSets,
     search: AlgorithmSearch,
     training: Training,
     evaluation: Evaluation,
@@ -89,7 +98,7 @@ def train_calibrated(
     Args:
         train: one row per sampled (user_id, bin_end): the features, ``label`` and ``fold``.
         development: the same for all rows that are not held out.
-        features: the columns to learn from, in the model's order.
+        feature_sets: the feature sets to choose from: columns by name.
         search: the algorithm and its grid.
         training: how to train.
         evaluation: how many scores out of fold to collect at most.
@@ -102,16 +111,20 @@ def train_calibrated(
         SkipError: where a fold lacks rows of one of the two classes.
     """
     sizes = fold_sizes(train)
-    assembler = VectorAssembler(inputCols=list(features), outputCol="features")
-    prepared = prepare(train, assembler, sum(rows for rows, _ in sizes.values()), training).cache()
+    ordered = in_order_of_keys(train, sum(rows for rows, _ in sizes.values()), training).cache()
     try:
-        result = search_grid(prepared, sorted(sizes), search, training)
+        result = search_grid(ordered, sorted(sizes), feature_sets, search, training)
+        columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
+        assembler = VectorAssembler(inputCols=columns, outputCol="features")
+        classifier = fit(assembler.transform(ordered), result.best.settings, search, training)
     finally:
-        prepared.unpersist()
+        ordered.unpersist()
     margins = reduce(
         DataFrame.unionByName,
         [
-            PipelineModel([assembler, *expose_margin(model)]).transform(development.where(F.col("fold") == fold))
+            PipelineModel([assembler, *expose_margin(model.setFeaturesCol("features"))]).transform(
+                without_fold(development.where(F.col("fold") == fold), fold)
+            )
             for fold, model in result.fold_models.items()
         ],
     ).select(*KEYS, "margin", F.col("label").cast("double").alias("label"))
@@ -123,8 +136,8 @@ def train_calibrated(
         out_of_fold = collect_scored(scores, evaluation)
     finally:
         margins.unpersist()
-    model = PipelineModel([assembler, *expose_margin(result.model), calibration.model])
-    return CalibratedModel(result, model, calibration, out_of_fold)
+    model = PipelineModel([assembler, *expose_margin(classifier), calibration.model])
+    return CalibratedModel(result, columns, classifier, model, calibration, out_of_fold)
 
 
 def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
@@ -147,53 +160,88 @@ def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
     return sizes
 
 
-def prepare(train: DataFrame, assembler: VectorAssembler, rows: int, training: Training) -> DataFrame:
-    """The training rows as estimators take them: ``features``, ``label`` and ``fold``, partitioned and sorted by key.
+def in_order_of_keys(train: DataFrame, rows: int, training: Training) -> DataFrame:
+    """The training rows as estimators take them: ``label`` as a double, partitioned and sorted by key.
 
     Random forests draw bootstrap samples by a row's position, so positions follow from the keys and the number of rows,
     not from files or cores.
     """
     partitions = math.ceil(rows / training.rows_per_partition)
     return (
-        assembler.transform(train)
+        train.withColumn("label", F.col("label").cast("double"))
         .repartition(partitions, *KEYS)
         .sortWithinPartitions(*KEYS)
-        .select("features", F.col("label").cast("double").alias("label"), "fold")
     )
 
 
-def search_grid(prepared: DataFrame, folds: Sequence[int], search: AlgorithmSearch, training: Training) -> SearchResult:
-    """Score every grid point on every fold, trained on the other folds, and fit the best on all rows.
+def search_grid(
+    train: DataFrame, folds: Sequence[int], feature_sets: FeatureSets, search: AlgorithmSearch, training: Training
+) -> SearchResult:
+    """Score settings on every fold, trained on the other folds: first each feature set, then the grid with the best.
 
     Args:
-        prepared: ``features`` (vector), ``label`` and ``fold``, cached.
+        train: the features, ``label`` and ``fold``, cached.
         folds: the numbers of the folds.
+        feature_sets: columns by the name of the set.
         search: the algorithm, its settings and its grid.
         training: the seed, and how many models to fit in parallel.
 
     Returns:
-        The points, the best one (the first in the grid's order of several) and its models. Collects one number per
-        point and fold.
+        The points, the best one (the first of several) and its models. Collects one number per point and fold.
     """
     grid = [dict(zip(search.grid, values, strict=True)) for values in product(*search.grid.values())]
-    trained_on = {fold: prepared.where(F.col("fold") != fold).cache() for fold in folds}
+    assembled = {fold: _assemble(without_fold(train, fold), feature_sets).cache() for fold in folds}
     try:
-        tasks = [(trained_on[fold], settings) for fold in folds for settings in grid]
-        models = _fit_in_parallel(tasks, search, training)
+        sets: list[Settings] = [{FEATURE_SET: name, **grid[0]} for name in feature_sets]
+        chosen = _score_points(assembled, sets, search, training)
+        best_set = _best(chosen).point.settings[FEATURE_SET]
+        others: list[Settings] = [{FEATURE_SET: best_set, **settings} for settings in grid[1:]]
+        scored = chosen + (_score_points(assembled, others, search, training) if others else [])
+    finally:
+        for rows in assembled.values():
+            rows.unpersist()
+    best = _best(scored)
+    return SearchResult([each.point for each in scored], best.point, best.fold_models)
+
+
+def _assemble(rows: DataFrame, feature_sets: FeatureSets) -> DataFrame:
+    """``label``, ``fold`` and a vector for each feature set."""
+    for name, columns in feature_sets.items():
+        rows = VectorAssembler(inputCols=list(columns), outputCol=_vector(name)).transform(rows)
+    return rows.select("label", "fold", *map(_vector, feature_sets))
+
+
+class _ScoredPoint(NamedTuple):
+    point: GridPoint
+    fold_models: Mapping[int, Classifier]
+
+
+def _best(scored: Sequence[_ScoredPoint]) -> _ScoredPoint:
+    """The first of those with the best score."""
+    return max(scored, key=lambda each: each.point.score)
+
+
+def _score_points(
+    assembled: Mapping[int, DataFrame], points: list[Settings], search: AlgorithmSearch, training: Training
+) -> list[_ScoredPoint]:
+    """Each point, scored on every fold by a model that was trained on the others."""
+    folds = list(assembled)
+    trained_on = {fold: rows.where(F.col("fold") != fold).cache() for fold, rows in assembled.items()}
+    try:
+        models = _fit_in_parallel([(trained_on[fold], point) for fold in folds for point in points], search, training)
     finally:
         for rows in trained_on.values():
             rows.unpersist()
-    scored = [
-        _score(prepared.where(F.col("fold") == fold), models[n * len(grid) : (n + 1) * len(grid)])
-        for n, fold in enumerate(folds)
-    ]
+    by_fold = {fold: models[n * len(points) : (n + 1) * len(points)] for n, fold in enumerate(folds)}
+    scored = [_score(assembled[fold].where(F.col("fold") == fold), by_fold[fold]) for fold in folds]
     table = ranking_scores(reduce(DataFrame.unionByName, scored), ["fold", "point"])
     score = {(row.fold, row.point): row.auc_pr for row in table.collect()}
-    points = [_point(settings, [score[fold, number] for fold in folds]) for number, settings in enumerate(grid)]
-    number = max(range(len(points)), key=lambda index: points[index].score)
-    best = points[number]
-    fold_models = {fold: models[n * len(grid) + number] for n, fold in enumerate(folds)}
-    return SearchResult(points, best, fit(prepared, best.settings, search, training), fold_models)
+    return [
+        _ScoredPoint(
+            _point(settings, [score[fold, number] for fold in folds]), {fold: by_fold[fold][number] for fold in folds}
+        )
+        for number, settings in enumerate(points)
+    ]
 
 
 def probability(column: str = "probability") -> Column:
@@ -201,13 +249,21 @@ def probability(column: str = "probability") -> Column:
     return vector_to_array(F.col(column))[1]
 
 
+def _vector(feature_set: str) -> str:
+    """The column with the features of a set."""
+    return f"features_{feature_set}"
+
+
 def _point(settings: Settings, fold_scores: list[float]) -> GridPoint:
     return GridPoint(settings=settings, fold_scores=fold_scores, score=math.fsum(fold_scores) / len(fold_scores))
 
 
 def fit(rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training) -> Classifier:
-    """Fit the algorithm on prepared rows."""
-    estimator = ALGORITHMS[search.algorithm].estimator(**search.settings, **settings)
+    """Fit the algorithm on ordered rows with the vector ``features``, or that of the settings' feature set."""
+    own = {name: value for name, value in settings.items() if name != FEATURE_SET}
+    vector = _vector(str(settings[FEATURE_SET]))
+    column = vector if vector in rows.columns else "features"
+    estimator = ALGORITHMS[search.algorithm].estimator(featuresCol=column, **search.settings, **own)
     if estimator.hasParam("seed"):
         estimator.setSeed(training.seed)
     return estimator.fit(rows)

@@ -23,7 +23,7 @@ def run(project: Path, pipeline: str, env: str | None = None, **parameters: Any)
 def test_an_unknown_parameter_and_a_missing_version_are_refused(project: Path) -> None:
     with pytest.raises(ParameterValidationError, match="ingestio is not a known parameter: did you mean 'ingestion'"):
         run(project, "ingestion", ingestio={"latest": "2030-01-01"})
-    with pytest.raises(MissingVersionsError, match="no complete version of user_time_bins yet"):
+    with pytest.raises(MissingVersionsError, match="no complete version of typed_user_time_bins yet"):
         run(project, "sampling")
     assert not (project / "data").exists()
 

@@ -16,14 +16,14 @@ from sklearn.metrics import roc_auc_score
 
 from partial_reports import report
 from sparkify_kedro.churn.reports import ChampionMetadata, Comparison
-from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
+from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training, UserTypeSearch
 from sparkify_kedro.pipelines.backtest.nodes import draw_backtest, replay_landmarks
 from sparkify_kedro.pipelines.backtest.parameters import Backtest
 
 PROJECT = Path(__file__).parents[3]
 PARAMETERS = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")["parameters"]
 EVALUATION = Evaluation.model_validate(PARAMETERS["modeling"]["evaluation"] | {"replicates": 20, "few_positives": 3})
-TRAINING = Training(seed=1, feature_set="extended", parallel_fits=2, rows_per_partition=1_000)
+TRAINING = Training.model_validate(PARAMETERS["modeling"]["training"] | {"seed": 1, "rows_per_partition": 1_000})
 SEARCHES = {
     "random_forest": AlgorithmSearch(algorithm="random_forest", settings={"numTrees": 2}, grid={"maxDepth": [2]}),
     "logistic_regression": AlgorithmSearch(
@@ -49,7 +49,9 @@ SCORES = {
 CARD: dict[str, Any] = {
     "label": LABEL,
     "algorithm": "logistic_regression",
+    "feature_set": "extended",
     "features": ["adverts"],
+    "user_types": None,
     "feature_engineering": {"labels": {LABEL: {"in_window": False, "horizon_days": HORIZON_DAYS}}},
 }
 COMPARISON: dict[str, Any] = {"algorithms": {"logistic_regression": {"test": SCORES}}}
@@ -95,6 +97,7 @@ def replay(rows: DataFrame, landmarks: int = 3, card: dict[str, Any] = CARD, fol
         report(Comparison, COMPARISON),
         Backtest(landmarks=landmarks, folds=folds),
         TRAINING,
+        UserTypeSearch.model_validate(PARAMETERS["user_types"]),
         EVALUATION,
         **SEARCHES,
     )

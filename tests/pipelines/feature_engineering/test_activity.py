@@ -6,7 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkify_kedro.pipelines.feature_engineering.activity import COUNTED_PAGES, page_feature, session_totals
+from sparkify_kedro.churn.vocabulary import COUNTED_PAGES
+from sparkify_kedro.pipelines.feature_engineering.activity import page_feature, session_totals
 from sparkify_kedro.pipelines.feature_engineering.landmarks import time_bin
 
 DAY = 86_400_000
@@ -80,8 +81,11 @@ def test_session_totals(spark: SparkSession) -> None:
         # Another user's session of the same number.
         ("b", 1, 5 * minute, "free", 0),
     ]
-    rows = [(user, session, ts, level, item, None) for user, session, ts, level, item in events]
-    columns = "user_id string, session_id bigint, ts bigint, level string, item_in_session bigint, user_agent string"
+    rows = [(user, session, ts, level, item, None, "Home") for user, session, ts, level, item in events]
+    columns = (
+        "user_id string, session_id bigint, ts bigint, level string, item_in_session bigint, user_agent string, "
+        "page string"
+    )
     windowed = spark.createDataFrame(rows, columns).withColumn("is_new", F.col("ts") >= 5 * minute)
     day = F.call_function("div", "ts", F.lit(DAY))
     totals = {row.user_id: row for row in session_totals(windowed, ["user_id"], day).collect()}

@@ -52,6 +52,12 @@ PAGE_COUNTS = {
 }
 GIVE_AWAY = ("Cancel", "Cancellation Confirmation", "Submit Downgrade", "Submit Upgrade")
 PAGES = (*PAGE_COUNTS.values(), *GIVE_AWAY)
+# The pages by which user types differ: all but those of a cancellation.
+TYPED_PAGES = (*PAGE_COUNTS.values(), "Submit Upgrade", "Submit Downgrade")
+COUNTS_IN_HISTORY = (
+    "sessions_in_history",
+    *(f"{name}_at_{level}_in_history" for name in ("sessions", "pages") for level in ("free", "paid")),
+)
 FEATURES = (
     "time_bin",
     "is_male",
@@ -287,6 +293,15 @@ def totals(keys: list[tuple[str, int]], groups: list[list[Event]], day: Callable
                 "minutes": sum(length for _, length in lengths) / MINUTE,
                 "paid_minutes": sum(length for level, length in lengths if level == "paid") / MINUTE,
                 **{word: pages[page] for word, page in RATED_PAGES.items()},
+                **{
+                    f"sessions at {level}": len({event.session_id for event in group if event.level == level})
+                    for level in ("free", "paid")
+                },
+                **{
+                    f"{page} at {level}": len([e for e in group if (e.page, e.level) == (page, level)])
+                    for level in ("free", "paid")
+                    for page in TYPED_PAGES
+                },
             }
         )
     index = pd.MultiIndex.from_tuples(keys, names=["user_id", "bin_end"])
@@ -345,7 +360,14 @@ def extended_features(log: Log, windows: dict[tuple[str, int], Window]) -> Rows:
         strength = SHRINKAGE["days"]
         return np.log((of[activity] + strength * per_day[activity]) / (of.days + strength))
 
+    counts = in_history.astype(int)
     columns: dict[str, Any] = {
+        "sessions_in_history": counts.sessions,
+        **{f"sessions_at_{name}_in_history": counts[f"sessions at {name}"] for name in ("free", "paid")},
+        **{
+            f"pages_at_{name}_in_history": counts[[f"{page} at {name}" for page in TYPED_PAGES]].to_numpy().tolist()
+            for name in ("free", "paid")
+        },
         "level_at_end": level,
         "device": device,
         "paid_at_end": is_paid,
@@ -589,7 +611,7 @@ def beyond_their_unit(rows: Rows) -> set[str]:
         natural = math.exp(value) if lines[name].get("scale") == "log" else value
         return within.get(lines[name]["unit"], lambda value: value >= 0)(natural)
 
-    return {name for row in rows.values() for name in lines if not is_known(name, row[name])}
+    return {name for row in rows.values() for name in lines if name in row and not is_known(name, row[name])}
 
 
 def test_values_are_in_the_registered_units(hand_made: Rows) -> None:
@@ -912,6 +934,7 @@ KNOWN_AT_END = (
     *FEATURES,
     *schemas.EXTENDED_FEATURES,
     *("level_at_end", "device", "bin_end", "churned_in_time_bin", "at_risk"),
+    *COUNTS_IN_HISTORY,
 )
 A_ROW = "a row"
 
@@ -1072,6 +1095,10 @@ def test_the_25_original_features_come_first(spark: SparkSession) -> None:
 
 def test_extended_features_are_what_the_reference_computes() -> None:
     windows = windows_of(VETERAN)
-    expected = set(extended_features(VETERAN, windows)[next(iter(windows))]) - {"level_at_end", "device"}
+    expected = set(extended_features(VETERAN, windows)[next(iter(windows))]) - {
+        "level_at_end",
+        "device",
+        *COUNTS_IN_HISTORY,
+    }
     assert len(schemas.EXTENDED_FEATURES) == len(expected)
     assert set(schemas.EXTENDED_FEATURES) == expected

@@ -20,7 +20,7 @@ JUDGED = {
 }  # fmt: skip
 CARD: dict[str, Any] = {
     "label": LABEL, "algorithm": "logistic_regression", "model": "PipelineModel_1", "settings": {"regParam": 0.1},
-    "feature_set": "extended", "features": ["songs", "adverts"], 
+    "feature_set": "extended", "features": ["songs", "adverts"], "user_types": None,
     "feature_engineering": {"time_bin_days": 14, "stride_days": None, "anchor": "as_of"},
     "cost_ratio": 5.0, "threshold": 0.143,
 }  # fmt: skip
@@ -35,6 +35,8 @@ COMPARISON: dict[str, Any] = {
             "test": JUDGED,
             "top": [{"share": 0.01, "rows": 2, "precision": 0.5, "recall": 0.17, "lift": 9.6}],
             "calibration_error": 0.051, "calibration_error_by_chance": 0.059, "brier": 0.047,
+            "sigmoid": {"slope": 0.9, "intercept": -0.1},
+            "confusion": {"cost": 27.0, "cost_of_nobody": 30.0, "cost_of_everybody": 109.0},
         }
     },
     "baselines": {"best_single_feature": {"feature": "songs", "test": JUDGED | {"auc_pr": 0.039}}},
@@ -52,10 +54,10 @@ RUN: dict[str, Any] = {
 }  # fmt: skip
 
 
-def card(metadata: dict[str, Any] = CARD, run: dict[str, Any] = RUN) -> str:
+def card(metadata: dict[str, Any] = CARD, run: dict[str, Any] = RUN, comparison: dict[str, Any] = COMPARISON) -> str:
     return write_model_card(
         report(ChampionMetadata, metadata),
-        report(Comparison, COMPARISON),
+        report(Comparison, comparison),
         report(LogSpan, LOG),
         report(RunSoFar, run),
     )
@@ -80,7 +82,8 @@ def test_the_card_describes_purpose_data_evaluation_and_limits() -> None:
         "| baseline: best single feature (songs) | 0.039",
         "| top 1 % | 2 | 0.50 | 0.17 | 9.6 |",
         "Calibration error 0.051 (0.059 is expected of perfect probabilities",
-        "contacting users from a probability of 0.143 costs least",
+        "contacting users from a probability of 0.143 costs least out of fold. On the held-out rows that costs 27; "
+        "contacting nobody costs 30, everybody 109.",
         "only 6 positives: look at the interval",
         "Indistinguishable on these rows: logistic regression, random forest",
         "`2026-01-02T00.00.00.000Z`",
@@ -88,6 +91,13 @@ def test_the_card_describes_purpose_data_evaluation_and_limits() -> None:
         "regParam 0.1",
     ):
         assert words in content
+
+
+def test_a_model_without_signal_is_called_so() -> None:
+    champion = COMPARISON["algorithms"]["logistic_regression"] | {"sigmoid": {"slope": 0.0, "intercept": -2.9}}
+    sentence = "No signal out of fold: every user gets the prevalence as probability."
+    assert sentence in card(comparison=COMPARISON | {"algorithms": {"logistic_regression": champion}})
+    assert sentence not in card()
 
 
 def test_the_parameters_on_the_card_are_those_the_model_was_made_with() -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
 from kedro.io.core import Version
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import roc_auc_score
 
+from partial_reports import report as partial_report
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import (
@@ -24,8 +25,11 @@ from sparkify_kedro.churn.reports import (
     ChampionSelection,
     FeatureAudit,
     Metrics,
+    PairedDifference,
+    PairedDifferences,
     RankingScores,
     SearchReport,
+    UserTypesByFold,
 )
 from sparkify_kedro.framework.datasets import SparkMLDataset
 from sparkify_kedro.framework.skipping import SkipError
@@ -35,7 +39,14 @@ from sparkify_kedro.pipelines.modeling.nodes import keep_champion, predict
 from sparkify_kedro.pipelines.modeling.parameters import LeakAudit, SelectionRule
 
 LABEL = "will_churn_soon"
-TRAINING = Training(seed=1, feature_set="extended", parallel_fits=2, rows_per_partition=100_000)
+PARAMETERS = OmegaConfigLoader(str(Path(__file__).parents[3] / "conf"), base_env="base", default_run_env="base")[
+    "parameters"
+]
+TRAINING = Training.model_validate(
+    PARAMETERS["modeling"]["training"] | {"seed": 1, "feature_sets": ["extended"], "rows_per_partition": 100_000}
+)
+# None of the features here comes from user types.
+NO_TYPES = partial_report(UserTypesByFold, {})
 AUDIT = LeakAudit(levels=10, suspicious_auc_roc=0.9)
 SEARCH = AlgorithmSearch(
     algorithm="logistic_regression", settings={"maxIter": 20}, grid={"regParam": [0.01, 10.0], "elasticNetParam": [0.0]}
@@ -52,11 +63,7 @@ EVALUATION = Evaluation.model_validate(
         "segments": {"tenure_days": [30], "history_days": [14]},
     }
 )
-ENGINEERING = FeatureEngineering.model_validate(
-    yaml.safe_load((Path(__file__).parents[3] / "conf/base/parameters_feature_engineering.yml").read_text())[
-        "feature_engineering"
-    ]
-)
+ENGINEERING = FeatureEngineering.model_validate(PARAMETERS["feature_engineering"])
 registry = FeatureRegistry.model_validate
 LINES: dict[str, Any] = {
     "songs": {"sets": ["original", "extended"], "unit": "songs", "definition": "songs", "labels": "all"},
@@ -77,12 +84,12 @@ Json = dict[str, Any]
 # The nodes, with their reports as JSON: as the catalog writes and reads them.
 
 
-def audit_features(*inputs: Any) -> Json:
-    return nodes.audit_features(*inputs).model_dump(mode="json")
+def audit_features(rows: DataFrame, lines: FeatureRegistry, *settings: Any) -> Json:
+    return nodes.audit_features(rows, lines, *settings).model_dump(mode="json")
 
 
 def search_model(train: DataFrame, rows: DataFrame, audited: Json, *settings: Any) -> tuple[PipelineModel, Json]:
-    model, report = nodes.search_model(train, rows, FeatureAudit.model_validate(audited), *settings)
+    model, report, _ = nodes.search_model(train, rows, FeatureAudit.model_validate(audited), *settings)
     return model, report.model_dump(mode="json")
 
 
@@ -97,13 +104,17 @@ def evaluate_baselines(rows: DataFrame, test: DataFrame, audited: Json) -> Json:
     return baselines.model_dump(mode="json")
 
 
-def evaluate_as_original(protocol: DataFrame, audited: Json, report: Json) -> Json:
-    audit, search = FeatureAudit.model_validate(audited), SearchReport.model_validate(report)
-    return nodes.evaluate_as_original(protocol, audit, search, TRAINING, SEARCH, EVALUATION).model_dump(mode="json")
+def evaluate_as_original(protocol: DataFrame, report: Json) -> Json:
+    search = SearchReport.model_validate(report)
+    return nodes.evaluate_as_original(protocol, search, TRAINING, SEARCH, EVALUATION).model_dump(mode="json")
 
 
 def select_champion(rule: SelectionRule, *reports: SearchReport) -> Json:
-    return nodes.select_champion(rule, **{report.algorithm: report for report in reports}).model_dump(mode="json")
+    """The last of them is the best."""
+    found = differences(reports[-1].algorithm, **{report.algorithm: LESS for report in reports[:-1]})
+    found.differences[reports[-1].algorithm] = PairedDifference(auc_pr=0.0, interval=SAME)
+    selection = nodes.select_champion(rule, found, **{report.algorithm: report for report in reports})
+    return selection.model_dump(mode="json")
 
 
 def population(users: int, seed: int, first: int = 0) -> pd.DataFrame:
@@ -123,6 +134,7 @@ def population(users: int, seed: int, first: int = 0) -> pd.DataFrame:
             "adverts": adverts,
             "silence": 5.0 * label,
             "level_at_end": np.where(user % 3 == 0, "free", "paid"),
+            "is_male": user % 2,
             "device": np.where(user % 5 == 0, "iphone", "mac"),
             "log_tenure_days": np.log(draw.integers(10, 90, size=rows)),
             "observed_days_in_time_bin": 14.0,
@@ -165,6 +177,12 @@ def found(train: DataFrame, rows: DataFrame, audited: dict[str, Any]) -> tuple[P
 
 
 @pytest.fixture(scope="module")
+def out_of_fold(train: DataFrame, rows: DataFrame, audited: Json) -> DataFrame:
+    audit = FeatureAudit.model_validate(audited)
+    return nodes.search_model(train, rows, audit, TRAINING, SEARCH, EVALUATION)[2].cache()
+
+
+@pytest.fixture(scope="module")
 def forest(train: DataFrame, rows: DataFrame, audited: dict[str, Any]) -> tuple[PipelineModel, dict[str, Any]]:
     return search_model(train, rows, audited, TRAINING, TREES, EVALUATION)
 
@@ -184,8 +202,8 @@ def assert_writable(written: Any) -> None:
 
 def test_a_feature_set_without_leaks_passes(audited: dict[str, Any]) -> None:
     """What sees that activity stopped would have given the label away, and is another label's."""
-    assert audited["features"] == ["songs", "page_about", "adverts"]
-    assert (audited["label"], audited["feature_set"]) == (LABEL, "extended")
+    assert audited["label"] == LABEL
+    assert audited["feature_sets"] == {"extended": ["songs", "page_about", "adverts"]}
     ranked = audited["one_feature"]
     assert ranked[0]["feature"] == "adverts"
     assert ranked == sorted(ranked, key=lambda score: -score["auc_roc"])
@@ -203,28 +221,27 @@ def test_a_leak_stops_the_run_by_name(rows: DataFrame) -> None:
     with pytest.raises(ValueError, match="silence"):
         audit_features(weaker, registry(lines), TRAINING, AUDIT, LABEL)
     higher = LeakAudit(levels=10, suspicious_auc_roc=1)
-    assert "silence" in audit_features(weaker, registry(lines), TRAINING, higher, LABEL)["features"]
+    assert "silence" in audit_features(weaker, registry(lines), TRAINING, higher, LABEL)["feature_sets"]["extended"]
 
 
 def test_only_features_of_the_set_are_audited(rows: DataFrame) -> None:
-    training = TRAINING.model_copy(update={"feature_set": "original"})
+    training = TRAINING.model_copy(update={"feature_sets": ["original"]})
     lines = LINES | {"silence": LINES["silence"] | {"labels": [LABEL]}}
-    assert audit_features(rows, registry(lines), training, AUDIT, LABEL)["features"] == [
-        "songs",
-        "page_about",
-    ]
+    assert audit_features(rows, registry(lines), training, AUDIT, LABEL)["feature_sets"] == {
+        "original": ["songs", "page_about"]
+    }
 
 
 @pytest.mark.parametrize("feature_set", ["original", "extended"])
 def test_a_feature_that_is_missing_is_named(rows: DataFrame, feature_set: str) -> None:
-    training = TRAINING.model_copy(update={"feature_set": feature_set})
+    training = TRAINING.model_copy(update={"feature_sets": [feature_set]})
     with pytest.raises(ValueError, match="names songs, which the development rows lack"):
         audit_features(rows.drop("songs"), registry(LINES), training, AUDIT, LABEL)
 
 
 def test_the_originals_features_are_needed_for_the_baseline_whatever_the_set(rows: DataFrame) -> None:
     lines = LINES | {"songs": LINES["songs"] | {"sets": ["original"]}}
-    assert "songs" not in audit_features(rows, registry(lines), TRAINING, AUDIT, LABEL)["features"]
+    assert "songs" not in audit_features(rows, registry(lines), TRAINING, AUDIT, LABEL)["feature_sets"]["extended"]
     with pytest.raises(ValueError, match="names songs, which the development rows lack"):
         audit_features(rows.drop("songs"), registry(lines), TRAINING, AUDIT, LABEL)
 
@@ -246,8 +263,8 @@ def test_a_fold_without_both_classes_is_reported_by_the_audit(rows: DataFrame, o
 def test_the_search_reports_every_point_and_fold(found: tuple[PipelineModel, dict[str, Any]], train: DataFrame) -> None:
     _, report = found
     assert [point["settings"] for point in report["points"]] == [
-        {"regParam": 0.01, "elasticNetParam": 0.0},
-        {"regParam": 10.0, "elasticNetParam": 0.0},
+        {"feature_set": "extended", "regParam": 0.01, "elasticNetParam": 0.0},
+        {"feature_set": "extended", "regParam": 10.0, "elasticNetParam": 0.0},
     ]
     assert all(len(point["fold_scores"]) == 2 for point in report["points"])
     assert all(point["score"] == pytest.approx(sum(point["fold_scores"]) / 2) for point in report["points"])
@@ -269,11 +286,11 @@ def test_out_of_fold_scores_are_at_natural_prevalence(
 
 
 def test_coefficients_and_calibration_are_named_and_reproduce_the_model(
-    found: tuple[PipelineModel, dict[str, Any]], rows: DataFrame, audited: dict[str, Any]
+    found: tuple[PipelineModel, dict[str, Any]], rows: DataFrame
 ) -> None:
     model, report = found
     row = rows.first()
-    log_odds = report["intercept"] + sum(report["coefficients"][name] * row[name] for name in audited["features"])
+    log_odds = report["intercept"] + sum(report["coefficients"][name] * row[name] for name in report["features"])
     calibrated = report["calibration"]["slope"] * log_odds + report["calibration"]["intercept"]
     scored = predict(model, rows.where(f"user_id = '{row.user_id}' and bin_end = {row.bin_end}")).collect()
     assert [one.score for one in scored] == [pytest.approx(1 / (1 + math.exp(-calibrated)))]
@@ -283,7 +300,7 @@ def test_coefficients_and_calibration_are_named_and_reproduce_the_model(
 def test_importances_are_named_and_sum_to_one(
     forest: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any]
 ) -> None:
-    assert list(forest[1]["importances"]) == audited["features"]
+    assert list(forest[1]["importances"]) == audited["feature_sets"]["extended"]
     assert sum(forest[1]["importances"].values()) == pytest.approx(1)
     assert_writable(forest[1])
 
@@ -332,6 +349,7 @@ def test_segments_partition_the_test_rows(metrics: dict[str, Any], test_rows: Da
     assert metrics["segments"]["level"]["free"]["positives"] == free.where("label = 1").count()
     assert {kind: set(segments) for kind, segments in metrics["segments"].items()} == {
         "level": {"free", "paid"},
+        "gender": {"male", "female or unknown"},
         "tenure": {"under 30 days", "30 days and more"},
         "device": {"iphone", "mac"},
         "history": {"14 days and more"},
@@ -398,11 +416,11 @@ def test_baselines_of_one_class_are_valid_json(rows: DataFrame, test_rows: DataF
 
 
 def test_the_originals_protocol_rewards_recognized_users(
-    rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any]
+    rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]]
 ) -> None:
     """Rows are held out, and the model with the settings that were found is judged on them."""
     protocol = rows.withColumn("is_held_out", F.col("bin_end") == 1).drop("fold")
-    written = evaluate_as_original(protocol, audited, found[1])
+    written = evaluate_as_original(protocol, found[1])
     assert written["rows"] == 300
     assert written["positives"] == rows.where("bin_end = 1 and label = 1").count()
     assert 0.6 < written["auc_roc"] < 0.95
@@ -412,10 +430,10 @@ def test_the_originals_protocol_rewards_recognized_users(
 
 @pytest.mark.parametrize("only", ["is_held_out", "not is_held_out", "label = 0 or is_held_out", "false"])
 def test_the_originals_protocol_on_too_few_rows_is_null(
-    rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], audited: dict[str, Any], only: str
+    rows: DataFrame, found: tuple[PipelineModel, dict[str, Any]], only: str
 ) -> None:
     protocol = rows.withColumn("is_held_out", F.col("bin_end") == 1).drop("fold").where(only)
-    written = evaluate_as_original(protocol, audited, found[1])
+    written = evaluate_as_original(protocol, found[1])
     assert written["auc_pr"] is written["auc_roc"] is None
     assert "needs rows of both classes" in written["warning"]
     held_out = protocol.where("is_held_out")
@@ -429,11 +447,12 @@ def test_the_originals_protocol_on_too_few_rows_is_null(
 def search_of(name: str, interval: tuple[float, float]) -> SearchReport:
     """An algorithm's search with out-of-fold scores in the middle of the interval."""
     scores = {"rows": 100, "positives": 10, "prevalence": 0.1, "auc_pr": sum(interval) / 2, "auc_pr_interval": interval}
-    best = {"settings": {"of": name}, "fold_scores": [0.1], "score": 0.1}
+    best = {"settings": {"of": name, "feature_set": "extended"}, "fold_scores": [0.1], "score": 0.1}
     return SearchReport.model_validate(
         {
             "algorithm": name,
             "metric": "areaUnderPR",
+            "features": ["songs"],
             "settings": {},
             "train": {"rows": 50, "positives": 10},
             "points": [best],
@@ -445,31 +464,61 @@ def search_of(name: str, interval: tuple[float, float]) -> SearchReport:
     )
 
 
-SIMPLE, MIDDLE, COMPLEX = ("simple", (0.10, 0.20)), ("middle", (0.19, 0.29)), ("complex", (0.22, 0.32))
+SIMPLE, COMPLEX = ("simple", (0.10, 0.20)), ("complex", (0.22, 0.32))
+
+
+def differences(best: str, **intervals: tuple[float, float] | None) -> PairedDifferences:
+    return PairedDifferences(
+        best=best,
+        differences={
+            name: PairedDifference(auc_pr=None if interval is None else sum(interval) / 2, interval=interval)
+            for name, interval in intervals.items()
+        },
+    )
+
+
+SAME, LESS, ALIKE = (0.0, 0.0), (-0.2, -0.05), (-0.2, 0.05)
 
 
 @pytest.mark.parametrize(
-    ("prefer_simpler", "intervals", "champion", "alike", "words"),
+    ("prefer_simpler", "found", "champion", "alike", "words"),
     [
-        (True, [SIMPLE, MIDDLE, COMPLEX], "middle", ["middle", "complex"], "the simplest of them"),
-        (False, [SIMPLE, MIDDLE, COMPLEX], "complex", ["middle", "complex"], "has the best score out of fold"),
-        (True, [SIMPLE, COMPLEX], "complex", ["complex"], "its interval overlaps no other"),
-        (True, [SIMPLE, MIDDLE], "simple", ["simple", "middle"], "is indistinguishable from middle"),
-        (True, [MIDDLE, SIMPLE], "middle", ["middle", "simple"], "has the best score out of fold"),
-        (True, [SIMPLE], "simple", ["simple"], "simple"),
+        (True, differences("c", a=LESS, b=ALIKE, c=SAME), "b", ["b", "c"], "the simplest of them"),
+        (False, differences("c", a=LESS, b=ALIKE, c=SAME), "c", ["b", "c"], "has the best score out of fold"),
+        (True, differences("c", a=LESS, b=LESS, c=SAME), "c", ["c"], "its difference from every other excludes zero"),
+        (True, differences("b", a=ALIKE, b=SAME), "a", ["a", "b"], "is indistinguishable from b"),
+        (True, differences("a", a=SAME, b=ALIKE), "a", ["a", "b"], "has the best score out of fold"),
+        (True, differences("a", a=None, b=None), "a", ["a", "b"], "is indistinguishable from b"),
+        (True, differences("a", a=SAME), "a", ["a"], "a"),
     ],
 )
-def test_the_champion_is_the_simplest_of_those_that_overlap_the_best(
-    prefer_simpler: bool, intervals: list[tuple[str, tuple[float, float]]], champion: str, alike: list[str], words: str
+def test_the_champion_is_the_simplest_of_those_whose_difference_includes_zero(
+    prefer_simpler: bool, found: PairedDifferences, champion: str, alike: list[str], words: str
 ) -> None:
-    comparison = SelectionRule(judged_on="test", prefer_simpler=prefer_simpler)
-    reports = [search_of(name, interval) for name, interval in intervals]
-    champion_selection = select_champion(comparison, *reports)
-    assert (champion_selection["champion"], champion_selection["indistinguishable"]) == (champion, alike)
-    assert words in champion_selection["verdict"]
-    assert list(champion_selection["algorithms"]) == [name for name, _ in intervals]
-    assert champion_selection["algorithms"][champion]["settings"] == {"of": champion}
-    assert_writable(champion_selection)
+    rule = SelectionRule(judged_on="test", prefer_simpler=prefer_simpler)
+    names = list(found.differences)
+    selection = nodes.select_champion(rule, found, **{name: search_of(name, (0.1, 0.2)) for name in names})
+    assert (selection.champion, selection.indistinguishable) == (champion, alike)
+    assert words in selection.verdict
+    assert list(selection.algorithms) == names
+    assert selection.algorithms[champion].settings["of"] == champion
+    assert_writable(selection.model_dump(mode="json"))
+
+
+def test_algorithms_are_compared_on_the_same_rows_out_of_fold(
+    spark: SparkSession, found: tuple[PipelineModel, Json], out_of_fold: DataFrame
+) -> None:
+    """The best is found, and one that ranks at random is told from it; one that ranks alike is not."""
+    random = out_of_fold.withColumn("score", F.xxhash64("user_id", "bin_end") % 1_000 / 1_000)
+    alike = out_of_fold.withColumn("score", F.col("score") * 0.5)
+    compared = nodes.compare_out_of_fold(EVALUATION, random=random, best=out_of_fold, alike=alike)
+    assert compared.best == "best"
+    assert compared.differences["best"].interval == (0.0, 0.0)
+    assert compared.differences["alike"].includes_zero
+    assert not compared.differences["random"].includes_zero
+    scores = out_of_fold.toPandas()
+    assert len(scores) == 600
+    assert roc_auc_score(scores["label"], scores["score"]) == pytest.approx(found[1]["out_of_fold"]["auc_roc"])
 
 
 def test_the_comparison_has_all_scores_and_a_champion_that_was_selected_without_them(
@@ -499,7 +548,9 @@ def test_the_comparison_has_all_scores_and_a_champion_that_was_selected_without_
 def test_the_champions_model_is_returned(
     found: tuple[PipelineModel, dict[str, Any]], forest: tuple[PipelineModel, dict[str, Any]]
 ) -> None:
-    selection = ChampionSelection(champion="random_forest", verdict="", indistinguishable=[], algorithms={})
+    selection = ChampionSelection(
+        champion="random_forest", verdict="", indistinguishable=[], differences={}, algorithms={}
+    )
     assert keep_champion(selection, logistic_regression=found[0], random_forest=forest[0]) is forest[0]
 
 
@@ -513,7 +564,9 @@ def test_champion_metadata_describes_model_and_training_rows(
     rule = SelectionRule(judged_on="test", prefer_simpler=True)
     champion_selection = select_champion(rule, SearchReport.model_validate(report))
     selection, audit = ChampionSelection.model_validate(champion_selection), FeatureAudit.model_validate(audited)
-    card = nodes.describe_champion(model, selection, audit, rows, ENGINEERING, EVALUATION).model_dump(mode="json")
+    card = nodes.describe_champion(model, selection, audit, NO_TYPES, rows, ENGINEERING, EVALUATION).model_dump(
+        mode="json"
+    )
     dataset = SparkMLDataset(filepath=str(tmp_path / "champion"), version=Version(None, None))
     dataset.save(model)
     assert dataset.load().uid == card["model"]
@@ -523,6 +576,7 @@ def test_champion_metadata_describes_model_and_training_rows(
         "settings": report["best"]["settings"],
         "feature_set": "extended",
         "features": ["songs", "page_about", "adverts"],
+        "user_types": None,
         "feature_engineering": ENGINEERING.model_dump(mode="json"),
         "cost_ratio": 5,
         "threshold": report["threshold"],

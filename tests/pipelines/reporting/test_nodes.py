@@ -53,14 +53,21 @@ def scores(
         "warning": warning,
     }  # fmt: skip
     top = {"share": 0.1, "rows": 40, "precision": 0.25, "recall": 0.25, "lift": 2.5}
-    return {"test": judged, "top": [top], "brier": 0.08, "calibration_error": 0.012}
+    return {
+        "test": judged, "top": [top], "brier": 0.08, "calibration_error": 0.012,
+        "confusion": {"cost": 100.0, "cost_of_nobody": 200.0, "cost_of_everybody": 360.0},
+    }  # fmt: skip
 
 
 def comparison(**of_champion: Any) -> Comparison:
+    champion = scores(**of_champion) | {
+        "original_protocol": scores()["test"],
+        "sigmoid": {"slope": 1.0, "intercept": 0.0},
+    }
     fields = {
         "champion": "random_forest",
         "verdict": "random_forest has the best score",
-        "algorithms": {"random_forest": scores(**of_champion) | {"original_protocol": scores()["test"]}},
+        "algorithms": {"random_forest": champion},
         "baselines": {"prevalence": scores(), "best_single_feature": scores()},
     }
     return report(Comparison, fields)
@@ -69,7 +76,7 @@ def comparison(**of_champion: Any) -> Comparison:
 def metadata(label: str) -> ChampionMetadata:
     fields = {
         "label": label, "model": f"model of {label}", "features": ["a", "b"], "feature_set": "extended",
-        "settings": {"maxDepth": 4}, "cost_ratio": 5.0, "threshold": 0.2,
+        "user_types": None, "settings": {"maxDepth": 4}, "cost_ratio": 5.0, "threshold": 0.2,
     }  # fmt: skip
     return report(ChampionMetadata, fields)
 
@@ -121,6 +128,7 @@ def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
         "ingestion_report": report(IngestionReport, LOG),
         "class_balance_figure": figure("Prevalence"),
         "all_models_figure": figure("All models"),
+        "user_types_figure": figure("User types"),
         "backtest_figure": figure("Backtest: dots"),
         "users_at_risk": AT_RISK,
         "drift_report": report(DriftReport, DRIFT),

@@ -12,6 +12,7 @@ import pytest
 from kedro.validation.exceptions import ModelInstantiationError
 from pyspark.sql import DataFrame, Row, SparkSession
 
+from sparkify_kedro.churn.parameters import Split
 from sparkify_kedro.pipelines.sampling import schemas
 from sparkify_kedro.pipelines.sampling.nodes import (
     sample_as_original,
@@ -19,7 +20,7 @@ from sparkify_kedro.pipelines.sampling.nodes import (
     sample_train,
     select_development,
 )
-from sparkify_kedro.pipelines.sampling.parameters import LabelSampling, Split
+from sparkify_kedro.pipelines.sampling.parameters import LabelSampling
 
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 COLUMNS = f"user_id string, bin_end bigint, page_home bigint, {', '.join(f'{name} int' for name in LABELS)}, \

@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from partial_reports import report as partial_report
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
 from sparkify_kedro.churn.parameters import FeatureEngineering
-from sparkify_kedro.churn.reports import ChampionMetadata, ChampionSelection, FeatureAudit, LogSpan
+from sparkify_kedro.churn.reports import ChampionMetadata, ChampionSelection, FeatureAudit, LogSpan, UserTypesByFold
 from sparkify_kedro.framework.skipping import SkipError
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.learning.search import train_calibrated
@@ -43,7 +43,8 @@ DAY = 86_400_000
 NEXT = "will_churn_in_next_bin"
 # Features of the registry: a count, one that moves with time (a logarithm), and a yes or no.
 FEATURES = ["page_roll_advert", "log_tenure_days", "paid_at_end"]
-TRAINING = Training(seed=1, feature_set="extended", parallel_fits=2, rows_per_partition=1_000)
+TRAINING = Training.model_validate(PARAMETERS["modeling"]["training"] | {"seed": 1, "rows_per_partition": 1_000})
+NO_TYPES = partial_report(UserTypesByFold, {})
 SEARCH = AlgorithmSearch(algorithm="logistic_regression", settings={"maxIter": 20}, grid={"regParam": [0.01]})
 LANDMARK = 1_543_276_800_000  # 2018-11-27, midnight
 
@@ -69,6 +70,7 @@ def scoring(drift: float = 0.25, **rule: object) -> Scoring:
 # ---------------------------------------------------------------------------------------------------------------------
 
 SPAN = LogSpan(first_ts=ms(2018, 11, 1, 8), last_ts=ms(2018, 11, 30, 17))
+WITHOUT_TYPES = partial_report(ChampionMetadata, {"user_types": None})
 
 
 def engineering(**changes: object) -> FeatureEngineering:
@@ -84,20 +86,20 @@ def test_all_users_at_risk_at_the_as_of_date_are_scored(spark: SparkSession, as_
         ("left long ago", landmark - 14 * DAY, False),
     ]
     table = spark.createDataFrame(rows, "user_id string, bin_end bigint, at_risk boolean")
-    found = nodes.select_rows_to_score(table, SPAN, engineering(as_of=as_of)).collect()
+    found = nodes.select_rows_to_score(table, SPAN, WITHOUT_TYPES, engineering(as_of=as_of)).collect()
     assert [(row.user_id, row.bin_end) for row in found] == [("stays", landmark)]
 
 
 def test_a_log_without_events_is_refused(spark: SparkSession) -> None:
     table = spark.createDataFrame([], "user_id string, bin_end bigint, at_risk boolean")
     with pytest.raises(ValueError, match=r"^the log to score has no valid event: see its ingestion_report"):
-        nodes.select_rows_to_score(table, LogSpan(first_ts=None, last_ts=None), ENGINEERING)
+        nodes.select_rows_to_score(table, LogSpan(first_ts=None, last_ts=None), WITHOUT_TYPES, ENGINEERING)
 
 
 def test_time_bins_of_each_users_own_are_not_scored(spark: SparkSession) -> None:
     table = spark.createDataFrame([], "user_id string, bin_end bigint, at_risk boolean")
     with pytest.raises(SkipError, match=r"^users are scored at the as-of date, where their own time bins"):
-        nodes.select_rows_to_score(table, SPAN, engineering(anchor="registration", rows="active"))
+        nodes.select_rows_to_score(table, SPAN, WITHOUT_TYPES, engineering(anchor="registration", rows="active"))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -141,11 +143,12 @@ def train(spark: SparkSession, trained_on: pd.DataFrame) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def champion(train: DataFrame) -> Champion:
-    model = train_calibrated(train, train, FEATURES, SEARCH, TRAINING, EVALUATION).model
-    algorithms = {"champion": SEARCH.algorithm, "algorithms": {SEARCH.algorithm: {"threshold": 0.2}}}
+    model = train_calibrated(train, train, {"extended": FEATURES}, SEARCH, TRAINING, EVALUATION).model
+    scores = {"threshold": 0.2, "features": FEATURES, "settings": {"feature_set": "extended"}}
+    algorithms = {"champion": SEARCH.algorithm, "algorithms": {SEARCH.algorithm: scores}}
     selection = partial_report(ChampionSelection, algorithms)
-    audit = partial_report(FeatureAudit, {"label": NEXT, "feature_set": "extended", "features": FEATURES})
-    metadata = describe_champion(model, selection, audit, train, ENGINEERING, EVALUATION)
+    audit = partial_report(FeatureAudit, {"label": NEXT})
+    metadata = describe_champion(model, selection, audit, NO_TYPES, train, ENGINEERING, EVALUATION)
     return Champion(model, ChampionMetadata.model_validate_json(metadata.model_dump_json()))
 
 

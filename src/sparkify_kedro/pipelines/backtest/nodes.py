@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -17,8 +16,9 @@ from sparkify_kedro.churn.hash_sampling import uniform_hash
 from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, RankingScores
 from sparkify_kedro.churn.vocabulary import KEYS, MILLISECONDS_PER_DAY, day_of
 from sparkify_kedro.learning.evaluation import collect_scored, ranking_report
-from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
+from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training, UserTypeSearch
 from sparkify_kedro.learning.search import fold_sizes, probability, train_calibrated
+from sparkify_kedro.learning.user_types import collect_histories, fit_by_fold, with_types_by_fold
 
 from .parameters import Backtest
 
@@ -31,12 +31,13 @@ _AREAS = {"auc_pr": "AUC-PR", "auc_roc": "AUC-ROC"}
 _DASH = {"symbol": "line-ew-open", "size": 14}
 
 
-def replay_landmarks(
+def replay_landmarks(  # noqa: PLR0913, PLR0917 - everything that training takes
     user_time_bins: DataFrame,
     champion_metadata: ChampionMetadata,
     comparison: Comparison,
     backtest: Backtest,
     training: Training,
+    user_types: UserTypeSearch,
     evaluation: Evaluation,
     **searches: AlgorithmSearch,
 ) -> pd.DataFrame:
@@ -52,6 +53,7 @@ def replay_landmarks(
         comparison: the champion's scores on held-out users.
         backtest: how many landmarks, and the folds to search settings in.
         training: how to train.
+        user_types: how user types are fitted.
         evaluation: how to evaluate.
         searches: the grids, by algorithm.
 
@@ -63,15 +65,10 @@ def replay_landmarks(
     Raises:
         ValueError: where the log is too short: no landmark whose horizon it covers has earlier rows to train on.
     """
-    label = champion_metadata.label
-    horizon_ms = champion_metadata.horizon_days * MILLISECONDS_PER_DAY
-    labeled = user_time_bins.where(F.col("at_risk") & F.col(label).isNotNull()).withColumn("label", F.col(label))
     search = searches[champion_metadata.algorithm]
     replayed = []
-    for landmark in _landmarks(labeled, horizon_ms, backtest.landmarks):
-        known = labeled.where(F.col("bin_end") + horizon_ms <= landmark)
-        users = labeled.where(F.col("bin_end") == landmark)
-        row = _replay(known, users, landmark, champion_metadata.features, backtest.folds, training, evaluation, search)
+    for landmark in _landmarks(_labeled(user_time_bins, champion_metadata), champion_metadata, backtest.landmarks):
+        row = _replay(user_time_bins, landmark, champion_metadata, backtest, training, user_types, evaluation, search)
         day = day_of(landmark).isoformat()
         logger.info("Backtest %s: AUC-ROC %s on %s users", day, _rounded(row["auc_roc"]), row["rows"])
         replayed.append({"when": day, "horizon_days": champion_metadata.horizon_days, **row})
@@ -132,8 +129,15 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
     )
 
 
-def _landmarks(labeled: DataFrame, horizon_ms: int, most: int) -> list[int]:
+def _labeled(user_time_bins: DataFrame, champion: ChampionMetadata) -> DataFrame:
+    """The rows of users at risk whose label is known."""
+    rows = user_time_bins.where(F.col("at_risk") & F.col(champion.label).isNotNull())
+    return rows.withColumn("label", F.col(champion.label))
+
+
+def _landmarks(labeled: DataFrame, champion: ChampionMetadata, most: int) -> list[int]:
     """The last landmarks with labels before which there are rows with known labels, in order. Collects landmarks."""
+    horizon_ms = champion.horizon_days * MILLISECONDS_PER_DAY
     landmarks = sorted(row.bin_end for row in labeled.select("bin_end").distinct().collect())
     replayable = [landmark for landmark in landmarks if landmarks[0] + horizon_ms <= landmark]
     if not replayable:
@@ -145,23 +149,33 @@ def _landmarks(labeled: DataFrame, horizon_ms: int, most: int) -> list[int]:
 
 
 def _replay(  # noqa: PLR0913, PLR0917 - a landmark and everything that training takes
-    known: DataFrame,
-    users: DataFrame,
+    user_time_bins: DataFrame,
     landmark: int,
-    features: Sequence[str],
-    folds: int,
+    champion: ChampionMetadata,
+    backtest: Backtest,
     training: Training,
+    user_types: UserTypeSearch,
     evaluation: Evaluation,
     search: AlgorithmSearch,
 ) -> dict[str, Any]:
     """One landmark: the training, and how well the model ranked the users at risk."""
-    fold = F.floor(uniform_hash(training.seed, "fold", "user") * folds).cast("int")
-    train = known.withColumn("fold", fold).cache()
+    fold = F.floor(uniform_hash(training.seed, "fold", "user") * backtest.folds).cast("int")
+    rows = user_time_bins.withColumn("fold", fold)
+    if champion.user_types is not None:
+        past = rows.where(F.col("bin_end") <= landmark)
+        histories = collect_histories(past, user_types.most_users)
+        types = fit_by_fold(histories, backtest.folds, champion.horizon_days, user_types)
+        rows = with_types_by_fold(rows, types)
+    labeled = _labeled(rows, champion)
+    horizon_ms = champion.horizon_days * MILLISECONDS_PER_DAY
+    train = labeled.where(F.col("bin_end") + horizon_ms <= landmark).cache()
     try:
         sizes = _fold_sizes(train, landmark)
-        trained = train_calibrated(train, train, features, search, training, evaluation)
+        feature_sets = {champion.feature_set: champion.features}
+        trained = train_calibrated(train, train, feature_sets, search, training, evaluation)
     finally:
         train.unpersist()
+    users = labeled.where(F.col("bin_end") == landmark)
     train_rows, train_positives = (sum(numbers) for numbers in zip(*sizes.values(), strict=True))
     scored = trained.model.transform(users).select(*KEYS, "label", probability().alias("score"))
     collected = collect_scored(scored, evaluation)

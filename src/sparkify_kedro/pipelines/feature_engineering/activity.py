@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, RATED_PAGES, SONG, UPGRADE
+from sparkify_kedro.churn.vocabulary import (
+    CANCELLATION,
+    COUNTED_PAGES,
+    DOWNGRADE,
+    LEVELS,
+    RATED_PAGES,
+    SONG,
+    TYPED_PAGES,
+    UPGRADE,
+)
 
 from .device import device_family
-
-# Pages counted as features. Pages that reveal a label (Cancel, Cancellation Confirmation, Submit Downgrade, Submit
-# Upgrade) are excluded.
-COUNTED_PAGES = (
-    "About", "Add Friend", "Add to Playlist", "Downgrade", "Error", "Help", "Home", "Logout", "NextSong", "Roll Advert",
-    "Save Settings", "Settings", "Thumbs Down", "Thumbs Up", "Upgrade",
-)  # fmt: skip
 
 
 def page_feature(page: str) -> str:
@@ -68,7 +70,8 @@ def session_totals(windowed: DataFrame, keys: Sequence[str], day: Column) -> Dat
     Returns:
         One row per user and window: ``session_ms`` (from first to last event of each session and level, summed),
         ``paid_ms`` (the part of it at level paid), ``active_days``; the same three and ``new_sessions`` for the new
-        events alone; ``level_at_end`` and ``device``.
+        events alone; ``level_at_end`` and ``device``; and for each level, of the new events alone, the sessions and the
+        visits to each page (see ``at_level``).
     """
     is_new, ts = F.col("is_new"), F.col("ts")
     # First group the many events by hash; then order only the few resulting rows.
@@ -79,6 +82,7 @@ def session_totals(windowed: DataFrame, keys: Sequence[str], day: Column) -> Dat
         F.collect_set(day).alias("days"),
         F.min(F.when(is_new, ts)).alias("new_first_ts"),
         F.collect_set(F.when(is_new, day)).alias("new_days"),
+        *(F.count_if((F.col("page") == page) & is_new).alias(page) for page in TYPED_PAGES),
     )
     # level and user_agent come last, so that a tie in the other columns is deterministic.
     place = F.struct("last_ts", "last_item", "session_id", "level", "user_agent")
@@ -89,7 +93,25 @@ def session_totals(windowed: DataFrame, keys: Sequence[str], day: Column) -> Dat
         F.size(F.collect_set(new_session)).cast("long").alias("new_sessions"),
         F.max_by("level", place).alias("level_at_end"),
         device_family(F.max_by("user_agent", place)).alias("device"),
+        *_totals_at_levels(new_session),
     )
+
+
+def at_level(name: str, level: str) -> str:
+    """The total of a level: ``sessions_at_free``, ``page_add_friend_at_paid``."""
+    return f"{name}_at_{level}"
+
+
+def _totals_at_levels(new_session: Column) -> list[Column]:
+    columns = []
+    for level in LEVELS:
+        is_level = F.col("level") == level
+        sessions = F.size(F.collect_set(F.when(is_level, new_session))).cast("long")
+        columns.append(sessions.alias(f"new_{at_level('sessions', level)}"))
+        for page in TYPED_PAGES:
+            visits = F.sum(F.when(is_level, F.col(page)).otherwise(0))
+            columns.append(visits.alias(f"new_{at_level(page_feature(page), level)}"))
+    return columns
 
 
 def _stay_totals(first: str, days: str, prefix: str) -> list[Column]:

@@ -8,9 +8,9 @@ from pyspark.sql import functions as F
 from sparkify_kedro.churn.landmarks import as_of_ts
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import LogSpan
-from sparkify_kedro.churn.vocabulary import KEYS, MILLISECONDS_PER_DAY, RATED_PAGES
+from sparkify_kedro.churn.vocabulary import KEYS, LEVELS, MILLISECONDS_PER_DAY, RATED_PAGES, TYPED_PAGES
 
-from .activity import page_feature, session_totals, window_aggregates
+from .activity import at_level, page_feature, session_totals, window_aggregates
 from .device import device_flags
 from .exposure import observed_days
 from .labels import at_risk, label_columns
@@ -19,7 +19,13 @@ from .rates import ACTIVITIES, against_earlier_bins, period_rates
 from .schemas import user_time_bins
 
 # The totals of a window, and of its events that no earlier window contains: those are summed over a user's history.
-_TOTALS = (*ACTIVITIES, *RATED_PAGES, "session_ms", "paid_ms")
+_TOTALS = (
+    *ACTIVITIES,
+    *RATED_PAGES,
+    "session_ms",
+    "paid_ms",
+    *(at_level(name, level) for level in LEVELS for name in ("sessions", *map(page_feature, TYPED_PAGES))),
+)
 # What is known of a user, and does not vanish in a window without events.
 _LASTING = (
     "is_male", "first_cancellation", "first_downgrade", "registration", "last_event_ts", "level_at_end", "device",
@@ -40,9 +46,10 @@ def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: Fe
 
     Returns:
         One row per (user_id, bin_end): the original and the extended features of the window that ends at the landmark
-        ``bin_end`` (ms since the epoch) and of the history before it, the labels (null where the log does not cover the
-        horizon), the flag ``at_risk``, and columns for selection and segments (``churned_at`` in ms since the epoch,
-        ``level_at_end``, ``device``).
+        ``bin_end`` (ms since the epoch) and of the history before it, counts of the history by level (sessions, and
+        visits to each of ``TYPED_PAGES``), the labels (null where the log does not cover the horizon), the flag
+        ``at_risk``, and columns for selection and segments (``churned_at`` in ms since the epoch, ``level_at_end``,
+        ``device``).
 
     Raises:
         ValueError: where the as-of date does not lie inside the log.
@@ -59,7 +66,9 @@ def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: Fe
     bins = fill_landmarks(known, counts, as_of, parameters)
     with_totals = bins.withColumns(_totals(first_ts, as_of, parameters))
     with_history = with_totals.withColumns(_history(parameters)).where(is_row(first_ts, parameters))
-    features = with_history.withColumns({**_extended_features(parameters), **label_columns(as_of, parameters)})
+    features = with_history.withColumns(
+        {**_extended_features(parameters), **_counts_in_history(), **label_columns(as_of, parameters)}
+    )
     return features.withColumn("at_risk", at_risk()).select(*user_time_bins.struct.names)
 
 
@@ -123,3 +132,13 @@ def _extended_features(parameters: FeatureEngineering) -> dict[str, Column]:
         **against_earlier_bins(in_bin, earlier, parameters),
         "days_since_last_event": idle,
     }
+
+
+def _counts_in_history() -> dict[str, Column]:
+    """Of the history, by level: sessions, and visits to each of ``TYPED_PAGES`` as an array in their order."""
+    columns = {"sessions_in_history": F.col("sessions_so_far")}
+    for level in LEVELS:
+        columns[f"sessions_at_{level}_in_history"] = F.col(f"{at_level('sessions', level)}_so_far")
+        pages = (F.col(f"{at_level(page_feature(page), level)}_so_far") for page in TYPED_PAGES)
+        columns[f"pages_at_{level}_in_history"] = F.array(*pages)
+    return columns

@@ -1,9 +1,9 @@
 """The schema of the table that feature engineering creates."""
 
-from sparkify_kedro.churn.vocabulary import KEYS, LABELS, RATED_PAGES
+from sparkify_kedro.churn.vocabulary import COUNTED_PAGES, KEYS, LABELS, LEVELS, RATED_PAGES
 from sparkify_kedro.framework.table_schema import TableSchema
 
-from .activity import COUNTED_PAGES, page_feature
+from .activity import page_feature
 from .device import DEVICES
 from .rates import ACTIVITIES, PERIODS
 
@@ -51,6 +51,8 @@ user_time_bins = TableSchema(
             *(f"{name} {'bigint' if name in _COUNTS else 'int'}" for name in ORIGINAL_FEATURES),
             *(f"{name} int" for name in _INTEGERS),
             *(f"{name} double" for name in _REALS),
+            "sessions_in_history bigint",
+            *(f"sessions_at_{level}_in_history bigint, pages_at_{level}_in_history array<bigint>" for level in LEVELS),
             *(f"{name} int" for name in LABELS),
             "at_risk boolean",
             "bin_end bigint",

@@ -25,14 +25,17 @@ from sparkify_kedro.churn.reports import (
     FeatureAudit,
     FeatureScore,
     Metrics,
+    PairedDifferences,
     RankingScores,
     SearchReport,
+    UserTypesByFold,
 )
 from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.evaluation import (
     cheapest_threshold,
     collect_scored,
+    paired_difference,
     probability_report,
     ranking_report,
     segments_of,
@@ -40,21 +43,30 @@ from sparkify_kedro.learning.evaluation import (
 )
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.learning.profile import SCORE, profile_columns, without_history
-from sparkify_kedro.learning.search import fit, fold_sizes, prepare, probability, train_calibrated
+from sparkify_kedro.learning.search import (
+    FEATURE_SET,
+    fit,
+    fold_sizes,
+    in_order_of_keys,
+    probability,
+    train_calibrated,
+)
+from sparkify_kedro.learning.user_types import TYPE_FEATURES, without_fold
 
 from .leak_audit import auc_roc_by_chance, one_feature_scores
 from .parameters import LeakAudit, SelectionRule
+from .schemas import out_of_fold as out_of_fold_schema
 
 
 def audit_features(
     development: DataFrame, feature_registry: FeatureRegistry, training: Training, audit: LeakAudit, label: str
 ) -> FeatureAudit:
-    """Select the features of the set that the label may use, and check that none of them leaks the label.
+    """Select the features of each set that the label may use, and check that none of them leaks the label.
 
     Args:
         development: one row per (user_id, bin_end) that is not held out: features, ``label`` and ``fold``.
         feature_registry: what each feature is, and which labels may use it.
-        training: the feature set.
+        training: the feature sets.
         audit: the limit.
         label: the label's name.
 
@@ -66,7 +78,8 @@ def audit_features(
         SkipError: where there are no rows, or a fold lacks rows of one of the two classes.
         ValueError: naming the features that rank suspiciously well, or that the rows lack.
     """
-    features = feature_registry.of_set(training.feature_set, label)
+    sets = {name: feature_registry.of_set(name, label) for name in training.feature_sets}
+    features = [*dict.fromkeys(name for names in sets.values() for name in names)]
     original = feature_registry.of_set("original", label)
     candidates = [*dict.fromkeys([*features, *original])]
     missing = [name for name in candidates if name not in development.columns]
@@ -74,7 +87,7 @@ def audit_features(
         raise ValueError(f"the feature registry names {', '.join(missing)}, which the development rows lack")
     # Checked before anything of the label is written, so that a label that cannot be learned leaves nothing.
     fold_sizes(development)
-    scores = one_feature_scores(development, candidates, audit.levels).collect()
+    scores = one_feature_scores(without_fold(development, F.col("fold")), candidates, audit.levels).collect()
     ranked = sorted(scores, key=lambda row: (-(row.auc_roc or 0), row.feature))
     limit = max(audit.suspicious_auc_roc, auc_roc_by_chance(ranked[0].rows, ranked[0].positives))
     suspicious = [row for row in ranked if row.feature in features and (row.auc_roc or 0) >= limit]
@@ -87,9 +100,8 @@ def audit_features(
         )
     return FeatureAudit(
         label=label,
-        feature_set=training.feature_set,
         suspicious_auc_roc=limit,
-        features=features,
+        feature_sets=sets,
         one_feature=[FeatureScore(feature=row.feature, auc_roc=row.auc_roc, auc_pr=row.auc_pr) for row in ranked],
         best_original_feature=next(row.feature for row in ranked if row.feature in original),
     )
@@ -102,30 +114,32 @@ def search_model(
     training: Training,
     search: AlgorithmSearch,
     evaluation: Evaluation,
-) -> tuple[PipelineModel, SearchReport]:
-    """Select an algorithm's settings by cross-validation, fit it with them on all training rows, and calibrate it.
+) -> tuple[PipelineModel, SearchReport, DataFrame]:
+    """Select an algorithm's feature set and settings by cross-validation, fit and calibrate it with them.
 
     Args:
         train: one row per sampled (user_id, bin_end): the features, ``label`` and ``fold``.
         development: the same for all rows that are not held out, at natural prevalence.
-        feature_audit: the features to use.
+        feature_audit: the feature sets to choose from.
         training: how to train.
         search: the algorithm and its grid.
         evaluation: how out-of-fold scores are evaluated.
 
     Returns:
-        The model, which takes the columns of ``user_time_bins`` by name and adds a calibrated ``probability``; and the
-        report on the search.
+        The model, which takes the columns of ``user_time_bins`` and of the user types by name and adds a calibrated
+        ``probability``; the report on the search; and the scores out of fold (keys, ``label`` and ``score``) of all
+        rows of ``development``, or of a sample of users where there are more than ``evaluation.max_rows``.
 
     Raises:
         SkipError: where a fold lacks rows of one of the two classes.
     """
-    trained = train_calibrated(train, development, feature_audit.features, search, training, evaluation)
+    trained = train_calibrated(train, development, feature_audit.feature_sets, search, training, evaluation)
     out_of_fold = trained.out_of_fold
-    explanation = ALGORITHMS[search.algorithm].explain(trained.search.model, feature_audit.features)
+    explanation = ALGORITHMS[search.algorithm].explain(trained.classifier, trained.features)
     report = SearchReport(
         algorithm=search.algorithm,
         metric="areaUnderPR",
+        features=list(trained.features),
         settings=search.settings,
         train=_class_counts(train),
         points=trained.search.points,
@@ -135,7 +149,8 @@ def search_model(
         threshold=cheapest_threshold(out_of_fold, evaluation.cost_ratio),
         **explanation._asdict(),
     )
-    return trained.model, report
+    scored = development.sparkSession.createDataFrame(out_of_fold, out_of_fold_schema.struct)
+    return trained.model, report, scored
 
 
 def predict(model: PipelineModel, test: DataFrame) -> DataFrame:
@@ -220,7 +235,6 @@ def evaluate_baselines(
 
 def evaluate_as_original(
     original_protocol_rows: DataFrame,
-    feature_audit: FeatureAudit,
     search_report: SearchReport,
     training: Training,
     search: AlgorithmSearch,
@@ -233,8 +247,7 @@ def evaluate_as_original(
 
     Args:
         original_protocol_rows: one row per balanced (user_id, bin_end): features, ``label`` and ``is_held_out``.
-        feature_audit: the features to use.
-        search_report: the selected settings.
+        search_report: the selected features and settings.
         training: how to train.
         search: the algorithm.
         evaluation: how to evaluate.
@@ -250,22 +263,46 @@ def evaluate_as_original(
         warning = f"{counts.positives} positives in {counts.rows} training rows: training needs rows of both classes"
         on_test = _class_counts(test)
         return without_ranking(on_test.rows, on_test.positives, warning)
-    assembler = VectorAssembler(inputCols=feature_audit.features, outputCol="features")
-    prepared = prepare(train, assembler, counts.rows, training)
-    model = fit(prepared, search_report.best.settings, search, training)
+    assembler = VectorAssembler(inputCols=search_report.features, outputCol="features")
+    ordered = in_order_of_keys(assembler.transform(train), counts.rows, training).select("features", "label")
+    model = fit(ordered, search_report.best.settings, search, training)
     scored = model.transform(assembler.transform(test)).withColumn("score", probability())
     collected = collect_scored(scored.select(*KEYS, "label", "score"), evaluation)
     return ranking_report(collected.assign(row=collected.index), evaluation, unit="row")
 
 
-def select_champion(selection_rule: SelectionRule, **search_reports: SearchReport) -> ChampionSelection:
+def compare_out_of_fold(evaluation: Evaluation, **out_of_fold: DataFrame) -> PairedDifferences:
+    """Compare the algorithms on the same bootstrap samples of the development users.
+
+    Args:
+        evaluation: seed and bootstrap samples.
+        out_of_fold: by algorithm, the simplest first: keys, ``label`` and ``score``.
+
+    Returns:
+        The algorithm with the best AUC-PR, and the difference of each from it. Collects the scores, up to
+        ``evaluation.max_rows`` of each.
+    """
+    scored = {name: collect_scored(scores, evaluation) for name, scores in out_of_fold.items()}
+    first = next(iter(scored))
+    from_first = {name: paired_difference(scores, scored[first], evaluation) for name, scores in scored.items()}
+    best = max(from_first, key=lambda name: from_first[name].auc_pr or 0.0)
+    return PairedDifferences(
+        best=best,
+        differences={name: paired_difference(scores, scored[best], evaluation) for name, scores in scored.items()},
+    )
+
+
+def select_champion(
+    selection_rule: SelectionRule, paired_differences: PairedDifferences, **search_reports: SearchReport
+) -> ChampionSelection:
     """Select the champion by out-of-fold scores of the development users, never by the test rows.
 
-    Algorithms whose interval overlaps that of the best are indistinguishable from it; the simplest of them is the
+    Algorithms whose difference from the best includes zero are indistinguishable from it; the simplest of them is the
     champion, unless ``prefer_simpler`` is off.
 
     Args:
         selection_rule: whether to prefer the simplest.
+        paired_differences: the best algorithm, and the difference of each from it.
         search_reports: by algorithm, the simplest first.
 
     Returns:
@@ -274,21 +311,23 @@ def select_champion(selection_rule: SelectionRule, **search_reports: SearchRepor
     algorithms = {
         name: CandidateScores(
             settings=report.best.settings,
+            features=report.features,
             cross_validated_auc_pr=report.best.score,
             train=report.train,
             out_of_fold=report.out_of_fold,
+            sigmoid=report.calibration,
             threshold=report.threshold,
         )
         for name, report in search_reports.items()
     }
-    out_of_fold = {name: scores.out_of_fold for name, scores in algorithms.items()}
-    best = max(out_of_fold, key=lambda name: out_of_fold[name].auc_pr or 0.0)
-    alike = [name for name, scores in out_of_fold.items() if _overlap(scores, out_of_fold[best])]
+    best, differences = paired_differences.best, paired_differences.differences
+    alike = [name for name in algorithms if differences[name].includes_zero]
     champion = alike[0] if selection_rule.prefer_simpler else best
     return ChampionSelection(
         champion=champion,
         verdict=_verdict(champion, best, alike),
         indistinguishable=alike,
+        differences=differences,
         algorithms=algorithms,
     )
 
@@ -321,10 +360,11 @@ def compare_algorithms(
         champion=champion,
         verdict=champion_selection.verdict,
         indistinguishable=champion_selection.indistinguishable,
+        differences=champion_selection.differences,
         algorithms=algorithms,
         judged_on=judged_on,
         baselines=baselines,
-        summary=_summary(champion, scores, judged_on),
+        summary=_summary(champion, scores, judged_on, algorithms[champion].sigmoid.verdict),
     )
 
 
@@ -338,10 +378,11 @@ def keep_champion(champion_selection: ChampionSelection, **models: PipelineModel
     return models[champion_selection.champion]
 
 
-def describe_champion(
+def describe_champion(  # noqa: PLR0913, PLR0917 - everything that is said of a champion
     champion: PipelineModel,
     champion_selection: ChampionSelection,
     feature_audit: FeatureAudit,
+    user_types: UserTypesByFold,
     development: DataFrame,
     feature_engineering: FeatureEngineering,
     evaluation: Evaluation,
@@ -351,7 +392,8 @@ def describe_champion(
     Args:
         champion: the champion's model.
         champion_selection: the scores it was selected by.
-        feature_audit: its label and features.
+        feature_audit: its label.
+        user_types: those of all users who are not held out are the champion's.
         development: one row per (user_id, bin_end) that is not held out, at natural prevalence.
         feature_engineering: the parameters its features were made with.
         evaluation: how it was evaluated.
@@ -360,7 +402,7 @@ def describe_champion(
         The metadata, with the profile of every feature and of the score. Collects a dozen numbers per feature.
     """
     scores = champion_selection.algorithms[champion_selection.champion]
-    features = feature_audit.features
+    features = scores.features
     scored = champion.transform(development).withColumn(SCORE, probability())
     categories = [F.sort_array(F.collect_set(column)).alias(column) for column in ("level_at_end", "device")]
     known = _first(development.agg(*categories, F.avg(without_history().cast("int")).alias("share")))
@@ -370,8 +412,9 @@ def describe_champion(
         algorithm=champion_selection.champion,
         settings=scores.settings,
         verdict=champion_selection.verdict,
-        feature_set=feature_audit.feature_set,
+        feature_set=str(scores.settings[FEATURE_SET]),
         features=features,
+        user_types=user_types.of_all if set(features) & set(TYPE_FEATURES) else None,
         feature_engineering=feature_engineering.model_dump(mode="json"),
         cost_ratio=evaluation.cost_ratio,
         threshold=scores.threshold,
@@ -392,25 +435,18 @@ def _class_counts(rows: DataFrame) -> ClassCounts:
     return ClassCounts(rows=counts.rows, positives=counts.positives)
 
 
-def _overlap(one: RankingScores, other: RankingScores) -> bool:
-    if one.auc_pr_interval is None or other.auc_pr_interval is None:
-        return one == other
-    (low, high), (other_low, other_high) = one.auc_pr_interval, other.auc_pr_interval
-    return low <= other_high and other_low <= high
-
-
 def _verdict(champion: str, best: str, alike: list[str]) -> str:
     if len(alike) == 1:
-        return f"{best} has the best score out of fold, and its interval overlaps no other"
+        return f"{best} has the best score out of fold, and its difference from every other excludes zero"
     others = ", ".join(name for name in alike if name != champion)
     reason = "it is the simplest of them" if champion != best else "it has the best score out of fold"
-    return f"{champion} is indistinguishable from {others} (their intervals overlap); {reason}"
+    return f"{champion} is indistinguishable from {others} (the paired differences include zero); {reason}"
 
 
-def _summary(champion: str, scores: RankingScores, judged_on: str) -> str:
+def _summary(champion: str, scores: RankingScores, judged_on: str, calibration_verdict: str | None) -> str:
     """The champion and its scores in one sentence."""
     counts = f"{scores.positives} positives in {scores.rows} rows of {judged_on}"
-    warning = "".join(f"; {text}" for text in (scores.chance_verdict, scores.warning) if text)
+    warning = "".join(f"; {text}" for text in (calibration_verdict, scores.chance_verdict, scores.warning) if text)
     if scores.auc_pr is None or scores.auc_roc is None or scores.auc_pr_interval is None:
         return f"champion {champion}, not evaluated ({counts}{warning})"
     low, high = scores.auc_pr_interval

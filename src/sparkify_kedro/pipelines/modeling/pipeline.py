@@ -11,6 +11,7 @@ from .model_card import write_model_card
 from .nodes import (
     audit_features,
     compare_algorithms,
+    compare_out_of_fold,
     describe_champion,
     evaluate,
     evaluate_as_original,
@@ -22,7 +23,7 @@ from .nodes import (
 )
 
 _OF_LABEL = ("train", "test", "development", "original_protocol_rows", "feature_audit")
-_OF_ALGORITHM = ("search_report", "metrics", "model")
+_OF_ALGORITHM = ("search_report", "out_of_fold", "metrics", "model")
 
 
 def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
@@ -50,8 +51,18 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 name="evaluate_baselines",
             ),
             Node(
+                func=compare_out_of_fold,
+                inputs={"evaluation": "params:evaluation", **_by_algorithm(algorithms, "out_of_fold")},
+                outputs="paired_differences",
+                name="compare_out_of_fold",
+            ),
+            Node(
                 func=select_champion,
-                inputs={"selection_rule": "params:selection_rule", **_by_algorithm(algorithms, "search_report")},
+                inputs={
+                    "selection_rule": "params:selection_rule",
+                    "paired_differences": "paired_differences",
+                    **_by_algorithm(algorithms, "search_report"),
+                },
                 outputs="champion_selection",
                 name="select_champion",
             ),
@@ -67,6 +78,7 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                     "champion",
                     "champion_selection",
                     "feature_audit",
+                    "user_types",
                     "development",
                     "params:feature_engineering",
                     "params:evaluation",
@@ -94,7 +106,7 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
         ],
         namespace=label,
         inputs={
-            **{name: name for name in ("log_span", "run_so_far")},
+            **{name: name for name in ("log_span", "run_so_far", "user_types")},
             **{
                 f"{algorithm}_{name}": f"{label}.{algorithm}.{name}"
                 for algorithm in algorithms
@@ -127,7 +139,7 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
                     "params:algorithm",
                     "params:evaluation",
                 ],
-                outputs=["model", "search_report"],
+                outputs=["model", "search_report", "out_of_fold"],
                 name="search_model",
             ),
             Node(
@@ -140,7 +152,6 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
                 func=evaluate_as_original,
                 inputs=[
                     "original_protocol_rows",
-                    "feature_audit",
                     "search_report",
                     "params:training",
                     "params:algorithm",

@@ -1,7 +1,13 @@
-"""The table of modeling."""
+"""The tables of modeling."""
 
 from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.table_schema import TableSchema
+
+out_of_fold = TableSchema(
+    name="out_of_fold",
+    columns="user_id string, bin_end bigint, label int, score double",
+    keys=KEYS,
+)
 
 # The other columns of the test rows stand beside these.
 predictions = TableSchema(

@@ -64,6 +64,7 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     ingestion_report: IngestionReport,
     class_balance_figure: go.Figure,
     all_models_figure: go.Figure,
+    user_types_figure: go.Figure,
     backtest_figure: go.Figure | None,
     users_at_risk: pd.DataFrame | Skipped | None,
     drift_report: DriftReport | Skipped | None,
@@ -80,6 +81,7 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         ingestion_report: counts of the log's lines.
         class_balance_figure: the prevalence of each label.
         all_models_figure: all models side by side.
+        user_types_figure: the types of users.
         backtest_figure: None where no backtest has been run.
         users_at_risk: None, or the reason, where no users have been scored.
         drift_report: the same.
@@ -107,6 +109,7 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         log_section=log_section,
         class_balance_figure=class_balance_figure,
         all_models_figure=all_models_figure,
+        user_types_figure=user_types_figure,
         backtest_figure=backtest_figure,
         at_risk=None if listed is None else first_users(listed, reporting.users_at_risk),
         listed=0 if listed is None else len(listed),

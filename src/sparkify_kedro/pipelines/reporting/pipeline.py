@@ -19,6 +19,7 @@ from .log_figures import (
 )
 from .nodes import render_label_section, render_log_section, render_report
 from .score_figures import draw_all_models, draw_calibration, draw_search, draw_segments
+from .type_figure import draw_user_types
 
 _LOG_FIGURES = (
     "activity_figure",
@@ -43,6 +44,7 @@ _PAGE = (
     "ingestion_report",
     "class_balance_figure",
     "all_models_figure",
+    "user_types_figure",
     "backtest_figure",
     "users_at_risk",
     "drift_report",
@@ -191,6 +193,12 @@ def _render(labels: Sequence[str]) -> Pipeline:
                 inputs={"reporting": "params:reporting", **comparisons},
                 outputs="all_models_figure",
                 name="draw_all_models",
+            ),
+            Node(
+                func=draw_user_types,
+                inputs="user_types",
+                outputs="user_types_figure",
+                name="draw_user_types",
             ),
             Node(
                 func=bind(render_report, labels=tuple(labels)),

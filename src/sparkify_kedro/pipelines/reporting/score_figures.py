@@ -162,8 +162,7 @@ def draw_all_models(reporting: Reporting, **comparisons: Comparison | Skipped) -
         figure,
         "All models and baselines, beside the original's protocol",
         "Dots are scores at natural prevalence; squares and diamonds are scores on test rows that are balanced until "
-        "chance is about one half, which alone moves a score to the right. The dotted line is the prevalence. Dots "
-        "with overlapping intervals are not distinguished.",
+        "chance is about one half, which alone moves a score to the right. The dotted line is the prevalence.",
         height=180 + 190 * len(learned),
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.churn.hash_sampling import uniform_hash
+from sparkify_kedro.churn.hash_sampling import fold_of, is_held_out, uniform_hash
+from sparkify_kedro.churn.parameters import Split
 
-from .parameters import LabelSampling, Split, Unit
+from .parameters import LabelSampling
 
 
 def select_development(user_time_bins: DataFrame, split: Split, sampling: LabelSampling, label: str) -> DataFrame:
@@ -22,10 +23,8 @@ def select_development(user_time_bins: DataFrame, split: Split, sampling: LabelS
     Returns:
         One row per (user_id, bin_end) that is not held out: its columns, ``label`` (0 or 1) and ``fold`` (0, 1, ...).
     """
-    folds = split.folds
-    fold = F.floor(uniform_hash(split.seed, "fold", folds.unit) * folds.number).cast("int")
-    development = _labeled(user_time_bins, sampling, label).where(~_is_held_out(split, split.hold_out.unit))
-    return development.withColumn("fold", fold)
+    development = _labeled(user_time_bins, sampling, label).where(~is_held_out(split))
+    return development.withColumn("fold", fold_of(split))
 
 
 def sample_train(development: DataFrame, split: Split, sampling: LabelSampling, label: str) -> DataFrame:
@@ -56,7 +55,7 @@ def sample_test(user_time_bins: DataFrame, split: Split, sampling: LabelSampling
         One row per held-out (user_id, bin_end): its columns, ``label`` (0 or 1) and ``is_balanced``, which marks the
         rows that remain when negatives are downsampled as in the original, to compare scores with its own.
     """
-    test = _labeled(user_time_bins, sampling, label).where(_is_held_out(split, split.hold_out.unit))
+    test = _labeled(user_time_bins, sampling, label).where(is_held_out(split))
     return test.withColumn("is_balanced", _is_kept(split, label, sampling.keep_negatives_of_original))
 
 
@@ -74,7 +73,7 @@ def sample_as_original(user_time_bins: DataFrame, split: Split, sampling: LabelS
     """
     rows = _labeled(user_time_bins, sampling, label)
     kept = rows.where(_is_kept(split, label, sampling.keep_negatives_of_original))
-    return kept.withColumn("is_held_out", _is_held_out(split, "row"))
+    return kept.withColumn("is_held_out", is_held_out(split, "row"))
 
 
 def _labeled(user_time_bins: DataFrame, sampling: LabelSampling, label: str) -> DataFrame:
@@ -82,10 +81,6 @@ def _labeled(user_time_bins: DataFrame, sampling: LabelSampling, label: str) -> 
     has_label = F.col(label).isNotNull()
     rows = user_time_bins.where(has_label & F.col("at_risk") if sampling.at_risk_only else has_label)
     return rows.withColumn("label", F.col(label))
-
-
-def _is_held_out(split: Split, unit: Unit) -> Column:
-    return uniform_hash(split.seed, "hold out", unit) < split.hold_out.share
 
 
 def _is_kept(split: Split, label: str, keep_negatives: float) -> Column:

@@ -19,7 +19,7 @@ def _sample_label(label: str) -> Pipeline:
         [
             Node(
                 func=bind(select_development, label=label),
-                inputs=["user_time_bins", "params:split", "params:label_sampling"],
+                inputs=["typed_user_time_bins", "params:split", "params:label_sampling"],
                 outputs="development",
                 name="select_development",
             ),
@@ -31,19 +31,19 @@ def _sample_label(label: str) -> Pipeline:
             ),
             Node(
                 func=bind(sample_test, label=label),
-                inputs=["user_time_bins", "params:split", "params:label_sampling"],
+                inputs=["typed_user_time_bins", "params:split", "params:label_sampling"],
                 outputs="test",
                 name="sample_test",
             ),
             Node(
                 func=bind(sample_as_original, label=label),
-                inputs=["user_time_bins", "params:split", "params:label_sampling"],
+                inputs=["typed_user_time_bins", "params:split", "params:label_sampling"],
                 outputs="original_protocol_rows",
                 name="sample_as_original",
             ),
         ],
         namespace=label,
-        inputs={"user_time_bins"},
+        inputs={"typed_user_time_bins"},
         parameters={
             "params:split": "params:sampling.split",
             "params:label_sampling": f"params:sampling.labels.{label}",

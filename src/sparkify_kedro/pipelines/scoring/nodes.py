@@ -33,6 +33,7 @@ from sparkify_kedro.learning.profile import (
     without_history,
 )
 from sparkify_kedro.learning.search import probability
+from sparkify_kedro.learning.user_types import with_user_types
 
 from .champions import check_champion, check_rows
 from .parameters import Scoring
@@ -45,17 +46,21 @@ _LISTED = 5
 
 
 def select_rows_to_score(
-    user_time_bins: DataFrame, log_span: LogSpan, feature_engineering: FeatureEngineering
+    user_time_bins: DataFrame,
+    log_span: LogSpan,
+    champion_metadata: ChampionMetadata,
+    feature_engineering: FeatureEngineering,
 ) -> DataFrame:
     """The rows to score: the users at risk at the as-of date.
 
     Args:
         user_time_bins: one row per (user_id, bin_end).
         log_span: the log's first and last event.
+        champion_metadata: the user types that the champion's features come from.
         feature_engineering: the as-of date.
 
     Returns:
-        One row per user.
+        One row per user, with the features of user types if the champion takes any.
 
     Raises:
         InputDataError: where the log has no valid event.
@@ -68,7 +73,9 @@ def select_rows_to_score(
             "users are scored at the as-of date, where their own time bins (feature_engineering.anchor: registration) "
             "do not end"
         )
-    return rows_at_risk(user_time_bins, as_of_ts(log_span, feature_engineering))
+    rows = rows_at_risk(user_time_bins, as_of_ts(log_span, feature_engineering))
+    types = champion_metadata.user_types
+    return rows if types is None else with_user_types(rows, types)
 
 
 def score_users(

@@ -40,7 +40,7 @@ def _score() -> Pipeline:
         [
             Node(
                 func=select_rows_to_score,
-                inputs=["user_time_bins", "log_span", "params:feature_engineering"],
+                inputs=["user_time_bins", "log_span", metadata, "params:feature_engineering"],
                 outputs="rows_to_score",
                 name="select_rows_to_score",
             ),
