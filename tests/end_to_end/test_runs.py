@@ -63,7 +63,7 @@ def test_a_run_logs_its_progress(first_run: str) -> None:
     }
     assert "will_churn_soon.random_forest.search_model" in nodes
     assert "logistic_regression: 4 of 4 fits" in first_run
-    assert re.search("will_churn_soon: champion [a-z_]+, AUC-PR", first_run)
+    assert re.search("will_churn_soon: champion [a-z_]+, out of fold AUC-PR .*; test AUC-PR", first_run)
 
 
 def test_a_run_writes_its_summary(small_project: Project, first_run: str) -> None:

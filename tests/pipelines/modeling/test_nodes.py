@@ -446,7 +446,14 @@ def test_the_originals_protocol_on_too_few_rows_is_null(
 
 def search_of(name: str, interval: tuple[float, float]) -> SearchReport:
     """An algorithm's search with out-of-fold scores in the middle of the interval."""
-    scores = {"rows": 100, "positives": 10, "prevalence": 0.1, "auc_pr": sum(interval) / 2, "auc_pr_interval": interval}
+    scores = {
+        "rows": 100,
+        "positives": 10,
+        "prevalence": 0.1,
+        "auc_pr": sum(interval) / 2,
+        "auc_pr_interval": interval,
+        "auc_roc": 0.6,
+    }
     best = {"settings": {"of": name, "feature_set": "extended"}, "fold_scores": [0.1], "score": 0.1}
     return SearchReport.model_validate(
         {
@@ -541,7 +548,8 @@ def test_the_comparison_has_all_scores_and_a_champion_that_was_selected_without_
     assert comparison["baselines"] == baselines
     for name, scores in (("simple", better), ("complex", worse)):
         assert comparison["algorithms"][name] == selection["algorithms"][name] | scores
-    assert comparison["summary"].startswith("champion complex, AUC-PR 0.100 (95 % interval")
+    assert comparison["summary"].startswith("champion complex, out of fold AUC-PR 0.270 (95 % interval 0.220 to 0.320")
+    assert "(10 positives in 100 rows); test AUC-PR 0.100 (95 % interval" in comparison["summary"]
     assert_writable(comparison)
 
 

@@ -63,6 +63,7 @@ def comparison(**of_champion: Any) -> Comparison:
     champion = scores(**of_champion) | {
         "original_protocol": scores()["test"],
         "sigmoid": {"slope": 1.0, "intercept": 0.0},
+        "out_of_fold": scores()["test"],
     }
     fields = {
         "champion": "random_forest",

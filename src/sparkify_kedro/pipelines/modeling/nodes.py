@@ -355,7 +355,6 @@ def compare_algorithms(
     }
     champion = champion_selection.champion
     judged_on = selection_rule.judged_on
-    scores = algorithms[champion].test if judged_on == "test" else algorithms[champion].test_balanced
     return Comparison(
         champion=champion,
         verdict=champion_selection.verdict,
@@ -364,7 +363,7 @@ def compare_algorithms(
         algorithms=algorithms,
         judged_on=judged_on,
         baselines=baselines,
-        summary=_summary(champion, scores, judged_on, algorithms[champion].sigmoid.verdict),
+        summary=_summary(champion, algorithms[champion], judged_on),
     )
 
 
@@ -443,14 +442,22 @@ def _verdict(champion: str, best: str, alike: list[str]) -> str:
     return f"{champion} is indistinguishable from {others} (the paired differences include zero); {reason}"
 
 
-def _summary(champion: str, scores: RankingScores, judged_on: str, calibration_verdict: str | None) -> str:
-    """The champion and its scores in one sentence."""
-    counts = f"{scores.positives} positives in {scores.rows} rows of {judged_on}"
-    warning = "".join(f"; {text}" for text in (calibration_verdict, scores.chance_verdict, scores.warning) if text)
+def _summary(champion: str, scores: AlgorithmScores, judged_on: str) -> str:
+    """The champion and its scores in one sentence: those out of fold lead, the held-out rows confirm."""
+    held_out = scores.test if judged_on == "test" else scores.test_balanced
+    verdicts = (scores.sigmoid.verdict, held_out.chance_verdict, held_out.warning)
+    warning = "".join(f"; {text}" for text in verdicts if text)
+    return (
+        f"champion {champion}, out of fold {_in_words(scores.out_of_fold)}; {judged_on} {_in_words(held_out)}{warning}"
+    )
+
+
+def _in_words(scores: RankingScores) -> str:
+    counts = f"{scores.positives} positives in {scores.rows} rows"
     if scores.auc_pr is None or scores.auc_roc is None or scores.auc_pr_interval is None:
-        return f"champion {champion}, not evaluated ({counts}{warning})"
+        return f"not evaluated ({counts})"
     low, high = scores.auc_pr_interval
     return (
-        f"champion {champion}, AUC-PR {scores.auc_pr:.3f} (95 % interval {low:.3f} to {high:.3f}, prevalence "
-        f"{scores.prevalence:.3f}), AUC-ROC {scores.auc_roc:.3f} ({counts}{warning})"
+        f"AUC-PR {scores.auc_pr:.3f} (95 % interval {low:.3f} to {high:.3f}, prevalence {scores.prevalence:.3f}), "
+        f"AUC-ROC {scores.auc_roc:.3f} ({counts})"
     )
