@@ -29,7 +29,7 @@ def draw_user_types(user_types: UserTypesByFold) -> go.Figure:
     types = user_types.of_all
     names = [f"type {number}: {share:.0%} of users" for number, share in enumerate(types.shares, start=1)]
     figure = make_subplots(
-        rows=3, cols=1, vertical_spacing=0.13, row_heights=[0.3, 0.35, 0.35],
+        rows=3, cols=1, vertical_spacing=0.17, row_heights=[0.3, 0.35, 0.35],
         subplot_titles=["cancellations per 100 sessions", *(f"pages at level {level}" for level in LEVELS)],
     )  # fmt: skip
     for level in LEVELS:
@@ -44,7 +44,7 @@ def draw_user_types(user_types: UserTypesByFold) -> go.Figure:
             z=[[math.log2(factor) for factor in of_type] for of_type in factors],
             customdata=factors, hovertemplate="%{y}, %{x}: %{customdata:.2f} times the share of all<extra></extra>",
             zmin=-math.log2(_STRONGEST), zmax=math.log2(_STRONGEST),
-            colorscale=[[0, BLUE], [0.5, "white"], [1, ORANGE]], showscale=False, row=row, col=1,
+            colorscale=[[0, BLUE], [0.5, "rgba(136,136,136,0.08)"], [1, ORANGE]], showscale=False, row=row, col=1,
         )  # fmt: skip
     return finish(figure, "Types of users", _how_to_read(types), height=420 + 60 * len(names))
 
