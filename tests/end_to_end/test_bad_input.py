@@ -34,7 +34,7 @@ REWRITE = "SPARKIFY_REWRITE_DOCS"
 # `make test` leaves out what takes minutes: whole runs on logs from which little can be learned.
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 # What is skipped with the forecast.
-SCORING = ("churn_scores", "users_at_risk", "drift_report", "drift_figure")
+SCORING = ("rows_to_score", "churn_scores", "users_at_risk", "drift_report", "drift_figure")
 SMALL = [
     "modeling.evaluation.replicates=20",
     "modeling.logistic_regression.grid.regParam=[0.1]",
