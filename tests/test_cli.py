@@ -121,11 +121,18 @@ def test_the_stack_trace_can_be_requested(project: Path) -> None:
     assert "Traceback" in failed.stdout + failed.stderr
 
 
-def test_a_log_that_does_not_exist_is_named(project: Path) -> None:
-    failed = run_module(project, "kedro", "run", "--params=raw_events=nowhere.json")
+def test_a_damaged_log_is_named_and_the_stack_trace_is_in_the_log_file(project: Path) -> None:
+    """Also nothing that Java itself writes to the terminal; the whole stack is in sparkify.log."""
+    whole = gzip.compress(b"".join(b'{"page": "Home %d"}\n' % number for number in range(500)), mtime=0)
+    (project / "log.json.gz").write_bytes(whole[: len(whole) // 2])
+    failed = run_module(project, "kedro", "run", "--pipelines=ingestion", "--params=raw_events=log.json.gz")
 
-    assert "nowhere.json" in sentence(failed)
-    assert not (project / "data" / "02_intermediate").exists()
+    assert sentence(failed).startswith(f"{project}/log.json.gz cannot be read")
+    assert "\tat " not in failed.stdout + failed.stderr
+    assert not (project / "data" / "02_intermediate" / "events").exists()
+    log = (project / "sparkify.log").read_text()
+    assert "Traceback (most recent call last)" in log
+    assert "EOFException" in log
 
 
 def test_kedro_viz_listens_on_loopback_only() -> None:

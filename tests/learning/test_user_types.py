@@ -249,6 +249,8 @@ def test_rows_get_the_types_of_all_and_those_without_each_fold(spark: SparkSessi
     # The user without a history is in fold 1.
     assert of_nobody(without_fold(added, F.col("fold"))).user_type_1 == pytest.approx(0.4)
     assert without_fold(table, 1) is table
+    with pytest.raises(ValueError, match="need the column type_features_without_fold"):
+        without_fold(added.drop(WITHOUT_FOLD), 1)
 
 
 def test_the_last_row_of_each_user_is_collected(spark: SparkSession) -> None:

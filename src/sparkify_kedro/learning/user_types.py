@@ -267,8 +267,13 @@ def without_fold(rows: DataFrame, fold: int | Column) -> DataFrame:
     Args:
         rows: as ``with_types_by_fold`` returns them.
         fold: a number, or the column of each row's own fold, for features out of fold.
+
+    Raises:
+        ValueError: where the rows have types, but only those that have seen every fold.
     """
     if WITHOUT_FOLD not in rows.columns:
+        if set(TYPE_FEATURES) & set(rows.columns):
+            raise ValueError(f"rows with features of user types need the column {WITHOUT_FOLD}, too")
         return rows
     features = F.get(WITHOUT_FOLD, F.lit(fold) if isinstance(fold, int) else fold)
     return rows.withColumns({name: F.get(features, F.lit(place)) for place, name in enumerate(TYPE_FEATURES)})
