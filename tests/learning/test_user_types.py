@@ -142,6 +142,7 @@ TYPES = UserTypes(
     users=10,
     cancellations=3,
     shares=[0.7, 0.3],
+    pages=list(TYPED_PAGES),
     criteria=[10.0, 5.0],
     levels={
         "free": TypesAtLevel(
@@ -227,6 +228,12 @@ def test_rows_get_what_follows_from_their_history(spark: SparkSession) -> None:
             assert found[row[0]][name] == pytest.approx(value, rel=1e-6, abs=1e-9), (row[0], name)
     # Without any history, a user's type is as likely as it is among all.
     assert (found["u3"].user_type_1, found["u3"].user_type_2) == pytest.approx((0.7, 0.3))
+
+
+def test_types_of_other_pages_are_refused(spark: SparkSession) -> None:
+    other = TYPES.model_copy(update={"pages": [*TYPED_PAGES[:-1], "Podcast"]})
+    with pytest.raises(ValueError, match="fitted on other pages than the rows count: train again"):
+        with_user_types(spark.createDataFrame(rows(), ROW), other)
 
 
 def test_rows_get_the_types_of_all_and_those_without_each_fold(spark: SparkSession) -> None:

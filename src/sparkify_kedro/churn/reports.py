@@ -203,6 +203,7 @@ class UserTypes(Report):
     users: int
     cancellations: int
     shares: list[float] = Field(description="of the users, by type")
+    pages: list[str] = Field(description="in the order of the page shares")
     criteria: list[float] = Field(description="the Bayesian information criterion of 1, 2, … types")
     levels: dict[str, TypesAtLevel]
     session_rate: GammaPrior

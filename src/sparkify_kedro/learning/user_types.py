@@ -156,6 +156,7 @@ def fit_user_types(histories: pd.DataFrame, horizon_days: int, search: UserTypeS
         users=len(histories),
         cancellations=int(cancelled.sum()),
         shares=mixture.shares[order].tolist(),
+        pages=list(TYPED_PAGES),
         criteria=criteria,
         levels=levels,
         session_rate=fit_session_rate(
@@ -207,7 +208,12 @@ def with_user_types(rows: DataFrame, types: UserTypes) -> DataFrame:
         The rows with the probability of each type (0 for those beyond the number of types), the expected sessions and
         their spread (the standard deviation of the rate as a share of its mean), and the log-odds of a cancellation
         within the horizon. Where a user has no type yet, the probabilities are the shares of the types.
+
+    Raises:
+        ValueError: where the types were fitted on other pages than those that rows count now.
     """
+    if tuple(types.pages) != TYPED_PAGES:
+        raise ValueError("the user types were fitted on other pages than the rows count: train again")
     number = len(types.shares)
     # In steps, because Spark would otherwise compute what several columns use once for each of them.
     joint = rows.withColumn("_log_joint", F.array(*(_log_joint(types, each) for each in range(number))))

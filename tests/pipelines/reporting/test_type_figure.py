@@ -25,6 +25,7 @@ def types(number: int) -> UserTypesByFold:
         users=1_200,
         cancellations=40,
         shares=[0.75, 0.25] if number == 2 else [1.0],
+        pages=list(TYPED_PAGES),
         criteria=[5_000.0, 4_000.0] if number == 2 else [5_000.0, 5_100.0],
         levels={"free": level, "paid": level},
         session_rate=GammaPrior(shape=1.0, days=5.0),

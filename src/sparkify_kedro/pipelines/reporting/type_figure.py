@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from sparkify_kedro.churn.figure_style import BLUE, ORANGE, finish
 from sparkify_kedro.churn.reports import UserTypes, UserTypesByFold
-from sparkify_kedro.churn.vocabulary import LEVELS, TYPED_PAGES
+from sparkify_kedro.churn.vocabulary import LEVELS
 
 _COLORS = dict(zip(LEVELS, (BLUE, ORANGE), strict=True))
 # Factors beyond which a color does not change.
@@ -40,7 +40,7 @@ def draw_user_types(user_types: UserTypesByFold) -> go.Figure:
     for row, level in enumerate(LEVELS, start=2):
         factors = _factors(types, level)
         figure.add_heatmap(
-            x=list(TYPED_PAGES), y=[f"type {number}" for number in range(1, len(names) + 1)],
+            x=types.pages, y=[f"type {number}" for number in range(1, len(names) + 1)],
             z=[[math.log2(factor) for factor in of_type] for of_type in factors],
             customdata=factors, hovertemplate="%{y}, %{x}: %{customdata:.2f} times the share of all<extra></extra>",
             zmin=-math.log2(_STRONGEST), zmax=math.log2(_STRONGEST),
