@@ -50,6 +50,7 @@ def spark() -> Iterator[SparkSession]:
             ),
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": 2,
+            "spark.python.sql.dataFrameDebugging.enabled": False,
             "spark.ui.enabled": False,
             "spark.ui.showConsoleProgress": False,
             "spark.log.level": "ERROR",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from importlib.util import find_spec
 
 from omegaconf.resolvers import oc
 
@@ -20,6 +22,11 @@ from sparkify_kedro.framework.skipping import SkippingCatalog
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
 # Pipelines read datasets out of the labels' namespaces, whose names contain a dot; Kedro warns of such names.
 warnings.filterwarnings("ignore", message="One or more dataset names contain '.' characters")
+
+# Kedro tries to import ibis for each of the thousand parameters in the catalog, and Python searches all paths each time
+# for a package that is not installed: a quarter of the time of a command without Spark.
+if find_spec("ibis") is None:
+    sys.modules["ibis"] = None  # type: ignore[assignment]  # as the import system documents for what cannot be imported
 
 _lineage = LineageHooks()
 
