@@ -7,11 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import yaml
 from kedro_viz.launchers.cli.run import run as viz_run
+
+from forked_kedro import Forks
 
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src" / "sparkify_kedro"
@@ -19,16 +23,26 @@ PACKAGE = PROJECT / "src" / "sparkify_kedro"
 ADVICE = "install a JDK or JRE 17 or later"
 
 
-def run_module(folder: Path, *words: str, **changes: str | None) -> subprocess.CompletedProcess[str]:
-    """``python -m`` in a folder, in a plain environment with ``changes``; None takes a variable away."""
-    surprises = ("KEDRO_", "SPARK", "PYSPARK_", "PYTHONPATH")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(surprises)}
-    environment |= {"DO_NOT_TRACK": "1"} | {name: value for name, value in changes.items() if value is not None}
-    for name in (name for name, value in changes.items() if value is None):
-        environment.pop(name, None)
+SURPRISES = ("KEDRO_", "SPARK", "PYSPARK_", "PYTHONPATH", "JAVA_HOME")
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(SURPRISES)} | {"DO_NOT_TRACK": "1"}
+
+
+def run_module(folder: Path, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """``python -m`` in a folder, in a plain environment with ``changes``."""
     return subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *words], cwd=folder, env=PLAIN | changes, capture_output=True, text=True, check=False
     )
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> Iterator[Forks]:
+    """Kedro commands in a copy of the project, in a plain environment; none of them writes data."""
+    folder = tmp_path_factory.mktemp("cli") / "project"
+    folder.mkdir()
+    forks = Forks(copy_project(folder), PLAIN)
+    yield forks
+    forks.end()
+    assert not (folder / "data").exists()
 
 
 def sentence(failed: subprocess.CompletedProcess[str]) -> str:
@@ -41,15 +55,21 @@ def sentence(failed: subprocess.CompletedProcess[str]) -> str:
     return last.removeprefix("Error: ")
 
 
+class FailingJava(NamedTuple):
+    """A PATH that begins with a ``java`` that fails and leaves the file ``was_called``."""
+
+    path: str
+    was_called: Path
+
+
 @pytest.fixture
-def java_that_fails(tmp_path: Path) -> Path:
-    """A folder for the PATH with a ``java`` that fails and leaves the file ``was_called``."""
+def java_that_fails(tmp_path: Path) -> FailingJava:
     folder = tmp_path / "java_that_fails"
     folder.mkdir()
     java = folder / "java"
     java.write_text(f"#!/bin/sh\n: > '{folder}/was_called'\nexit 1\n")
     java.chmod(0o755)
-    return folder
+    return FailingJava(f"{folder}{os.pathsep}{os.environ['PATH']}", folder / "was_called")
 
 
 @pytest.mark.parametrize(
@@ -61,61 +81,55 @@ def java_that_fails(tmp_path: Path) -> Path:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_commands_without_spark_start_no_jvm(
-    project: Path, java_that_fails: Path, words: tuple[str, ...], expected: list[str]
+    forks: Forks, java_that_fails: FailingJava, words: tuple[str, ...], expected: list[str]
 ) -> None:
     """They work where the only Java fails, and do not even call it."""
-    done = run_module(
-        project, "kedro", *words, PATH=f"{java_that_fails}{os.pathsep}{os.environ['PATH']}", JAVA_HOME=None
-    )
+    done = forks.try_kedro(*words, PATH=java_that_fails.path)
 
     assert done.returncode == 0, done.stderr
     assert [text for text in expected if text not in done.stdout] == []
-    assert not (java_that_fails / "was_called").exists()
+    assert not java_that_fails.was_called.exists()
 
 
-def test_every_dataset_resolves_in_the_catalog(project: Path, java_that_fails: Path) -> None:
+def test_every_dataset_resolves_in_the_catalog(forks: Forks, java_that_fails: FailingJava) -> None:
     """``describe-datasets`` lists under ``defaults`` what would silently lie in memory; it starts no JVM either."""
-    path = f"{java_that_fails}{os.pathsep}{os.environ['PATH']}"
-    done = run_module(project, "kedro", "catalog", "describe-datasets", PATH=path, JAVA_HOME=None)
+    done = forks.try_kedro("catalog", "describe-datasets", PATH=java_that_fails.path)
 
-    assert not (java_that_fails / "was_called").exists()
+    assert not java_that_fails.was_called.exists()
     described = yaml.safe_load(done.stdout[done.stdout.index("__default__:") :])
     assert {name: parts["defaults"] for name, parts in described.items()} == {name: {} for name in described}
 
 
-def test_a_java_that_fails_is_called_by_a_run(project: Path, java_that_fails: Path) -> None:
-    """So that the test above can fail; and the run says what to install, before it reads or writes anything."""
-    failed = run_module(
-        project, "kedro", "run", PATH=f"{java_that_fails}{os.pathsep}{os.environ['PATH']}", JAVA_HOME=None
-    )
+def test_a_java_that_fails_is_called_by_a_run(project: Path, java_that_fails: FailingJava) -> None:
+    """So that the tests above can fail; and the run says what to install, before it reads or writes anything."""
+    failed = run_module(project, "kedro", "run", PATH=java_that_fails.path)
 
-    assert (java_that_fails / "was_called").exists()
+    assert java_that_fails.was_called.exists()
     assert ADVICE in sentence(failed)
     assert not (project / "data").exists()
 
 
-def test_a_run_without_java_gives_instructions(project: Path, tmp_path: Path) -> None:
+def test_a_run_without_java_gives_instructions(forks: Forks, tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.mkdir()
 
-    assert ADVICE in sentence(run_module(project, "kedro", "run", PATH=str(nothing), JAVA_HOME=None))
+    assert ADVICE in sentence(forks.try_kedro("run", PATH=str(nothing)))
 
 
-def test_a_parameter_out_of_bounds_is_named_before_spark_starts(project: Path, java_that_fails: Path) -> None:
-    path = f"{java_that_fails}{os.pathsep}{os.environ['PATH']}"
-    words = ("kedro", "run", "--params=feature_engineering.time_bin_days=0")
+def test_a_parameter_out_of_bounds_is_named_before_spark_starts(forks: Forks, java_that_fails: FailingJava) -> None:
+    words = ("run", "--params=feature_engineering.time_bin_days=0")
 
-    message = sentence(run_module(project, *words, PATH=path, JAVA_HOME=None))
+    message = sentence(forks.try_kedro(*words, PATH=java_that_fails.path))
 
     assert "time_bin_days should be greater than or equal to 1 (it is 0)" in message
-    assert not (java_that_fails / "was_called").exists()
+    assert not java_that_fails.was_called.exists()
 
 
-def test_the_stack_trace_can_be_requested(project: Path) -> None:
+def test_the_stack_trace_can_be_requested(forks: Forks) -> None:
     """So that the absence of a stack in the other tests means something."""
-    words = ("kedro", "run", "--params=feature_engineering.time_bin_days=0")
+    words = ("run", "--params=feature_engineering.time_bin_days=0")
 
-    failed = run_module(project, *words, SPARKIFY_TRACEBACK="1")
+    failed = forks.try_kedro(*words, SPARKIFY_TRACEBACK="1")
 
     assert failed.returncode != 0
     assert "Traceback" in failed.stdout + failed.stderr

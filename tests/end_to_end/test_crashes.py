@@ -9,8 +9,6 @@ import os
 import random
 import re
 import shutil
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,9 +20,12 @@ from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
+from forked_kedro import Forks
 from sparkify_kedro.framework.datasets import SparkDataFrameDataset, SparkMLDataset
 from sparkify_kedro.framework.runs.versions import version_path, versioned_on_this_machine
 from sparkify_kedro.pipelines import feature_engineering, ingestion, modeling, sampling, user_types
+
+pytestmark = pytest.mark.faults
 
 PROJECT = Path(__file__).parents[2]
 LABEL, ALGORITHM = "will_churn_soon", "logistic_regression"
@@ -38,8 +39,8 @@ class Extent(NamedTuple):
 
     They read one in ``users`` users of the bundled log.
 
-    Every kill costs the start of a JVM: ``make test`` kills in the saves on the way to the line counts, ``make
-    test-faults`` on the whole way to a label's champion and its model card.
+    Every kill costs the start of a JVM, so that only ``make test-faults`` runs these tests: on the way to the line
+    counts, and on the whole way to a label's champion and its model card.
     """
 
     pipeline: Pipeline
@@ -98,25 +99,14 @@ class Runs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._output, self._killed = folder.parent / "output.txt", folder.parent / "killed.txt"
-        self._forks = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("forked_kedro.py"))],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(folder / "src"), "COLUMNS": "200", "KILLED_AT": str(self._killed)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._killed = folder.parent / "killed.txt"
+        own = {"PYTHONPATH": str(folder / "src"), "COLUMNS": "200", "KILLED_AT": str(self._killed)}
+        self._forks = Forks(folder, os.environ | own)
 
     def try_kedro(self, *words: str, **environment: str) -> tuple[int, str]:
         """Run a command; its exit code, negative for a signal, and its output."""
-        assert self._forks.stdin is not None
-        assert self._forks.stdout is not None
-        asked = {"words": words, "environment": environment, "output": str(self._output)}
-        self._forks.stdin.write(f"{json.dumps(asked)}\n")
-        self._forks.stdin.flush()
-        code = int(self._forks.stdout.readline())
-        return code, self._output.read_text()
+        done = self._forks.try_kedro(*words, **environment)
+        return done.returncode, done.stdout + done.stderr
 
     def kedro(self, *words: str) -> str:
         """Run a command that must succeed; its output."""
@@ -134,7 +124,7 @@ class Runs:
             return session.load_context().catalog
 
     def end(self) -> None:
-        self._forks.communicate()
+        self._forks.end()
 
 
 def small_log(path: Path, users: int) -> None:
@@ -161,7 +151,7 @@ def configure(folder: Path) -> None:
         settings.write("\nfrom killing_hooks import KillingHooks\n\nHOOKS = (KillingHooks(), *HOOKS)\n")
 
 
-@pytest.fixture(scope="module", params=["lines", pytest.param("champion", marks=pytest.mark.faults)])
+@pytest.fixture(scope="module", params=EXTENTS)
 def extent(request: pytest.FixtureRequest) -> Extent:
     return EXTENTS[request.param]
 

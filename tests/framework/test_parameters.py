@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,12 +13,14 @@ from kedro.framework.session import KedroSession
 from kedro.io.core import is_parameter
 from kedro.pipeline import Node, Pipeline
 from kedro.validation.exceptions import ModelInstantiationError, ParameterValidationError
+from omegaconf import OmegaConf
 from pydantic import Field, ValidationError, model_validator
 
 from sparkify_kedro.framework.parameters import OneSentenceErrors, ParameterBlock, did_you_mean, unknown_parameters
 from sparkify_kedro.pipeline_registry import register_pipelines
 
 PROJECT = Path(__file__).parents[2]
+PIPELINES = register_pipelines()
 
 
 class Fold(ParameterBlock):
@@ -116,6 +120,14 @@ def context(env: str, runtime_params: dict[str, Any] | None = None) -> KedroCont
         return session.load_context()
 
 
+@cache
+def loaded_parameters(env: str) -> dict[str, Any]:
+    """The parameters that any node takes, as the catalog loads them."""
+    catalog = context(env).catalog
+    everywhere = set().union(*(pipeline.inputs() for pipeline in PIPELINES.values()))
+    return {name: catalog.load(name) for name in everywhere if is_parameter(name)}
+
+
 def untyped_parameters(pipeline: Pipeline, loaded: dict[str, Any]) -> list[str]:
     """The parameters that no node takes as a bounded block, nor as one value of a block that a node takes whole."""
     taken = sorted(name for name in pipeline.inputs() if is_parameter(name))
@@ -124,21 +136,16 @@ def untyped_parameters(pipeline: Pipeline, loaded: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("env", ["base", "original"])
-@pytest.mark.parametrize("name", sorted(register_pipelines()))
+@pytest.mark.parametrize("name", sorted(PIPELINES))
 def test_every_block_of_every_pipeline_loads(env: str, name: str) -> None:
     """As the block that the node asks for: Kedro builds blocks only of nodes that say so in their signature."""
-    pipelines = register_pipelines()
-    pipeline = pipelines[name]
-    catalog = context(env).catalog
-    everywhere = set().union(*(pipeline.inputs() for pipeline in pipelines.values()))
-    loaded = {name: catalog.load(name) for name in everywhere if is_parameter(name)}
-
+    loaded = loaded_parameters(env)
     assert loaded
-    assert untyped_parameters(pipeline, loaded) == []
+    assert untyped_parameters(PIPELINES[name], loaded) == []
 
 
 def test_a_parameter_without_a_model_is_detected() -> None:
-    pipeline = register_pipelines()["feature_engineering"]
+    pipeline = PIPELINES["feature_engineering"]
     assert untyped_parameters(pipeline, {"params:feature_engineering": {"time_bin_days": 14}}) == [
         "params:feature_engineering"
     ]
@@ -149,54 +156,78 @@ def test_a_parameter_without_a_model_is_detected() -> None:
 
 def test_the_original_environment_overrides_parameters() -> None:
     """The overrides reach the blocks, and what they leave out is base's."""
-    base, original = context("base").catalog, context("original").catalog
-    split = original.load("params:sampling.split")
+    base, original = loaded_parameters("base"), loaded_parameters("original")
+    split = original["params:sampling.split"]
 
     assert (split.hold_out.unit, split.folds.unit) == ("row", "row")
-    assert base.load("params:sampling.split").hold_out.unit == "user"
-    assert split.hold_out.share == base.load("params:sampling.split").hold_out.share
-    assert original.load("params:modeling.selection_rule").judged_on == "test_balanced"
-    assert original.load("params:sampling.labels.will_churn_in_next_bin").at_risk_only is False
-    assert original.load("params:modeling.training").seed == split.seed != base.load("params:sampling.split").seed
+    assert base["params:sampling.split"].hold_out.unit == "user"
+    assert split.hold_out.share == base["params:sampling.split"].hold_out.share
+    assert original["params:modeling.selection_rule"].judged_on == "test_balanced"
+    assert original["params:sampling.labels.will_churn_in_next_bin"].at_risk_only is False
+    assert original["params:modeling.training"].seed == split.seed != base["params:sampling.split"].seed
 
 
-@pytest.mark.parametrize(
-    ("parameters", "expected"),
-    [
-        ({"ingestion": {"columns": {"ts": {"between_days": ["2019-01-01", "2018-01-01"]}}}}, r"ts between_days must"),
-        ({"ingestion": {"columns": {"page": {"if_unknown": "ignore"}}}}, r"columns.page.if_unknown should be 'warn', "),
-        ({"ingestion": {"max_rejected_share": 5}}, r"max_rejected_share should be less .* \(it is 5\)"),
-        ({"feature_engineering": {"time_bin_days": 0}}, r"time_bin_days should be greater .* \(it is 0\)"),
-        ({"feature_engineering": {"time_bin_days": 13.5}}, r"time_bin_days should be a valid integer"),
-        ({"sampling": {"split": {"folds": {"number": 1}}}}, r"folds.number should be greater .* \(it is 1\)"),
-        ({"sampling": {"split": {"hold_out": {"share": 1}}}}, r"hold_out.share should be less .* \(it is 1\)"),
-        ({"sampling": {"labels": {"will_churn_soon": {"at_risk_only": "alive"}}}}, r"at_risk_only should be"),
-        ({"modeling": {"training": {"parallel": 4}}}, r"parallel is not a known parameter"),
-        ({"modeling": {"random_forest": {"algorithm": "forest"}}}, r"algorithm 'forest' is not known"),
-        (
-            {"modeling": {"random_forest": {"settings": {"numTree": 3}}}},
-            r"no setting 'numTree': did you mean 'numTrees'",
-        ),
-        ({"modeling": {"random_forest": {"grid": {"maxDepth": []}}}}, r"grid.maxDepth should have at least 1 item"),
-        ({"modeling": {"evaluation": {"replicates": 5}}}, r"replicates should be greater .* \(it is 5\)"),
-        ({"modeling": {"leak_audit": {"suspicious_auc_roc": 0.4}}}, r"suspicious_auc_roc should be greater"),
-        ({"scoring": {"users_at_risk": {"probability": 0.2}}}, r"takes either top or probability"),
-        ({"feature_engineering": {"as_of": "tomorrow"}}, r"as_of should be a valid date"),
-        ({"feature_engineering": {"stride_days": 15}}, r"stride_days must not be longer than time_bin_days"),
-        (
-            {"feature_engineering": {"anchor": "registration", "stride_days": 7}},
-            r"stride_days must be null or time_bin_days",
-        ),
-        (
-            {"feature_engineering": {"labels": {"will_churn_soon": {"in_window": False, "horizon_days": 0}}}},
-            r"labels.will_churn_soon needs in_window: true or a horizon",
-        ),
-        ({"backtest": {"landmarks": 0}}, r"landmarks should be greater"),
-        ({"modeling": {"selection_rule": {"judged_on": "train"}}}, r"judged_on should be 'test' or 'test_balanced'"),
-        ({"simulation": {"users": 0}}, r"users should be greater .* \(it is 0\)"),
-        ({"simulation": {"end": "2018-09-30"}}, r"simulation.end \(2018-09-30\) must come after simulation.start"),
-    ],
-)
-def test_an_invalid_project_parameter_is_reported_before_the_run(parameters: dict[str, Any], expected: str) -> None:
-    with pytest.raises(ParameterValidationError, match=expected):
-        _ = context("base", parameters).catalog
+INVALID: list[tuple[dict[str, Any], str]] = [
+    ({"ingestion": {"columns": {"ts": {"between_days": ["2019-01-01", "2018-01-01"]}}}}, r"ts between_days must"),
+    ({"ingestion": {"columns": {"page": {"if_unknown": "ignore"}}}}, r"columns.page.if_unknown should be 'warn', "),
+    ({"ingestion": {"max_rejected_share": 5}}, r"max_rejected_share should be less .* \(it is 5\)"),
+    ({"feature_engineering": {"time_bin_days": 0}}, r"time_bin_days should be greater .* \(it is 0\)"),
+    ({"feature_engineering": {"time_bin_days": 13.5}}, r"time_bin_days should be a valid integer"),
+    ({"sampling": {"split": {"folds": {"number": 1}}}}, r"folds.number should be greater .* \(it is 1\)"),
+    ({"sampling": {"split": {"hold_out": {"share": 1}}}}, r"hold_out.share should be less .* \(it is 1\)"),
+    ({"sampling": {"labels": {"will_churn_soon": {"at_risk_only": "alive"}}}}, r"at_risk_only should be"),
+    ({"modeling": {"training": {"parallel": 4}}}, r"parallel is not a known parameter"),
+    ({"modeling": {"random_forest": {"algorithm": "forest"}}}, r"algorithm 'forest' is not known"),
+    (
+        {"modeling": {"random_forest": {"settings": {"numTree": 3}}}},
+        r"no setting 'numTree': did you mean 'numTrees'",
+    ),
+    ({"modeling": {"random_forest": {"grid": {"maxDepth": []}}}}, r"grid.maxDepth should have at least 1 item"),
+    ({"modeling": {"evaluation": {"replicates": 5}}}, r"replicates should be greater .* \(it is 5\)"),
+    ({"modeling": {"leak_audit": {"suspicious_auc_roc": 0.4}}}, r"suspicious_auc_roc should be greater"),
+    ({"scoring": {"users_at_risk": {"probability": 0.2}}}, r"takes either top or probability"),
+    ({"feature_engineering": {"as_of": "tomorrow"}}, r"as_of should be a valid date"),
+    ({"feature_engineering": {"stride_days": 15}}, r"stride_days must not be longer than time_bin_days"),
+    (
+        {"feature_engineering": {"anchor": "registration", "stride_days": 7}},
+        r"stride_days must be null or time_bin_days",
+    ),
+    (
+        {"feature_engineering": {"labels": {"will_churn_soon": {"in_window": False, "horizon_days": 0}}}},
+        r"labels.will_churn_soon needs in_window: true or a horizon",
+    ),
+    ({"backtest": {"landmarks": 0}}, r"landmarks should be greater"),
+    ({"modeling": {"selection_rule": {"judged_on": "train"}}}, r"judged_on should be 'test' or 'test_balanced'"),
+    ({"simulation": {"users": 0}}, r"users should be greater .* \(it is 0\)"),
+    ({"simulation": {"end": "2018-09-30"}}, r"simulation.end \(2018-09-30\) must come after simulation.start"),
+]
+
+
+def block_of(parameters: dict[str, Any]) -> tuple[str, ...]:
+    """The block that a node takes: the whole of a pipeline, or a part of it."""
+    ((name, values),) = parameters.items()
+    return (name, *values) if name in ("modeling", "sampling") else (name,)
+
+
+def rounds(cases: list[tuple[dict[str, Any], str]]) -> list[list[tuple[dict[str, Any], str]]]:
+    """Cases that can be given together, because each is wrong in a block of its own."""
+    grouped: list[list[tuple[dict[str, Any], str]]] = []
+    for case in cases:
+        free = (one for one in grouped if block_of(case[0]) not in [block_of(other[0]) for other in one])
+        found = next(free, None)
+        if found is None:
+            grouped.append([case])
+        else:
+            found.append(case)
+    return grouped
+
+
+@pytest.mark.parametrize("cases", rounds(INVALID))
+def test_invalid_project_parameters_are_reported_before_the_run(cases: list[tuple[dict[str, Any], str]]) -> None:
+    """All at once, a line each."""
+    given = OmegaConf.to_container(OmegaConf.merge(*(parameters for parameters, _ in cases)))
+    with pytest.raises(ParameterValidationError) as caught:
+        _ = context("base", given).catalog
+    for _, expected in cases:
+        assert re.search(expected, str(caught.value))
+    assert len(str(caught.value).splitlines()) == 1 + len(cases)

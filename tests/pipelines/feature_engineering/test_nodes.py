@@ -922,7 +922,7 @@ def landmark_logs(draw: st.DrawFn) -> Log:
     return log._replace(first_ts=first, last_ts=last + later, stride=stride)
 
 
-@spark_examples(3)
+@spark_examples(2)
 @given(log=landmark_logs())
 def test_random_log_at_landmarks_gives_what_the_reference_gives(plain_spark: SparkSession, log: Log) -> None:
     assert_same(engineered(plain_spark, log), reference(log))
@@ -998,7 +998,7 @@ def cuts(draw: st.DrawFn) -> Cut:
     return Cut(log._replace(last_ts=draw(reach)), other, cut)
 
 
-@spark_examples(3)
+@spark_examples(2)
 @given(case=cuts())
 def test_events_after_a_bin_s_end_do_not_change_it(plain_spark: SparkSession, case: Cut) -> None:
     """Of this bin and of all that end by then, every user's; erased or altered, the end's own moment included."""
@@ -1029,7 +1029,7 @@ def landmark_cuts(draw: st.DrawFn) -> Cut:
     return Cut(log._replace(events=known, last_ts=cut - 1), other, cut)
 
 
-@spark_examples(3)
+@spark_examples(2)
 @given(case=landmark_cuts())
 def test_events_at_a_landmark_or_later_do_not_change_it(plain_spark: SparkSession, case: Cut) -> None:
     """Of this landmark and of all earlier ones: the log ends there, or goes on with an event at its very moment."""

@@ -161,7 +161,7 @@ def assert_accounted_for(made: Made, lines: list[str]) -> None:
     assert all(row.failures for row in kept)
 
 
-@spark_examples(2)
+@spark_examples(1)
 @given(clean=clean_logs(), between=st.lists(dirt, min_size=40, max_size=80), data=st.data())
 def test_invalid_lines_change_neither_events_nor_features(
     spark: SparkSession, clean: list[dict[str, Any]], between: list[str], data: st.DataObject
