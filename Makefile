@@ -4,7 +4,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint notebook sample pictures benchmark benchmark-contract \
-	benchmark-quality benchmark-served lock
+	benchmark-quality benchmark-served benchmark-small benchmark-intervals lock
 
 env: .venv/.complete
 
@@ -65,6 +65,14 @@ benchmark-quality: env
 # Twenty times: the cancellations that followed a date, beside the sum of the probabilities served then.
 benchmark-served: env
 	PYTHONPATH=src $(BIN)/python benchmarks/served_probabilities.py
+
+# Ten logs of 225 users, and logs without types of users: the extended features beside the configuration.
+benchmark-small: env
+	PYTHONPATH=src $(BIN)/python benchmarks/small_logs.py
+
+# How often the 95 % intervals of the scores contain the truth.
+benchmark-intervals: env
+	PYTHONPATH=src $(BIN)/python benchmarks/interval_coverage.py
 
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 lock:

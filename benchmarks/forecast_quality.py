@@ -139,10 +139,10 @@ def after_as_of(folder: Path, other: Path, evaluation: Evaluation) -> tuple[Rank
 
 def line(name: str, scores: RankingScores, calibration_error: float | None = None) -> str:
     """A row of the printed table."""
-    (pr_low, pr_high), (roc_low, roc_high) = scores.auc_pr_interval, scores.auc_roc_interval
+    (low, high), (roc_low, roc_high) = scores.average_precision_interval, scores.auc_roc_interval
     error = "" if calibration_error is None else f"  calibration error {calibration_error:.3f}"
     return (
-        f"  {name:<28} AUC-PR {scores.auc_pr:.3f} ({pr_low:.3f} to {pr_high:.3f})  "
+        f"  {name:<28} average precision {scores.average_precision:.3f} ({low:.3f} to {high:.3f})  "
         f"AUC-ROC {scores.auc_roc:.3f} ({roc_low:.3f} to {roc_high:.3f})  "
         f"{scores.positives} of {scores.rows}{error}"
     )
@@ -170,8 +170,8 @@ def main() -> None:
         for label in LABELS:
             for recipe in found[0][label]:
                 each = [ranking_report(one[label][recipe], evaluation) for one in found]
-                auc_pr, auc_roc = np.mean([[scores.auc_pr, scores.auc_roc] for scores in each], axis=0)
-                print(f"  mean {label} {recipe}: AUC-PR {auc_pr:.3f}, AUC-ROC {auc_roc:.3f}")
+                precision, auc_roc = np.mean([[scores.average_precision, scores.auc_roc] for scores in each], axis=0)
+                print(f"  mean {label} {recipe}: average precision {precision:.3f}, AUC-ROC {auc_roc:.3f}")
         for folder, other in pairwise(folders):
             held_out, observed = after_as_of(folder, other / "data/01_raw/log", evaluation)
             print(f"trained on seed {folder.name}, seed {other.name} scored as of {AS_OF}", flush=True)
@@ -204,12 +204,14 @@ def show(by_label: dict[str, dict[str, pd.DataFrame]], evaluation: Evaluation) -
         for recipe, rows in others.items():
             found = paired_difference(ordered[OURS], rows, evaluation)
             low, high = found.interval
-            print(f"  ours minus {recipe}: AUC-PR {found.auc_pr:+.3f} ({low:+.3f} to {high:+.3f})")
+            print(
+                f"  ours minus {recipe}: average precision {found.average_precision:+.3f} ({low:+.3f} to {high:+.3f})"
+            )
         if OBSERVER in scores:
             shares = [
                 f"{name} {(getattr(scores[OURS], area) - chance) / (getattr(scores[OBSERVER], area) - chance):.0%}"
                 for name, area, chance in (
-                    ("AUC-PR", "auc_pr", scores[OURS].chance.auc_pr_mean),
+                    ("average precision", "average_precision", scores[OURS].chance.average_precision_mean),
                     ("AUC-ROC", "auc_roc", 0.5),
                 )
             ]

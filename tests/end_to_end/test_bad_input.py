@@ -462,7 +462,7 @@ def test_labels_that_cannot_be_trained_are_skipped(commands: Commands, page: Pag
     comparison = commands.newest("08_reporting", LABELS[0], "comparison.json")
     judged = comparison["algorithms"][comparison["champion"]]["test"]
     assert judged["rows"] > 0
-    assert (judged["positives"], judged["auc_pr"]) == (0, None)
+    assert (judged["positives"], judged["average_precision"]) == (0, None)
     assert "rows of both classes" in judged["warning"]
     report = max((commands.folder / "data/08_reporting/report").iterdir()) / "report.html"
     html = report.read_text()

@@ -39,8 +39,8 @@ def test_a_run_leaves_nine_models_three_champions_and_their_scores(
             assert metrics["test"]["rows"] > metrics["test_balanced"]["rows"]
             assert metrics["test"]["positives"] == metrics["test_balanced"]["positives"]
             assert metrics["test"]["prevalence"] < metrics["test_balanced"]["prevalence"]
-            low, high = metrics["test"]["auc_pr_interval"]
-            assert low <= metrics["test"]["auc_pr"] <= high
+            low, high = metrics["test"]["average_precision_interval"]
+            assert low <= metrics["test"]["average_precision"] <= high
             assert "too few to compare models" in metrics["test"]["warning"]
 
 
@@ -62,8 +62,9 @@ def test_a_run_logs_its_progress(first_run: str) -> None:
         *("ingestion", "feature_engineering", "user_types", "sampling", "modeling", "scoring", "reporting")
     }
     assert "will_churn_soon.random_forest.search_model" in nodes
-    assert "logistic_regression: 4 of 4 fits" in first_run
-    assert re.search("will_churn_soon: champion [a-z_]+, out of fold AUC-PR .*; test AUC-PR", first_run)
+    assert "logistic_regression: 2 of 2 fits" in first_run
+    scores = "out of fold average precision .*; test average precision"
+    assert re.search(f"will_churn_soon: champion [a-z_]+, {scores}", first_run)
 
 
 def test_a_run_writes_its_summary(small_project: Project, first_run: str) -> None:
@@ -90,12 +91,12 @@ def test_a_run_writes_its_summary(small_project: Project, first_run: str) -> Non
 def test_a_second_run_gives_the_same_scores_also_with_threads(
     small_project: Project, first_scores: dict[str, Any]
 ) -> None:
-    """From the log on, two algorithms at once for one label; the notebooks train all algorithms of a label again."""
+    """From the events on, two algorithms at once for one label; the notebooks train all algorithms of a label again."""
     small_project.kedro(
         "run",
         "--runner=ThreadRunner",
+        "--pipelines=feature_engineering,user_types,sampling,modeling",
         f"--to-nodes={','.join(f'will_churn_soon.{algorithm}.evaluate' for algorithm in ALGORITHMS[:2])}",
-        f"--params=raw_events={LOG}",
     )
     written = small_project.report("run_summary.json")["versions_written"]
     again = {f"will_churn_soon.{algorithm}.{name}" for algorithm in ALGORITHMS[:2] for name in ("model", "metrics")}

@@ -88,7 +88,7 @@ def test_the_page_describes_the_run(page: Page, small_project: Project) -> None:
     assert "data/01_raw/log" in words
     comparison = small_project.report("will_churn_soon", "comparison.json")
     test = comparison["algorithms"][comparison["champion"]]["test"]
-    low, high = test["auc_pr_interval"]
+    low, high = test["average_precision_interval"]
     assert f"95 % interval {low:.2f} to {high:.2f}; prevalence {test['prevalence']:.2f}" in words
     stages = page.locator("#run > .scroll tbody td:first-child").all_inner_texts()
     assert stages == ["ingestion", "feature engineering", "user types", "sampling", "modeling", "scoring", "reporting"]

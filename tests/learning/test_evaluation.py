@@ -12,9 +12,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
-from sklearn.metrics import auc, brier_score_loss, confusion_matrix, precision_recall_curve, roc_auc_score
+from sklearn.metrics import (
+    auc,
+    average_precision_score,
+    brier_score_loss,
+    confusion_matrix,
+    precision_recall_curve,
+    roc_auc_score,
+)
 
 from sparkify_kedro.learning.evaluation import (
+    Areas,
     areas,
     chance_level,
     cheapest_threshold,
@@ -79,11 +87,16 @@ def noisy_scores(users: int, seed: int, rows_per_user: int = 1) -> pd.DataFrame:
     return frame(score, label).loc[np.repeat(np.arange(users), rows_per_user)].reset_index(drop=True)
 
 
-def by_sklearn(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Areas under the curves; the precision-recall one starts with the precision of its first point."""
+def by_sklearn(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float, float]:
+    """Average precision, and both areas; the precision-recall curve starts with the precision of its first point."""
     precision, recall, _ = precision_recall_curve(labels, scores)
     precision[-1] = precision[-2]
-    return auc(recall, precision), roc_auc_score(labels, scores)
+    return average_precision_score(labels, scores), auc(recall, precision), roc_auc_score(labels, scores)
+
+
+def sample(found: Areas, position: int) -> tuple[float, float, float]:
+    """The scores of one sample."""
+    return tuple(float(values[position]) for values in found)
 
 
 @settings(max_examples=100, deadline=None)
@@ -92,7 +105,7 @@ def test_areas_are_those_of_scikit_learn(scored: list[tuple[int, int]]) -> None:
     score, label = np.array(scored).T
     assume(0 < label.sum() < len(label))
     found = areas(label, score / 8, np.ones((1, len(label))))
-    assert (found.auc_pr[0], found.auc_roc[0]) == pytest.approx(by_sklearn(score, label))
+    assert sample(found, 0) == pytest.approx(by_sklearn(score, label))
 
 
 @settings(max_examples=100, deadline=None)
@@ -104,19 +117,20 @@ def test_weights_equal_repetitions(scored: list[tuple[int, int, int]]) -> None:
     assume(0 < label[repeated].sum() < len(repeated))
     assume(0 < label.sum() < len(label))
     found = areas(label, score, np.vstack([weight, np.ones_like(weight)]))
-    assert (found.auc_pr[0], found.auc_roc[0]) == pytest.approx(by_sklearn(score[repeated], label[repeated]))
-    assert (found.auc_pr[1], found.auc_roc[1]) == pytest.approx(by_sklearn(score, label))
+    assert sample(found, 0) == pytest.approx(by_sklearn(score[repeated], label[repeated]))
+    assert sample(found, 1) == pytest.approx(by_sklearn(score, label))
 
 
 def test_rows_of_weight_zero_do_not_affect_the_curve() -> None:
     found = areas(np.array([0, 1, 1, 0]), np.array([0.9, 0.8, 0.7, 0.6]), np.array([[0.0, 1.0, 1.0, 1.0]]))
-    assert found.auc_pr[0] == found.auc_roc[0] == pytest.approx(1)
+    assert sample(found, 0) == pytest.approx((1, 1, 1))
 
 
 def test_a_sample_without_both_classes_has_no_area() -> None:
     weights = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 1.0]])
     found = areas(np.array([1, 0]), np.array([0.9, 0.1]), weights)
-    assert np.isnan(found.auc_pr).tolist() == np.isnan(found.auc_roc).tolist() == [True, True, True, False]
+    for values in found:
+        assert np.isnan(values).tolist() == [True, True, True, False]
 
 
 @settings(max_examples=5, deadline=None)
@@ -128,7 +142,7 @@ def test_areas_are_those_of_the_search(spark: SparkSession, scored: list[tuple[i
     rows = spark.createDataFrame([("a", float(s), int(y)) for s, y in scored], "name string, score double, label int")
     theirs = ranking_scores(rows, ["name"]).first()
     ours = plain_ranking_report(frame(score, label), evaluation(replicates=20))
-    for name in ("rows", "positives", "prevalence", "auc_pr", "auc_roc"):
+    for name in ("rows", "positives", "prevalence", "average_precision", "auc_pr", "auc_roc"):
         assert ours[name] == pytest.approx(theirs[name])
 
 
@@ -137,7 +151,7 @@ def test_intervals_resample_users_not_rows() -> None:
     once, often = noisy_scores(150, 1), noisy_scores(150, 1, rows_per_user=40)
     by_row = plain_ranking_report(often.assign(row=range(len(often))), evaluation(), unit="row")
     one, many = plain_ranking_report(once, evaluation()), plain_ranking_report(often, evaluation())
-    for name in ("auc_pr", "auc_roc"):
+    for name in ("average_precision", "auc_pr", "auc_roc"):
         assert many[name] == pytest.approx(one[name])
         assert many[f"{name}_interval"] == pytest.approx(one[f"{name}_interval"])
         widths = [np.ptp(scores[f"{name}_interval"]) for scores in (by_row, many)]
@@ -146,20 +160,36 @@ def test_intervals_resample_users_not_rows() -> None:
 
 def test_interval_coverage() -> None:
     """Of 120 draws of 300 users; three of four within would be far too narrow, all of them too wide."""
-    truth = plain_ranking_report(noisy_scores(200_000, 99), evaluation(replicates=20))["auc_roc"]
-    covered = 0
+    truth = plain_ranking_report(noisy_scores(200_000, 99), evaluation(replicates=20))
+    names = ("average_precision", "auc_roc")
+    covered = dict.fromkeys(names, 0)
     for seed in range(120):
-        low, high = plain_ranking_report(noisy_scores(300, seed), evaluation(replicates=100))["auc_roc_interval"]
-        covered += low <= truth <= high
-    assert 0.85 <= covered / 120 < 1
+        report = plain_ranking_report(noisy_scores(300, seed), evaluation(replicates=100))
+        for name in names:
+            low, high = report[f"{name}_interval"]
+            assert low <= report[name] <= high
+            covered[name] += low <= truth[name] <= high
+    assert all(0.88 <= count / 120 < 1 for count in covered.values())
+
+
+def test_intervals_at_the_edges_contain_the_score() -> None:
+    """A perfect ranking, its reverse, and scores that are all the same."""
+    label = np.repeat([1, 0], [6, 54])
+    for score, area in ((np.linspace(1, 0, 60), 1.0), (np.linspace(0, 1, 60), 0.0), (np.zeros(60), 0.5)):
+        report = ranking_report(frame(score, label), evaluation())
+        low, high = report.auc_roc_interval
+        assert 0 <= low <= report.auc_roc == area <= high <= 1
+        assert high - low < 0.02
+        low, high = report.average_precision_interval
+        assert 0 <= low <= report.average_precision <= high <= 1
 
 
 def test_intervals_are_reproducible_and_depend_on_the_seed() -> None:
     scored = noisy_scores(100, 3)
     assert plain_ranking_report(scored, evaluation()) == plain_ranking_report(scored, evaluation())
     assert (
-        plain_ranking_report(scored, evaluation(seed=6))["auc_pr_interval"]
-        != plain_ranking_report(scored, evaluation())["auc_pr_interval"]
+        plain_ranking_report(scored, evaluation(seed=6))["average_precision_interval"]
+        != plain_ranking_report(scored, evaluation())["average_precision_interval"]
     )
 
 
@@ -176,12 +206,13 @@ def test_chance_is_what_random_scores_reach() -> None:
     label = np.repeat([1, 0], [6, 109])
     found = chance_level(label, np.arange(115) / 115, evaluation(replicates=2_000))
     draw = np.random.default_rng(8)
-    auc_pr, auc_roc = np.array([by_sklearn(draw.random(115), label) for _ in range(2_000)]).T
+    precision, auc_pr, auc_roc = np.array([by_sklearn(draw.random(115), label) for _ in range(2_000)]).T
+    assert found.average_precision_mean == pytest.approx(precision.mean(), rel=0.06)
+    assert found.average_precision_95th == pytest.approx(np.percentile(precision, 95), rel=0.12)
     assert found.auc_pr_mean == pytest.approx(auc_pr.mean(), rel=0.06)
-    assert found.auc_pr_95th == pytest.approx(np.percentile(auc_pr, 95), rel=0.12)
     assert found.auc_roc_mean == pytest.approx(0.5, abs=0.01)
     assert found.auc_roc_95th == pytest.approx(np.percentile(auc_roc, 95), abs=0.02)
-    assert found.auc_pr_95th > 3 * 6 / 115
+    assert found.average_precision_95th > 3 * 6 / 115
 
 
 def test_scores_without_signal_are_not_distinguishable_from_chance() -> None:
@@ -207,6 +238,8 @@ def test_one_class_has_no_score_and_a_warning(labels: list[int]) -> None:
         "rows": len(labels),
         "positives": sum(labels),
         "prevalence": sum(labels) / len(labels) if labels else None,
+        "average_precision": None,
+        "average_precision_interval": None,
         "auc_pr": None,
         "auc_pr_interval": None,
         "auc_roc": None,
@@ -344,7 +377,7 @@ def test_no_rows_give_nulls(spark: SparkSession) -> None:
         assert report["brier"] is report["calibration_error"] is report["calibration_error_by_chance"] is None
         assert report["calibration"] == []
         assert report["top"][1] == {"share": 0.1, "rows": 0, "precision": None, "recall": None, "lift": None}
-        assert plain_ranking_report(scored, evaluation())["auc_pr"] is None
+        assert plain_ranking_report(scored, evaluation())["average_precision"] is None
     without_positives = plain_probability_report(frame([0.2, 0.1], [0, 0]), 0.5, evaluation())
     assert without_positives["top"][0] == {"share": 0.01, "rows": 1, "precision": 0.0, "recall": None, "lift": None}
     single = plain_probability_report(frame([0.7], [1]), 0.5, evaluation())
@@ -401,7 +434,7 @@ def test_a_paired_difference_is_that_of_resampled_users() -> None:
     good = pd.DataFrame(keys | {"score": signal + random.normal(scale=0.3, size=2 * users)})
     fair = pd.DataFrame(keys | {"score": signal + random.normal(scale=1.5, size=2 * users)})
     found = paired_difference(fair, good, evaluation(replicates=2_000))
-    assert found.auc_pr < 0
+    assert found.average_precision < 0
     assert paired_difference(good, good, evaluation()).interval == (0.0, 0.0)
 
     rows = np.arange(2 * users).reshape(users, 2)
@@ -409,7 +442,8 @@ def test_a_paired_difference_is_that_of_resampled_users() -> None:
     for _ in range(1_000):
         sample = rows[random.integers(users, size=users)].ravel()
         ones = np.ones((1, len(sample)))
-        scores = [areas(label[sample], model["score"].to_numpy()[sample], ones).auc_pr[0] for model in (fair, good)]
+        models = [model["score"].to_numpy()[sample] for model in (fair, good)]
+        scores = [areas(label[sample], score, ones).average_precision[0] for score in models]
         drawn.append(scores[0] - scores[1])
     assert found.interval == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])), abs=0.02)
 
@@ -419,5 +453,5 @@ def test_a_paired_difference_needs_the_same_rows_and_both_classes() -> None:
     with pytest.raises(ValueError, match="scores of the same rows"):
         paired_difference(rows, rows.assign(bin_end=2), evaluation())
     nothing = paired_difference(rows.assign(label=0), rows.assign(label=0), evaluation())
-    assert (nothing.auc_pr, nothing.interval) == (None, None)
+    assert (nothing.average_precision, nothing.interval) == (None, None)
     assert nothing.includes_zero

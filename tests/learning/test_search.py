@@ -7,19 +7,19 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.ml.evaluation import BinaryClassificationEvaluator
-from pyspark.ml.feature import VectorAssembler
+from pyspark.ml.evaluation import Evaluator
 from pyspark.ml.tuning import CrossValidator, ParamGridBuilder
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from sklearn.metrics import average_precision_score
 
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Training
-from sparkify_kedro.learning.search import fit, in_order_of_keys, search_grid
+from sparkify_kedro.learning.search import FeatureSets, assemble, fit, search_grid
 from sparkify_kedro.learning.user_types import TYPE_FEATURES, WITHOUT_FOLD
 
 FEATURES = ["songs", "adverts", "friends"]
-SETS = {"small": FEATURES}
+SETS: FeatureSets = {"small": FEATURES}
 GRIDS = {
     "logistic_regression": AlgorithmSearch(
         algorithm="logistic_regression",
@@ -63,15 +63,23 @@ def rows(spark: SparkSession) -> DataFrame:
     return spark.createDataFrame(frame).cache()
 
 
-def prepared(rows: DataFrame, **changes: object) -> DataFrame:
-    return in_order_of_keys(rows, 120, training(**changes)).cache()
+class AveragePrecision(Evaluator):
+    """That of scikit-learn."""
+
+    def _evaluate(self, dataset: DataFrame) -> float:
+        scored = dataset.select("label", "probability").toPandas()
+        return float(average_precision_score(scored["label"], [vector[1] for vector in scored["probability"]]))
+
+
+def prepared(rows: DataFrame, sets: FeatureSets = SETS, **changes: object) -> DataFrame:
+    return assemble(rows, [0, 1], sets, 120, training(**changes)).cache()
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: str) -> None:
     search, data = GRIDS[algorithm], prepared(rows)
-    found = search_grid(data, [0, 1], SETS, search, training())
-    data = VectorAssembler(inputCols=FEATURES, outputCol="features").transform(data)
+    found = search_grid(data, [0, 1], list(SETS), search, training())
+    data = data.withColumnRenamed("features_small", "features")
 
     estimator = ALGORITHMS[algorithm].estimator(**search.settings)
     if estimator.hasParam("seed"):
@@ -79,10 +87,8 @@ def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: 
     grid = ParamGridBuilder()
     for name, values in search.grid.items():
         grid = grid.addGrid(estimator.getParam(name), values)
-    # Ranked by the same probability, with every distinct score a point of the curve.
-    evaluator = BinaryClassificationEvaluator(rawPredictionCol="probability", metricName="areaUnderPR", numBins=0)
     reference = CrossValidator(
-        estimator=estimator, estimatorParamMaps=grid.build(), evaluator=evaluator, numFolds=2, foldCol="fold"
+        estimator=estimator, estimatorParamMaps=grid.build(), evaluator=AveragePrecision(), numFolds=2, foldCol="fold"
     ).fit(data)
 
     assert [point.score for point in found.points] == pytest.approx(reference.avgMetrics)
@@ -106,7 +112,7 @@ def test_a_large_set_is_not_forced_into_one_partition(rows: DataFrame) -> None:
 def test_more_fits_at_a_time_change_nothing(rows: DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     data, search = prepared(rows), GRIDS["random_forest"]
     with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
-        one, four = (search_grid(data, [0, 1], SETS, search, training(parallel_fits=fits)) for fits in (1, 4))
+        one, four = (search_grid(data, [0, 1], list(SETS), search, training(parallel_fits=fits)) for fits in (1, 4))
     assert one.points == four.points
     # The first point with the feature set, then the others.
     messages = [record.getMessage() for record in caplog.records]
@@ -116,13 +122,13 @@ def test_more_fits_at_a_time_change_nothing(rows: DataFrame, caplog: pytest.LogC
 def test_a_fit_that_fails_ends_the_search_with_its_own_error(rows: DataFrame) -> None:
     broken = GRIDS["random_forest"].model_copy(update={"grid": {"maxBins": [-1]}})
     with pytest.raises(Exception, match="maxBins"):
-        search_grid(prepared(rows), [0, 1], SETS, broken, training())
+        search_grid(prepared(rows), [0, 1], list(SETS), broken, training())
 
 
 def test_the_feature_set_is_chosen_first_and_then_the_settings(rows: DataFrame) -> None:
     """A set without the adverts, on which the label depends, loses."""
     sets = {"without": ["songs", "friends"], "all": FEATURES}
-    found = search_grid(prepared(rows), [0, 1], sets, GRIDS["logistic_regression"], training())
+    found = search_grid(prepared(rows, sets), [0, 1], list(sets), GRIDS["logistic_regression"], training())
     settings = [(point.settings["feature_set"], point.settings["regParam"]) for point in found.points]
     assert settings == [("without", 0.0), ("all", 0.0), ("all", 0.3)]
     assert found.best.settings["feature_set"] == "all"
@@ -139,7 +145,6 @@ def test_a_fold_is_scored_by_features_that_were_fitted_without_it(rows: DataFram
             WITHOUT_FOLD: F.array(noise, noise),
         }
     )
-    found = search_grid(
-        prepared(leaked), [0, 1], {"types": [TYPE_FEATURES[0]]}, GRIDS["logistic_regression"], training()
-    )
+    assembled = prepared(leaked, {"types": [TYPE_FEATURES[0]]})
+    found = search_grid(assembled, [0, 1], ["types"], GRIDS["logistic_regression"], training())
     assert found.best.score < 0.8

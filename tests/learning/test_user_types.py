@@ -18,6 +18,7 @@ from sparkify_kedro.churn.reports import GammaPrior, TypesAtLevel, UserTypes, Us
 from sparkify_kedro.churn.vocabulary import TYPED_PAGES
 from sparkify_kedro.learning.parameters import UserTypeSearch
 from sparkify_kedro.learning.user_types import (
+    EVERY_FOLD,
     TYPE_FEATURES,
     WITHOUT_FOLD,
     collect_histories,
@@ -255,6 +256,7 @@ def test_rows_get_the_types_of_all_and_those_without_each_fold(spark: SparkSessi
         assert sorted(found.collect()) == sorted(expected.collect())
     # The user without a history is in fold 1.
     assert of_nobody(without_fold(added, F.col("fold"))).user_type_1 == pytest.approx(0.4)
+    assert of_nobody(without_fold(added, EVERY_FOLD)).user_type_1 == pytest.approx(0.7)
     assert without_fold(table, 1) is table
     with pytest.raises(ValueError, match="need the column type_features_without_fold"):
         without_fold(added.drop(WITHOUT_FOLD), 1)

@@ -69,20 +69,27 @@ class IngestionReport(Report):
 
 
 class ChanceLevel(Report):
-    """What scores without any signal reach on the same rows: the areas over random permutations of the labels."""
+    """What scores without any signal reach on the same rows, over random permutations of the labels."""
 
+    average_precision_mean: float
+    average_precision_95th: float = Field(description="the 95th percentile")
     auc_pr_mean: float
-    auc_pr_95th: float = Field(description="the 95th percentile")
     auc_roc_mean: float
     auc_roc_95th: float = Field(description="the 95th percentile")
 
 
 class RankingScores(Report):
-    """How well scores rank, with 95 % intervals; areas are null where the rows lack one of the two classes."""
+    """How well scores rank, with 95 % intervals; null where the rows lack one of the two classes.
+
+    Average precision is the area under the steps of the precision-recall curve; ``auc_pr`` is the area under straight
+    lines between its points, as Spark computes it, for comparison with published scores.
+    """
 
     rows: int
     positives: int
     prevalence: float | None
+    average_precision: float | None = None
+    average_precision_interval: Interval | None = None
     auc_pr: float | None = None
     auc_pr_interval: Interval | None = None
     auc_roc: float | None = None
@@ -94,15 +101,16 @@ class RankingScores(Report):
     def chance_verdict(self) -> str | None:
         """The sentence on scores that cannot be distinguished from chance; None where they can, or there are none.
 
-        They can where both areas are above what 95 % of scores without signal reach.
+        They can where average precision and AUC-ROC are both above what 95 % of scores without signal reach.
         """
-        if self.chance is None or self.auc_pr is None or self.auc_roc is None:
+        if self.chance is None or self.average_precision is None or self.auc_roc is None:
             return None
-        if self.auc_pr > self.chance.auc_pr_95th and self.auc_roc > self.chance.auc_roc_95th:
+        chance = self.chance
+        if self.average_precision > chance.average_precision_95th and self.auc_roc > chance.auc_roc_95th:
             return None
         return (
-            "not distinguishable from chance: on these rows one in twenty random scores reaches "
-            f"AUC-PR {self.chance.auc_pr_95th:.3f}, and one in twenty AUC-ROC {self.chance.auc_roc_95th:.3f}"
+            "not distinguishable from chance: on these rows one in twenty random scores reaches average precision "
+            f"{chance.average_precision_95th:.3f}, and one in twenty AUC-ROC {chance.auc_roc_95th:.3f}"
         )
 
 
@@ -231,7 +239,7 @@ class FeatureScore(Report):
 
     feature: str
     auc_roc: float | None
-    auc_pr: float | None
+    average_precision: float | None
 
 
 class FeatureAudit(Report):
@@ -245,7 +253,7 @@ class FeatureAudit(Report):
 
 
 class GridPoint(Report):
-    """A point of the grid with its area under the precision-recall curve in each fold; ``score`` is their mean."""
+    """A point of the grid with its average precision in each fold; ``score`` is their mean."""
 
     settings: dict[str, Setting]
     fold_scores: list[float]
@@ -287,7 +295,7 @@ class CandidateScores(Report):
 
     settings: dict[str, Setting]
     features: list[str]
-    cross_validated_auc_pr: float
+    cross_validated_average_precision: float
     train: ClassCounts
     out_of_fold: RankingScores
     sigmoid: CalibrationCoefficients
@@ -295,9 +303,9 @@ class CandidateScores(Report):
 
 
 class PairedDifference(Report):
-    """How much lower the AUC-PR of an algorithm is than the best one's, on the same bootstrap samples of users."""
+    """How much lower an algorithm's average precision is than the best one's, on the same samples of users."""
 
-    auc_pr: float | None
+    average_precision: float | None
     interval: Interval | None = Field(description="95 %; null where the rows lack one of the two classes")
 
     @property

@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from scipy.special import expit, logit, ndtr, ndtri
 
 from sparkify_kedro.churn.hash_sampling import uniform_hash
 from sparkify_kedro.churn.reports import (
     CalibrationBin,
     ChanceLevel,
     Confusion,
+    Interval,
     PairedDifference,
     ProbabilityScores,
     RankingScores,
@@ -27,7 +29,7 @@ from sparkify_kedro.churn.reports import (
 )
 from sparkify_kedro.churn.vocabulary import KEYS
 
-from .curves import Array, area, cumulate, precision_recall, roc
+from .curves import Array, area, average_precision, cumulate, precision_recall, roc
 from .parameters import Evaluation, Segments
 
 DECILES = 10
@@ -36,8 +38,9 @@ _NUMBERS_PER_BLOCK = 4_000_000
 
 
 class Areas(NamedTuple):
-    """Areas under the precision-recall and the ROC curve, one of each per sample; NaN without both classes."""
+    """Average precision and both areas under curves, one of each per sample; NaN without both classes."""
 
+    average_precision: Array
     auc_pr: Array
     auc_roc: Array
 
@@ -60,10 +63,12 @@ def collect_scored(scored: DataFrame, evaluation: Evaluation) -> pd.DataFrame:
 
 
 def ranking_report(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "user_id") -> RankingScores:
-    """How well scores rank, with 95 % percentile intervals over bootstrap samples of whole users, beside chance.
+    """How well scores rank, with 95 % intervals from bootstrap samples of whole users, beside chance.
 
     All rows of a user have the same weight in a sample, a Poisson number of mean 1 (the Poisson bootstrap: resampling
     with replacement without a fixed total; Chamandy et al. 2012, "Estimating uncertainty for massive data streams").
+    Percentiles of average precision are corrected for its bias on few positives (Efron 1981, "Nonparametric standard
+    errors and confidence intervals"); the interval of the AUC-ROC is the basic one on the logit scale.
 
     Args:
         scored: ``label`` (0 or 1), ``score`` and the ``unit``, in the order of the keys.
@@ -71,32 +76,34 @@ def ranking_report(scored: pd.DataFrame, evaluation: Evaluation, unit: str = "us
         unit: the column whose values are resampled.
 
     Returns:
-        The scores; areas are null where the rows lack one of the two classes.
+        The scores; null where the rows lack one of the two classes.
     """
     rows, positives = len(scored), int(scored["label"].sum())
     if positives in (0, rows):
         return without_ranking(rows, positives)
     label, score = scored["label"].to_numpy(), scored["score"].to_numpy()
     whole = areas(label, score, np.ones((1, rows)))
-    blocks = [areas(label, score, weights) for weights in bootstrap_weights(scored[unit], evaluation)]
-    pr_low, pr_high = np.nanpercentile(np.hstack([block.auc_pr for block in blocks]), [2.5, 97.5])
-    roc_low, roc_high = np.nanpercentile(np.hstack([block.auc_roc for block in blocks]), [2.5, 97.5])
+    samples = _joined([areas(label, score, weights) for weights in bootstrap_weights(scored[unit], evaluation)])
     is_small = positives < evaluation.few_positives
     return RankingScores(
         rows=rows,
         positives=positives,
         prevalence=positives / rows,
+        average_precision=float(whole.average_precision[0]),
+        average_precision_interval=_bias_corrected(samples.average_precision, whole.average_precision[0]),
         auc_pr=float(whole.auc_pr[0]),
-        auc_pr_interval=(float(pr_low), float(pr_high)),
+        auc_pr_interval=_bias_corrected(samples.auc_pr, whole.auc_pr[0]),
         auc_roc=float(whole.auc_roc[0]),
-        auc_roc_interval=(float(roc_low), float(roc_high)),
+        auc_roc_interval=_basic_on_logits(samples.auc_roc, whole.auc_roc[0], positives * (rows - positives)),
         chance=chance_level(label, score, evaluation),
-        warning=f"only {positives} positives: too few to compare models, see the interval" if is_small else None,
+        warning=f"only {positives} positives: too few to compare models, and the intervals are approximate"
+        if is_small
+        else None,
     )
 
 
 def paired_difference(one: pd.DataFrame, other: pd.DataFrame, evaluation: Evaluation) -> PairedDifference:
-    """The difference of the AUC-PR of two models on the same rows, with its 95 % percentile interval.
+    """The difference in average precision of two models on the same rows, with its 95 % percentile interval.
 
     Both are evaluated on the same bootstrap samples of users, so that what makes a sample easy or hard for both cancels
     out: models whose own intervals overlap may well differ.
@@ -117,24 +124,24 @@ def paired_difference(one: pd.DataFrame, other: pd.DataFrame, evaluation: Evalua
         raise ValueError("a paired difference needs scores of the same rows")
     label = one["label"].to_numpy()
     if label.sum() in (0, len(label)):
-        return PairedDifference(auc_pr=None, interval=None)
+        return PairedDifference(average_precision=None, interval=None)
 
     def difference(weights: Array) -> Array:
-        first, second = (areas(label, scored["score"].to_numpy(), weights).auc_pr for scored in (one, other))
+        first, second = (areas(label, scored["score"].to_numpy(), weights).average_precision for scored in (one, other))
         found: Array = first - second
         return found
 
     differences = np.hstack([difference(weights) for weights in bootstrap_weights(one["user_id"], evaluation)])
     low, high = np.nanpercentile(differences, [2.5, 97.5])
     whole = difference(np.ones((1, len(label))))
-    return PairedDifference(auc_pr=float(whole[0]), interval=(float(low), float(high)))
+    return PairedDifference(average_precision=float(whole[0]), interval=(float(low), float(high)))
 
 
 def chance_level(label: Array, score: Array, evaluation: Evaluation) -> ChanceLevel:
-    """The areas that scores without signal reach on these rows, over random permutations of the labels.
+    """What scores without signal reach on these rows, over random permutations of the labels.
 
-    On few positives that is far from the prevalence: with six of 115 rows, random scores have a mean AUC-PR of .07, and
-    more than .20 in one of twenty permutations.
+    On few positives that is far from the prevalence: with six of 115 rows, random scores have a mean average precision
+    of .08, and more than .16 in one of twenty permutations.
 
     Args:
         label: 0 or 1, by row, with both classes.
@@ -147,12 +154,13 @@ def chance_level(label: Array, score: Array, evaluation: Evaluation) -> ChanceLe
     for start in range(0, evaluation.replicates, per_block):
         shape = (min(per_block, evaluation.replicates - start), len(label))
         blocks.append(areas(random.permuted(np.broadcast_to(label, shape), axis=1), score, np.ones(shape)))
-    auc_pr, auc_roc = (np.hstack(values) for values in zip(*blocks, strict=True))
+    reached = _joined(blocks)
     return ChanceLevel(
-        auc_pr_mean=float(auc_pr.mean()),
-        auc_pr_95th=float(np.percentile(auc_pr, 95)),
-        auc_roc_mean=float(auc_roc.mean()),
-        auc_roc_95th=float(np.percentile(auc_roc, 95)),
+        average_precision_mean=float(reached.average_precision.mean()),
+        average_precision_95th=float(np.percentile(reached.average_precision, 95)),
+        auc_pr_mean=float(reached.auc_pr.mean()),
+        auc_roc_mean=float(reached.auc_roc.mean()),
+        auc_roc_95th=float(np.percentile(reached.auc_roc, 95)),
     )
 
 
@@ -167,7 +175,7 @@ def without_ranking(rows: int, positives: int, warning: str | None = None) -> Ra
 
 
 def areas(label: Array, score: Array, weights: Array) -> Areas:
-    """Areas under both curves, exactly, for many weightings of the same rows at once.
+    """Average precision and the areas under both curves, exactly, for many weightings of the same rows at once.
 
     The curves are those of Spark's ``BinaryClassificationMetrics``, as in ``ranking_scores``: a point per distinct
     score, joined by straight lines; the precision-recall curve starts at recall 0 with the precision of its first
@@ -179,7 +187,7 @@ def areas(label: Array, score: Array, weights: Array) -> Areas:
         weights: samples x rows: the weight of each row.
 
     Returns:
-        An area of each kind per sample, between 0 and 1; NaN where a sample lacks one of the two classes.
+        One of each per sample, between 0 and 1; NaN where a sample lacks one of the two classes.
 
     Examples:
         A perfect ranking, and its reverse:
@@ -191,8 +199,10 @@ def areas(label: Array, score: Array, weights: Array) -> Areas:
         0.0
     """
     counts = cumulate(label, score, weights)
+    has_negatives = (counts.negatives > 0)[:, 0]
     return Areas(
-        auc_pr=np.where((counts.negatives > 0)[:, 0], area(precision_recall(counts)), np.nan),
+        average_precision=np.where(has_negatives, average_precision(counts), np.nan),
+        auc_pr=np.where(has_negatives, area(precision_recall(counts)), np.nan),
         auc_roc=area(roc(counts)),
     )
 
@@ -268,6 +278,33 @@ def bootstrap_weights(unit: pd.Series, evaluation: Evaluation) -> Iterator[Array
     for start in range(0, evaluation.replicates, samples_per_block):
         samples = min(samples_per_block, evaluation.replicates - start)
         yield random.poisson(1.0, size=(samples, len(units))).astype(float)[:, code]
+
+
+def _joined(blocks: list[Areas]) -> Areas:
+    return Areas(*(np.hstack(values) for values in zip(*blocks, strict=True)))
+
+
+def _bias_corrected(samples: Array, whole: float) -> Interval:
+    """The percentiles between which 95 % of the samples lie, moved by twice the bias of their median.
+
+    Where all samples lie on one side of the score, the bias is that of half a sample on the other.
+    """
+    known = samples[~np.isnan(samples)]
+    below = np.mean(known < whole) + np.mean(known == whole) / 2
+    bias = ndtri(np.clip(below, 0.5 / len(known), 1 - 0.5 / len(known)))
+    low, high = np.percentile(known, 100 * ndtr(2 * bias + ndtri([0.025, 0.975])))
+    return float(low), float(high)
+
+
+def _basic_on_logits(samples: Array, whole: float, pairs: int) -> Interval:
+    """The score's logit minus the percentiles of the samples' deviations from it.
+
+    Areas of 0 and 1 count as half a pair of a positive and a negative away from there.
+    """
+    half_a_pair = 0.5 / pairs
+    of_samples, of_whole = (logit(np.clip(values, half_a_pair, 1 - half_a_pair)) for values in (samples, whole))
+    low, high = expit(2 * of_whole - np.nanpercentile(of_samples, [97.5, 2.5]))
+    return float(min(low, whole)), float(max(high, whole))
 
 
 def _between(value: Column, cuts: list[float]) -> Column:

@@ -1,8 +1,8 @@
 """Cross-validated grid search with few Spark jobs.
 
 Spark's own ``CrossValidator`` scores each fitted model separately, in four jobs, and keeps only the mean over folds. On
-small training sets the fixed cost of a job dominates, so this search assembles the features once, fits models in
-parallel, and scores the whole grid on all folds in one query.
+small training sets the fixed costs of a job and of its generated code dominate, so this search assembles the features
+in one pass, fits models in parallel, and scores the whole grid on all folds in one query.
 
 The feature set is searched first, with the first settings of the grid, then the grid with the best set. Features that
 are fitted themselves (user types) are those of a fit without the fold's users.
@@ -27,7 +27,7 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.churn.reports import GridPoint, Setting
+from sparkify_kedro.churn.reports import ClassCounts, GridPoint, Setting
 from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.skipping import SkipError
 
@@ -36,7 +36,7 @@ from .calibration import Calibration, expose_margin, fit_calibration
 from .evaluation import collect_scored
 from .parameters import AlgorithmSearch, Evaluation, Training
 from .ranking import ranking_scores
-from .user_types import without_fold
+from .user_types import EVERY_FOLD, TYPE_FEATURES, without_fold
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class CalibratedModel(NamedTuple):
         search: the result of the grid search.
         features: the columns that the model takes.
         classifier: the model's second stage, fitted with the best settings on all training rows.
+        train: the training rows, by class.
         model: takes the features by name and adds ``probability``, calibrated at natural prevalence.
         calibration: the sigmoid.
         out_of_fold: keys, ``label`` and ``score`` of the development rows, as ``collect_scored`` returns them: the
@@ -80,6 +81,7 @@ class CalibratedModel(NamedTuple):
     search: SearchResult
     features: Sequence[str]
     classifier: Classifier
+    train: ClassCounts
     model: PipelineModel
     calibration: Calibration
     out_of_fold: pd.DataFrame
@@ -111,33 +113,49 @@ def train_calibrated(
         SkipError: where a fold lacks rows of one of the two classes.
     """
     sizes = fold_sizes(train)
-    ordered = in_order_of_keys(train, sum(rows for rows, _ in sizes.values()), training).cache()
+    counts = ClassCounts(rows=sum(rows for rows, _ in sizes.values()), positives=sum(n for _, n in sizes.values()))
+    assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).cache()
     try:
-        result = search_grid(ordered, sorted(sizes), feature_sets, search, training)
-        columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
-        assembler = VectorAssembler(inputCols=columns, outputCol="features")
-        classifier = fit(assembler.transform(ordered), result.best.settings, search, training)
+        result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training)
+        classifier = fit(_seen(assembled, EVERY_FOLD), result.best.settings, search, training)
+        classifier.setFeaturesCol("features")
     finally:
-        ordered.unpersist()
+        assembled.unpersist()
+    columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
+    assembler = VectorAssembler(inputCols=columns, outputCol="features")
+    calibration, out_of_fold = _calibrate(development, assembler, result.fold_models, evaluation)
+    model = PipelineModel([assembler, *expose_margin(classifier), calibration.model])
+    return CalibratedModel(result, columns, classifier, counts, model, calibration, out_of_fold)
+
+
+def _calibrate(
+    development: DataFrame,
+    assembler: VectorAssembler,
+    fold_models: Mapping[int, Classifier],
+    evaluation: Evaluation,
+) -> tuple[Calibration, pd.DataFrame]:
+    """The sigmoid, fitted on margins out of fold, and the scores that it makes of them."""
+    own = without_fold(development, F.col("fold"))
+    label = F.col("label").cast("double").alias("label")
+    assembled = assembler.transform(own).select(*KEYS, "fold", label, "features").cache()
     margins = reduce(
         DataFrame.unionByName,
         [
-            PipelineModel([assembler, *expose_margin(model.setFeaturesCol("features"))]).transform(
-                without_fold(development.where(F.col("fold") == fold), fold)
+            PipelineModel(expose_margin(model.setFeaturesCol("features"))).transform(
+                assembled.where(F.col("fold") == fold)
             )
-            for fold, model in result.fold_models.items()
+            for fold, model in fold_models.items()
         ],
-    ).select(*KEYS, "margin", F.col("label").cast("double").alias("label"))
+    ).select(*KEYS, "margin", "label")
     margins = margins.cache()
     try:
         calibration = fit_calibration(margins)
         scored = calibration.model.transform(margins)
         scores = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
-        out_of_fold = collect_scored(scores, evaluation)
+        return calibration, collect_scored(scores, evaluation)
     finally:
         margins.unpersist()
-    model = PipelineModel([assembler, *expose_margin(classifier), calibration.model])
-    return CalibratedModel(result, columns, classifier, model, calibration, out_of_fold)
+        assembled.unpersist()
 
 
 def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
@@ -174,15 +192,57 @@ def in_order_of_keys(train: DataFrame, rows: int, training: Training) -> DataFra
     )
 
 
+def assemble(
+    train: DataFrame, folds: Sequence[int], feature_sets: FeatureSets, rows: int, training: Training
+) -> DataFrame:
+    """The training rows as the search takes them, in the order of their keys.
+
+    Args:
+        train: the features, ``label`` and ``fold``.
+        folds: the numbers of the folds.
+        feature_sets: columns by the name of the set.
+        rows: the number of rows.
+        training: how many rows one task works on.
+
+    Returns:
+        ``label``, ``fold``, a vector for each feature set, and ``left_out``, the fold that the features were fitted
+        without: a row has a copy for each fold and one for ``EVERY_FOLD``. Where no feature is fitted it is null, and
+        there is one copy.
+    """
+    if set(TYPE_FEATURES).isdisjoint(name for columns in feature_sets.values() for name in columns):
+        copies = train.withColumn("left_out", F.lit(None).cast("int"))
+    else:
+        left_out = F.explode(F.array(*map(F.lit, (EVERY_FOLD, *folds))))
+        copies = without_fold(train.withColumn("left_out", left_out), F.col("left_out"))
+    for name, columns in feature_sets.items():
+        copies = VectorAssembler(inputCols=list(columns), outputCol=_vector(name)).transform(copies)
+    kept = copies.select(*KEYS, "label", "fold", "left_out", *map(_vector, feature_sets))
+    return in_order_of_keys(kept, rows, training).drop(*KEYS)
+
+
+def _unseen(assembled: DataFrame, fold: int) -> DataFrame:
+    """The rows of a fold, with features that were fitted without it."""
+    return _left_out(assembled, fold).where(F.col("fold") == fold)
+
+
+def _seen(assembled: DataFrame, fold: int) -> DataFrame:
+    """The rows of all other folds, with features that were fitted without it."""
+    return _left_out(assembled, fold).where(F.col("fold") != fold)
+
+
+def _left_out(assembled: DataFrame, fold: int) -> DataFrame:
+    return assembled.where(F.col("left_out").isNull() | (F.col("left_out") == fold))
+
+
 def search_grid(
-    train: DataFrame, folds: Sequence[int], feature_sets: FeatureSets, search: AlgorithmSearch, training: Training
+    assembled: DataFrame, folds: Sequence[int], feature_sets: Sequence[str], search: AlgorithmSearch, training: Training
 ) -> SearchResult:
     """Score settings on every fold, trained on the other folds: first each feature set, then the grid with the best.
 
     Args:
-        train: the features, ``label`` and ``fold``, cached.
+        assembled: the rows as ``assemble`` returns them, cached.
         folds: the numbers of the folds.
-        feature_sets: columns by the name of the set.
+        feature_sets: the names of the sets.
         search: the algorithm, its settings and its grid.
         training: the seed, and how many models to fit in parallel.
 
@@ -190,25 +250,13 @@ def search_grid(
         The points, the best one (the first of several) and its models. Collects one number per point and fold.
     """
     grid = [dict(zip(search.grid, values, strict=True)) for values in product(*search.grid.values())]
-    assembled = {fold: _assemble(without_fold(train, fold), feature_sets).cache() for fold in folds}
-    try:
-        sets: list[Settings] = [{FEATURE_SET: name, **grid[0]} for name in feature_sets]
-        chosen = _score_points(assembled, sets, search, training)
-        best_set = _best(chosen).point.settings[FEATURE_SET]
-        others: list[Settings] = [{FEATURE_SET: best_set, **settings} for settings in grid[1:]]
-        scored = chosen + (_score_points(assembled, others, search, training) if others else [])
-    finally:
-        for rows in assembled.values():
-            rows.unpersist()
+    sets: list[Settings] = [{FEATURE_SET: name, **grid[0]} for name in feature_sets]
+    chosen = _score_points(assembled, folds, sets, search, training)
+    best_set = _best(chosen).point.settings[FEATURE_SET]
+    others: list[Settings] = [{FEATURE_SET: best_set, **settings} for settings in grid[1:]]
+    scored = chosen + (_score_points(assembled, folds, others, search, training) if others else [])
     best = _best(scored)
     return SearchResult([each.point for each in scored], best.point, best.fold_models)
-
-
-def _assemble(rows: DataFrame, feature_sets: FeatureSets) -> DataFrame:
-    """``label``, ``fold`` and a vector for each feature set."""
-    for name, columns in feature_sets.items():
-        rows = VectorAssembler(inputCols=list(columns), outputCol=_vector(name)).transform(rows)
-    return rows.select("label", "fold", *map(_vector, feature_sets))
 
 
 class _ScoredPoint(NamedTuple):
@@ -222,20 +270,14 @@ def _best(scored: Sequence[_ScoredPoint]) -> _ScoredPoint:
 
 
 def _score_points(
-    assembled: Mapping[int, DataFrame], points: list[Settings], search: AlgorithmSearch, training: Training
+    assembled: DataFrame, folds: Sequence[int], points: list[Settings], search: AlgorithmSearch, training: Training
 ) -> list[_ScoredPoint]:
     """Each point, scored on every fold by a model that was trained on the others."""
-    folds = list(assembled)
-    trained_on = {fold: rows.where(F.col("fold") != fold).cache() for fold, rows in assembled.items()}
-    try:
-        models = _fit_in_parallel([(trained_on[fold], point) for fold in folds for point in points], search, training)
-    finally:
-        for rows in trained_on.values():
-            rows.unpersist()
+    models = _fit_in_parallel([(_seen(assembled, fold), point) for fold in folds for point in points], search, training)
     by_fold = {fold: models[n * len(points) : (n + 1) * len(points)] for n, fold in enumerate(folds)}
-    scored = [_score(assembled[fold].where(F.col("fold") == fold), by_fold[fold]) for fold in folds]
+    scored = [_score(_unseen(assembled, fold), by_fold[fold]) for fold in folds]
     table = ranking_scores(reduce(DataFrame.unionByName, scored), ["fold", "point"])
-    score = {(row.fold, row.point): row.auc_pr for row in table.collect()}
+    score = {(row.fold, row.point): row.average_precision for row in table.collect()}
     return [
         _ScoredPoint(
             _point(settings, [score[fold, number] for fold in folds]), {fold: by_fold[fold][number] for fold in folds}

@@ -47,6 +47,8 @@ TYPE_FEATURES = (
     "log_odds_by_user_type",
 )
 WITHOUT_FOLD = "type_features_without_fold"
+# Instead of a fold that was left out: none was.
+EVERY_FOLD = -1
 
 # As if every type had made that many visits like those of all users.
 _PSEUDO_VISITS, _PSEUDO_VISITS_OF_SEEDS = 5.0, 50.0
@@ -272,7 +274,8 @@ def without_fold(rows: DataFrame, fold: int | Column) -> DataFrame:
 
     Args:
         rows: as ``with_types_by_fold`` returns them.
-        fold: a number, or the column of each row's own fold, for features out of fold.
+        fold: a number, or a column, such as that of each row's own fold, for features out of fold; ``EVERY_FOLD`` for
+            the types that were fitted on all folds.
 
     Raises:
         ValueError: where the rows have types, but only those that have seen every fold.
@@ -281,8 +284,14 @@ def without_fold(rows: DataFrame, fold: int | Column) -> DataFrame:
         if set(TYPE_FEATURES) & set(rows.columns):
             raise ValueError(f"rows with features of user types need the column {WITHOUT_FOLD}, too")
         return rows
-    features = F.get(WITHOUT_FOLD, F.lit(fold) if isinstance(fold, int) else fold)
-    return rows.withColumns({name: F.get(features, F.lit(place)) for place, name in enumerate(TYPE_FEATURES)})
+    left_out = F.lit(fold) if isinstance(fold, int) else fold
+    features, is_every = F.get(WITHOUT_FOLD, left_out), left_out == EVERY_FOLD
+    return rows.withColumns(
+        {
+            name: F.when(is_every, F.col(name)).otherwise(F.get(features, F.lit(place)))
+            for place, name in enumerate(TYPE_FEATURES)
+        }
+    )
 
 
 def _visits(histories: pd.DataFrame) -> Array:

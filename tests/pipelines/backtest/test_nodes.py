@@ -43,7 +43,8 @@ def ms(day: date) -> int:
 # The newest landmark is the end of the log, whose rows have no label yet.
 LANDMARKS = [ms(date(2018, 12, 1)) - 14 * DAY * number for number in range(4, -1, -1)]
 SCORES = {
-    "rows": 400, "positives": 40, "prevalence": 0.1, "auc_pr": 0.31, "auc_pr_interval": [0.2, 0.45], "auc_roc": 0.74,
+    "rows": 400, "positives": 40, "prevalence": 0.1, "average_precision": 0.31,
+    "average_precision_interval": [0.2, 0.45], "auc_roc": 0.74,
     "auc_roc_interval": [0.65, 0.8], "warning": None,
 }  # fmt: skip
 CARD: dict[str, Any] = {
@@ -118,8 +119,8 @@ def test_one_row_per_landmark_in_order_and_one_for_the_hold_out(replayed: pd.Dat
     assert replayed["when"].tolist() == ["2018-10-20", "2018-11-03", "2018-11-17", "hold-out"]
     assert set(replayed.columns) == {
         "when", "horizon_days", "algorithm", "settings", "train_rows", "train_positives", "users_scored", "churned",
-        "prevalence", "auc_pr", "auc_pr_low", "auc_pr_high", "auc_roc", "auc_roc_low", "auc_roc_high", "warning",
-        "mean_score",
+        "prevalence", "average_precision", "average_precision_low", "average_precision_high", "auc_roc", "auc_roc_low",
+        "auc_roc_high", "warning", "mean_score", "average_precision_by_chance", "auc_roc_by_chance",
     }  # fmt: skip
     assert replayed["algorithm"].tolist() == ["logistic_regression"] * 4
     assert replayed["horizon_days"].tolist()[:3] == [14, 14, 14]
@@ -135,7 +136,7 @@ def test_the_last_landmarks_are_replayed(spark: SparkSession, rows: pd.DataFrame
 def test_the_hold_out_is_the_champions_own(replayed: pd.DataFrame) -> None:
     hold_out = replayed.iloc[-1]
     assert (hold_out["users_scored"], hold_out["churned"], hold_out["prevalence"]) == (400, 40, 0.1)
-    assert [hold_out[name] for name in ("auc_pr", "auc_pr_low", "auc_pr_high")] == [0.31, 0.2, 0.45]
+    assert [hold_out[f"average_precision{of}"] for of in ("", "_low", "_high")] == [0.31, 0.2, 0.45]
     assert [hold_out[name] for name in ("auc_roc", "auc_roc_low", "auc_roc_high")] == [0.74, 0.65, 0.8]
 
 
@@ -221,7 +222,9 @@ def drawn_table(**changes: list[object]) -> pd.DataFrame:
         {
             "when": ["2018-11-03", "2018-11-10", "hold-out"],
             "prevalence": [0.08, 0.12, 0.1],
-            "auc_pr": [0.3, 0.2, 0.25], "auc_pr_low": [0.1, 0.15, 0.2], "auc_pr_high": [0.6, 0.3, 0.35],
+            "average_precision": [0.3, 0.2, 0.25], "average_precision_low": [0.1, 0.15, 0.2],
+            "average_precision_high": [0.6, 0.3, 0.35], "average_precision_by_chance": [0.09, 0.13, 0.11],
+            "auc_roc_by_chance": [0.49, 0.51, 0.5],
             "auc_roc": [0.7, 0.6, 0.75], "auc_roc_low": [0.5, 0.55, 0.7], "auc_roc_high": [0.8, 0.65, 0.8],
         }
         | changes
@@ -249,16 +252,16 @@ def test_points_intervals_and_lines_have_the_tables_values() -> None:
     assert list(points[1].error_y.array) == pytest.approx([0.1, 0.05])
     assert list(points[1].error_y.arrayminus) == pytest.approx([0.2, 0.05])
     assert [list(trace.y) for trace in hold_out] == [[0.25, 0.25], [0.75, 0.75]]
-    assert [list(trace.y) for trace in chance] == [[0.08, 0.12], [0.5, 0.5]]
+    assert [list(trace.y) for trace in chance] == [[0.09, 0.13], [0.49, 0.51]]
     assert [(band.y0, band.y1) for band in figure.layout.shapes] == [(0.2, 0.35), (0.7, 0.8)]
-    assert [title.text for title in figure.layout.annotations] == ["AUC-PR", "AUC-ROC"]
+    assert [title.text for title in figure.layout.annotations] == ["average precision", "AUC-ROC"]
     # Every name stands in the legend once.
     assert [trace.name for trace in figure.data if trace.showlegend] == list(traces(figure))
 
 
 def test_landmarks_and_a_hold_out_without_a_score_are_drawn_without_a_point() -> None:
     nothing = [None, None, None]
-    changes = {f"{area}{side}": nothing for area in ("auc_pr", "auc_roc") for side in ("", "_low", "_high")}
+    changes = {f"{area}{side}": nothing for area in ("average_precision", "auc_roc") for side in ("", "_low", "_high")}
     figure = draw_backtest(drawn_table(**changes))
     figure.to_json()
     assert all(np.isnan(value) for value in traces(figure)["trained and scored at the landmark"][0].y)

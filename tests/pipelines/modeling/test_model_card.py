@@ -14,9 +14,13 @@ from sparkify_kedro.pipelines.modeling.model_card import write_model_card
 
 LABEL = "will_churn_in_next_bin"
 JUDGED = {
-    "rows": 115, "positives": 6, "prevalence": 6 / 115, "auc_pr": 0.184, "auc_pr_interval": [0.05, 0.35],
-    "auc_roc": 0.809, "auc_roc_interval": [0.58, 0.97], "warning": "only 6 positives: look at the interval",
-    "chance": {"auc_pr_mean": 0.071, "auc_pr_95th": 0.203, "auc_roc_mean": 0.5, "auc_roc_95th": 0.69},
+    "rows": 115, "positives": 6, "prevalence": 6 / 115, "average_precision": 0.184,
+    "average_precision_interval": [0.05, 0.35], "auc_pr": 0.177, "auc_roc": 0.809,
+    "auc_roc_interval": [0.58, 0.97], "warning": "only 6 positives: look at the interval",
+    "chance": {
+        "average_precision_mean": 0.071, "average_precision_95th": 0.203, "auc_pr_mean": 0.069, "auc_roc_mean": 0.5,
+        "auc_roc_95th": 0.69,
+    },
 }  # fmt: skip
 CARD: dict[str, Any] = {
     "label": LABEL, "algorithm": "logistic_regression", "model": "PipelineModel_1", "settings": {"regParam": 0.1},
@@ -39,7 +43,7 @@ COMPARISON: dict[str, Any] = {
             "confusion": {"cost": 27.0, "cost_of_nobody": 30.0, "cost_of_everybody": 109.0},
         }
     },
-    "baselines": {"best_single_feature": {"feature": "songs", "test": JUDGED | {"auc_pr": 0.039}}},
+    "baselines": {"best_single_feature": {"feature": "songs", "test": JUDGED | {"average_precision": 0.039}}},
 }  # fmt: skip
 LOG = {"events": 900, "users": 12, "first_ts": 1_538_352_000_000, "last_ts": 1_543_622_399_000}
 PARAMETERS = {
@@ -76,9 +80,9 @@ def test_the_card_describes_purpose_data_evaluation_and_limits() -> None:
         "Trained on 173 rows (24 positive)",
         "Held out: 115 rows (6 positive) of users who are not in the training rows",
         "songs, adverts",
-        "| held-out users | 0.184 (0.05 to 0.35) | 0.071, 95 % below 0.203 | 0.052 | 0.809 (0.58 to 0.97) | 0.500, 95",
+        "| held-out users | 0.184 (0.05 to 0.35) | 0.071, 95 % below 0.203 | 0.052 | 0.177 | 0.809 (0.58 to 0.97) | 0.500, 95",
         "* On the held-out rows: not distinguishable from chance: on these rows one in twenty random scores reaches "
-        "AUC-PR 0.203",
+        "average precision 0.203",
         "| baseline: best single feature (songs) | 0.039",
         "| top 1 % | 2 | 0.50 | 0.17 | 9.6 |",
         "Calibration error 0.051 (0.059 is expected of perfect probabilities",

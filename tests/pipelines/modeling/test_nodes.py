@@ -112,7 +112,7 @@ def evaluate_as_original(protocol: DataFrame, report: Json) -> Json:
 def select_champion(rule: SelectionRule, *reports: SearchReport) -> Json:
     """The last of them is the best."""
     found = differences(reports[-1].algorithm, **{report.algorithm: LESS for report in reports[:-1]})
-    found.differences[reports[-1].algorithm] = PairedDifference(auc_pr=0.0, interval=SAME)
+    found.differences[reports[-1].algorithm] = PairedDifference(average_precision=0.0, interval=SAME)
     selection = nodes.select_champion(rule, found, **{report.algorithm: report for report in reports})
     return selection.model_dump(mode="json")
 
@@ -279,8 +279,8 @@ def test_out_of_fold_scores_are_at_natural_prevalence(
     report = found[1]
     counts = {"rows": 600, "positives": rows.where("label = 1").count()}
     assert {name: report["out_of_fold"][name] for name in counts} == counts
-    low, high = report["out_of_fold"]["auc_pr_interval"]
-    assert report["out_of_fold"]["prevalence"] < low < report["out_of_fold"]["auc_pr"] < high
+    low, high = report["out_of_fold"]["average_precision_interval"]
+    assert report["out_of_fold"]["prevalence"] < low < report["out_of_fold"]["average_precision"] < high
     # A missed churner costs five contacts: so users with a probability above one in six are contacted.
     assert report["threshold"] == pytest.approx(1 / 6, abs=0.1)
 
@@ -377,7 +377,7 @@ def test_a_small_test_set_has_nulls_and_warnings(
     baselines = evaluate_baselines(rows, few, audited)
     segments = [scores for kind in written["segments"].values() for scores in kind.values()]
     for scores in (written["test"], written["test_balanced"], *segments, *(one["test"] for one in baselines.values())):
-        assert scores["auc_pr"] is scores["auc_roc"] is None
+        assert scores["average_precision"] is scores["auc_roc"] is None
         assert "needs rows of both classes" in scores["warning"]
     for name, number in zip(("rows", "positives"), expected, strict=True):
         assert number is None or written["test"][name] == number
@@ -393,7 +393,7 @@ def test_baselines_are_the_prevalence_and_one_feature(
     prevalence, learned = written["prevalence"], rows.toPandas()["label"].mean()
     assert prevalence["feature"] is None
     assert prevalence["test"]["auc_roc"] == pytest.approx(0.5)
-    assert prevalence["test"]["auc_pr"] == pytest.approx(prevalence["test"]["prevalence"])
+    assert prevalence["test"]["average_precision"] == pytest.approx(prevalence["test"]["prevalence"])
     assert [row["mean_score"] for row in prevalence["calibration"]] == [pytest.approx(learned)] * 10
     # Either all users are contacted, or none.
     assert prevalence["confusion"]["threshold"] == (pytest.approx(learned) if learned > 1 / 6 else 1.0)
@@ -424,7 +424,8 @@ def test_the_originals_protocol_rewards_recognized_users(
     assert written["rows"] == 300
     assert written["positives"] == rows.where("bin_end = 1 and label = 1").count()
     assert 0.6 < written["auc_roc"] < 0.95
-    assert written["auc_pr_interval"][0] < written["auc_pr"] < written["auc_pr_interval"][1]
+    low, high = written["average_precision_interval"]
+    assert low < written["average_precision"] < high
     assert_writable(written)
 
 
@@ -434,7 +435,7 @@ def test_the_originals_protocol_on_too_few_rows_is_null(
 ) -> None:
     protocol = rows.withColumn("is_held_out", F.col("bin_end") == 1).drop("fold").where(only)
     written = evaluate_as_original(protocol, found[1])
-    assert written["auc_pr"] is written["auc_roc"] is None
+    assert written["average_precision"] is written["auc_roc"] is None
     assert "needs rows of both classes" in written["warning"]
     held_out = protocol.where("is_held_out")
     assert (written["rows"], written["positives"]) == (held_out.count(), held_out.where("label = 1").count())
@@ -450,15 +451,15 @@ def search_of(name: str, interval: tuple[float, float]) -> SearchReport:
         "rows": 100,
         "positives": 10,
         "prevalence": 0.1,
-        "auc_pr": sum(interval) / 2,
-        "auc_pr_interval": interval,
+        "average_precision": sum(interval) / 2,
+        "average_precision_interval": interval,
         "auc_roc": 0.6,
     }
     best = {"settings": {"of": name, "feature_set": "extended"}, "fold_scores": [0.1], "score": 0.1}
     return SearchReport.model_validate(
         {
             "algorithm": name,
-            "metric": "areaUnderPR",
+            "metric": "average_precision",
             "features": ["songs"],
             "settings": {},
             "train": {"rows": 50, "positives": 10},
@@ -478,7 +479,7 @@ def differences(best: str, **intervals: tuple[float, float] | None) -> PairedDif
     return PairedDifferences(
         best=best,
         differences={
-            name: PairedDifference(auc_pr=None if interval is None else sum(interval) / 2, interval=interval)
+            name: PairedDifference(average_precision=None if interval is None else sum(interval) / 2, interval=interval)
             for name, interval in intervals.items()
         },
     )
@@ -534,7 +535,7 @@ def test_the_comparison_has_all_scores_and_a_champion_that_was_selected_without_
     """Even where the test rows favor the other algorithm."""
     rule = SelectionRule(judged_on="test", prefer_simpler=True)
     selection = select_champion(rule, search_of(*SIMPLE), search_of(*COMPLEX))
-    better, worse = (metrics | {"test": metrics["test"] | {"auc_pr": auc_pr}} for auc_pr in (0.9, 0.1))
+    better, worse = (metrics | {"test": metrics["test"] | {"average_precision": found}} for found in (0.9, 0.1))
     baselines = evaluate_baselines(rows, test_rows, audited)
     comparison = nodes.compare_algorithms(
         ChampionSelection.model_validate(selection),
@@ -548,8 +549,10 @@ def test_the_comparison_has_all_scores_and_a_champion_that_was_selected_without_
     assert comparison["baselines"] == baselines
     for name, scores in (("simple", better), ("complex", worse)):
         assert comparison["algorithms"][name] == selection["algorithms"][name] | scores
-    assert comparison["summary"].startswith("champion complex, out of fold AUC-PR 0.270 (95 % interval 0.220 to 0.320")
-    assert "(10 positives in 100 rows); test AUC-PR 0.100 (95 % interval" in comparison["summary"]
+    assert comparison["summary"].startswith(
+        "champion complex, out of fold average precision 0.270 (95 % interval 0.220 to 0.320"
+    )
+    assert "(10 positives in 100 rows); test average precision 0.100 (95 % interval" in comparison["summary"]
     assert_writable(comparison)
 
 

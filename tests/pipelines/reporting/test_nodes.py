@@ -46,10 +46,13 @@ SONGS = [{"song": EVIL, "artist": "A & B", "plays": 7}]
 def scores(
     positives: int = 40, by_chance: tuple[float, float] = (0.2, 0.6), warning: str | None = None
 ) -> dict[str, Any]:
-    chance = {"auc_pr_mean": 0.1, "auc_pr_95th": by_chance[0], "auc_roc_mean": 0.5, "auc_roc_95th": by_chance[1]}
+    chance = {
+        "average_precision_mean": 0.1, "average_precision_95th": by_chance[0], "auc_pr_mean": 0.1, "auc_roc_mean": 0.5,
+        "auc_roc_95th": by_chance[1],
+    }  # fmt: skip
     judged = {
-        "rows": 400, "positives": positives, "prevalence": positives / 400, "auc_pr": 0.3,
-        "auc_pr_interval": [0.2, 0.4], "auc_roc": 0.7, "auc_roc_interval": [0.6, 0.8], "chance": chance,
+        "rows": 400, "positives": positives, "prevalence": positives / 400, "average_precision": 0.3,
+        "average_precision_interval": [0.2, 0.4], "auc_roc": 0.7, "auc_roc_interval": [0.6, 0.8], "chance": chance,
         "warning": warning,
     }  # fmt: skip
     top = {"share": 0.1, "rows": 40, "precision": 0.25, "recall": 0.25, "lift": 2.5}
@@ -298,7 +301,7 @@ def test_seconds_are_shown_for_the_run_that_took_them() -> None:
         ),
         (
             {"by_chance": (0.2, 0.7)},
-            "one in twenty random scores reaches AUC-PR 0.200, and one in twenty AUC-ROC 0.700.",
+            "one in twenty random scores reaches average precision 0.200, and one in twenty AUC-ROC 0.700.",
         ),
     ],
 )

@@ -96,8 +96,10 @@ def test_curves_enclose_the_areas_that_were_measured(comparison: Comparison, pre
         assert set(curves) == {"95 % band", "simple", "complex", "chance"}
         # Thinned to 300 points of 400, and rounded.
         assert auc(curves["simple"].x, curves["simple"].y) == pytest.approx(getattr(scores, area), abs=0.01)
-        assert f"{getattr(scores, area):.2f}" in figure.layout.title.text
         assert figure.layout.meta["how_to_read"]
+    by_chance = scores.chance.average_precision_mean
+    assert f"average precision {scores.average_precision:.2f} (chance {by_chance:.2f})" in figures[0].layout.title.text
+    assert f"AUC-ROC {scores.auc_roc:.2f}" in figures[1].layout.title.text
     chance = next(trace for trace in figures[0].data if trace.name == "chance")
     assert list(chance.y) == [scores.prevalence] * 2
     lift = next(trace for trace in figures[3].data if trace.name == "simple")
@@ -133,7 +135,7 @@ def test_without_positives_there_is_no_curve(
     ):  # fmt: skip
         figure.to_json()
     assert [trace.name for trace in figures[1].data] == ["chance"]
-    assert "AUC-PR unknown" in figures[0].layout.title.text
+    assert "average precision unknown" in figures[0].layout.title.text
 
 
 def test_calibration_shows_predicted_and_observed_rates(comparison: Comparison) -> None:
@@ -218,6 +220,7 @@ def test_all_models_stand_beside_the_originals_protocol(comparison: Comparison) 
     low, high = comparison.algorithms["simple"].test.auc_pr_interval
     assert trace.x[0] + trace.error_x.array[0] == pytest.approx(high)
     assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(low)
+    assert [line.x0 for line in figure.layout.shapes] == [comparison.algorithms["simple"].test.chance.auc_pr_mean]
 
 
 def test_without_any_label_the_figure_says_so() -> None:

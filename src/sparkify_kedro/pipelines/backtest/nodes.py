@@ -25,8 +25,8 @@ from .parameters import Backtest
 logger = logging.getLogger(__name__)
 
 HOLD_OUT = "hold-out"
-_SCORES = ("rows", "positives", "prevalence", "auc_pr", "auc_roc", "warning")
-_AREAS = {"auc_pr": "AUC-PR", "auc_roc": "AUC-ROC"}
+_SCORES = ("rows", "positives", "prevalence", "average_precision", "auc_roc", "warning")
+_AREAS = {"average_precision": "average precision", "auc_roc": "AUC-ROC"}
 # A line through a single landmark would not be visible.
 _DASH = {"symbol": "line-ew-open", "size": 14}
 
@@ -59,8 +59,8 @@ def replay_landmarks(  # noqa: PLR0913, PLR0917 - everything that training takes
 
     Returns:
         One row per landmark, and one for the held-out users of the champion (``when`` is ``hold-out``): training rows
-        and positives, users scored, how many of them cancelled within the horizon, both areas under the curve with
-        95 % intervals, the mean score, and a warning if there is one.
+        and positives, users scored, how many of them cancelled within the horizon, average precision and AUC-ROC
+        with 95 % intervals and the mean of random scores, the mean score, and a warning if there is one.
 
     Raises:
         ValueError: where the log is too short: no landmark whose horizon it covers has earlier rows to train on.
@@ -84,8 +84,8 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
         backtest_table: one row per landmark, and one for the hold-out.
 
     Returns:
-        Two panels, AUC-PR and AUC-ROC: a point with its 95 % interval per landmark, the score on held-out users as a
-        line with its interval as a band, and the level of chance.
+        Two panels, average precision and AUC-ROC: a point with its 95 % interval per landmark, the score on
+        held-out users as a line with its interval as a band, and the mean of random scores.
     """
     figure = make_subplots(rows=1, cols=2, subplot_titles=list(_AREAS.values()), horizontal_spacing=0.12)
     cuts = backtest_table[backtest_table["when"] != HOLD_OUT]
@@ -94,7 +94,7 @@ def draw_backtest(backtest_table: pd.DataFrame) -> go.Figure:
         is_first = column == 1
         score, low, high = (cuts[name].astype(float).tolist() for name in (area, f"{area}_low", f"{area}_high"))
         when = cuts["when"].tolist()
-        chance_level = cuts["prevalence"].tolist() if area == "auc_pr" else [0.5] * len(cuts)
+        chance_level = cuts[f"{area}_by_chance"].astype(float).tolist()
         lines: dict[str, tuple[list[Any], dict[str, Any]]] = {
             "held-out users, with 95 % interval": ([hold_out[area]] * len(cuts), {"color": ORANGE, "width": 2}),
             "chance": (chance_level, {"color": GRAY, "dash": "dot"}),
@@ -201,12 +201,16 @@ def _fold_sizes(train: DataFrame, landmark: int) -> dict[int, tuple[int, int]]:
 
 
 def _flat(scores: RankingScores) -> dict[str, Any]:
-    """Scores as columns, with an interval as two of them."""
-    intervals = {"auc_pr": scores.auc_pr_interval, "auc_roc": scores.auc_roc_interval}
-    edges: dict[str, float | None] = {}
+    """Scores as columns, with an interval as two of them, and the mean of random scores."""
+    chance = scores.chance
+    beside: dict[str, float | None] = {
+        "average_precision_by_chance": chance.average_precision_mean if chance else None,
+        "auc_roc_by_chance": chance.auc_roc_mean if chance else None,
+    }
+    intervals = {"average_precision": scores.average_precision_interval, "auc_roc": scores.auc_roc_interval}
     for area, interval in intervals.items():
-        edges[f"{area}_low"], edges[f"{area}_high"] = interval or (None, None)
-    return scores.model_dump(include=set(_SCORES)) | edges
+        beside[f"{area}_low"], beside[f"{area}_high"] = interval or (None, None)
+    return scores.model_dump(include=set(_SCORES)) | beside
 
 
 def _rounded(value: float | None) -> str:

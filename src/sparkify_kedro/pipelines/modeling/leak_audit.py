@@ -24,7 +24,7 @@ def one_feature_scores(rows: DataFrame, features: Sequence[str], levels: int) ->
         levels: the number of levels.
 
     Returns:
-        One row per feature: ``feature``, ``auc_roc``, ``auc_pr``, ``rows`` and ``positives``.
+        One row per feature: ``feature``, ``auc_roc``, ``average_precision``, ``rows`` and ``positives``.
     """
     values = F.array(*(F.col(name).cast("double") for name in features))
     named = F.array(*(F.lit(name) for name in features))
@@ -45,7 +45,7 @@ def one_feature_scores(rows: DataFrame, features: Sequence[str], levels: int) ->
     counted = F.array(*(F.struct(F.lit(label).alias("label"), weight.alias("weight")) for label, weight in is_positive))
     weighted = scored.select("feature", "score", F.explode(counted).alias("counted"))
     return ranking_scores(weighted.select("feature", "score", "counted.*"), ["feature"]).select(
-        "feature", "auc_roc", "auc_pr", "rows", "positives"
+        "feature", "auc_roc", "average_precision", "rows", "positives"
     )
 
 

@@ -102,7 +102,10 @@ def audit_features(
         label=label,
         suspicious_auc_roc=limit,
         feature_sets=sets,
-        one_feature=[FeatureScore(feature=row.feature, auc_roc=row.auc_roc, auc_pr=row.auc_pr) for row in ranked],
+        one_feature=[
+            FeatureScore(feature=row.feature, auc_roc=row.auc_roc, average_precision=row.average_precision)
+            for row in ranked
+        ],
         best_original_feature=next(row.feature for row in ranked if row.feature in original),
     )
 
@@ -138,10 +141,10 @@ def search_model(
     explanation = ALGORITHMS[search.algorithm].explain(trained.classifier, trained.features)
     report = SearchReport(
         algorithm=search.algorithm,
-        metric="areaUnderPR",
+        metric="average_precision",
         features=list(trained.features),
         settings=search.settings,
-        train=_class_counts(train),
+        train=trained.train,
         points=trained.search.points,
         best=trained.search.best,
         calibration=CalibrationCoefficients(slope=trained.calibration.slope, intercept=trained.calibration.intercept),
@@ -264,8 +267,12 @@ def evaluate_as_original(
         on_test = _class_counts(test)
         return without_ranking(on_test.rows, on_test.positives, warning)
     assembler = VectorAssembler(inputCols=search_report.features, outputCol="features")
-    ordered = in_order_of_keys(assembler.transform(train), counts.rows, training).select("features", "label")
-    model = fit(ordered, search_report.best.settings, search, training)
+    assembled = assembler.transform(train).select(*KEYS, "features", "label")
+    ordered = in_order_of_keys(assembled, counts.rows, training).cache()
+    try:
+        model = fit(ordered, search_report.best.settings, search, training)
+    finally:
+        ordered.unpersist()
     scored = model.transform(assembler.transform(test)).withColumn("score", probability())
     collected = collect_scored(scored.select(*KEYS, "label", "score"), evaluation)
     return ranking_report(collected.assign(row=collected.index), evaluation, unit="row")
@@ -279,13 +286,13 @@ def compare_out_of_fold(evaluation: Evaluation, **out_of_fold: DataFrame) -> Pai
         out_of_fold: by algorithm, the simplest first: keys, ``label`` and ``score``.
 
     Returns:
-        The algorithm with the best AUC-PR, and the difference of each from it. Collects the scores, up to
+        The algorithm with the best average precision, and the difference of each from it. Collects the scores, up to
         ``evaluation.max_rows`` of each.
     """
     scored = {name: collect_scored(scores, evaluation) for name, scores in out_of_fold.items()}
     first = next(iter(scored))
     from_first = {name: paired_difference(scores, scored[first], evaluation) for name, scores in scored.items()}
-    best = max(from_first, key=lambda name: from_first[name].auc_pr or 0.0)
+    best = max(from_first, key=lambda name: from_first[name].average_precision or 0.0)
     return PairedDifferences(
         best=best,
         differences={name: paired_difference(scores, scored[best], evaluation) for name, scores in scored.items()},
@@ -312,7 +319,7 @@ def select_champion(
         name: CandidateScores(
             settings=report.best.settings,
             features=report.features,
-            cross_validated_auc_pr=report.best.score,
+            cross_validated_average_precision=report.best.score,
             train=report.train,
             out_of_fold=report.out_of_fold,
             sigmoid=report.calibration,
@@ -402,7 +409,11 @@ def describe_champion(  # noqa: PLR0913, PLR0917 - everything that is said of a 
     """
     scores = champion_selection.algorithms[champion_selection.champion]
     features = scores.features
-    scored = champion.transform(development).withColumn(SCORE, probability())
+    scored = champion.transform(development).select(*features, probability().alias(SCORE)).cache()
+    try:
+        profile = profile_columns(scored, [*features, SCORE])
+    finally:
+        scored.unpersist()
     categories = [F.sort_array(F.collect_set(column)).alias(column) for column in ("level_at_end", "device")]
     known = _first(development.agg(*categories, F.avg(without_history().cast("int")).alias("share")))
     return ChampionMetadata(
@@ -418,7 +429,7 @@ def describe_champion(  # noqa: PLR0913, PLR0917 - everything that is said of a 
         cost_ratio=evaluation.cost_ratio,
         threshold=scores.threshold,
         out_of_fold=scores.out_of_fold,
-        profile=profile_columns(scored, [*features, SCORE]),
+        profile=profile,
         categories={"level_at_end": known.level_at_end, "device": known.device},
         share_without_history=known.share,
     )
@@ -454,10 +465,12 @@ def _summary(champion: str, scores: AlgorithmScores, judged_on: str) -> str:
 
 def _in_words(scores: RankingScores) -> str:
     counts = f"{scores.positives} positives in {scores.rows} rows"
-    if scores.auc_pr is None or scores.auc_roc is None or scores.auc_pr_interval is None:
+    interval = scores.average_precision_interval
+    if scores.average_precision is None or scores.auc_roc is None or interval is None:
         return f"not evaluated ({counts})"
-    low, high = scores.auc_pr_interval
+    low, high = interval
     return (
-        f"AUC-PR {scores.auc_pr:.3f} (95 % interval {low:.3f} to {high:.3f}, prevalence {scores.prevalence:.3f}), "
+        f"average precision {scores.average_precision:.3f} (95 % interval {low:.3f} to {high:.3f}, prevalence "
+        f"{scores.prevalence:.3f}), "
         f"AUC-ROC {scores.auc_roc:.3f} ({counts})"
     )

@@ -58,12 +58,13 @@ def draw_curves(
         if algorithm == comparison.champion:
             bands = curve_bands(rows, evaluation)
     scores = comparison.champion_scores.test
+    chance = number(scores.chance.average_precision_mean if scores.chance else None)
     champion = f"{heading(label)}: {words(comparison.champion)}"
     read_band = "The shaded area is the 95 % band of the champion's curve over bootstrap samples of users. "
     return (
         _draw(
             curves, bands, "precision_recall", ("recall", "precision"),
-            title=f"{champion}, AUC-PR {number(scores.auc_pr)} (prevalence {number(scores.prevalence)})",
+            title=f"{champion}, average precision {number(scores.average_precision)} (chance {chance})",
             how_to_read="From left to right more users are contacted: recall, the share of churners found, grows, and "
             f"precision, the share of churners among the contacted, approaches the dotted prevalence. {read_band}",
             baseline=Curve(np.array([0, 1]), np.array([scores.prevalence or 0] * 2)),

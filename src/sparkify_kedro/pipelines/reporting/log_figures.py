@@ -267,5 +267,5 @@ def draw_class_balance(**comparisons: Comparison | Skipped) -> go.Figure:
         figure,
         "Prevalence of each label",
         "The share of positive rows among all rows of users who are not held out, among those kept for training, and "
-        "among the held-out rows. AUC-PR has to be compared with the last.",
+        "among the held-out rows.",
     )

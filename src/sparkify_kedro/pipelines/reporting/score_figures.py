@@ -65,7 +65,7 @@ def draw_calibration(comparison: Comparison, label: str) -> go.Figure:
 
 
 def draw_search(label: str, **search_reports: SearchReport) -> go.Figure:
-    """Cross-validated AUC-PR of every grid point, with its score in each fold.
+    """Cross-validated average precision of every grid point, with its score in each fold.
 
     Args:
         label: the label's name.
@@ -90,7 +90,7 @@ def draw_search(label: str, **search_reports: SearchReport) -> go.Figure:
             x=[point.score for point in points], y=rows, mode="markers",
             marker={"color": color, "size": 10}, name=words(algorithm),
         )  # fmt: skip
-    figure.update_xaxes(title_text="AUC-PR on the training rows (negatives downsampled)")
+    figure.update_xaxes(title_text="average precision on the training rows (negatives downsampled)")
     figure.update_yaxes(categoryorder="array", categoryarray=names, tickfont={"size": 10})
     return finish(
         figure,
@@ -162,7 +162,8 @@ def draw_all_models(reporting: Reporting, **comparisons: Comparison | Skipped) -
         figure,
         "All models and baselines, beside the original's protocol",
         "Dots are scores at natural prevalence; squares and diamonds are scores on test rows that are balanced until "
-        "chance is about one half, which alone moves a score to the right. The dotted line is the prevalence.",
+        "chance is about one half, which alone moves a score to the right. The dotted line is the mean of random "
+        "scores on the held-out rows.",
         height=180 + 190 * len(learned),
     )
 
@@ -187,9 +188,10 @@ def _draw_label(figure: go.Figure, row: int, comparison: Comparison, published: 
         )  # fmt: skip
     style = {"color": GREEN, "symbol": "diamond-open", "size": 10}
     _add_scores(figure, row, "published by the original", style, published, None)
-    prevalence = next((scores.prevalence for scores in held_out.values() if scores.auc_pr is not None), None)
-    if prevalence is not None:
-        figure.add_vline(x=prevalence, line=DOTTED, row=row, col=1)
+    # Of a model: random permutations do not change what the constant score of the prevalence reaches.
+    chance = next((scores.test.chance for scores in comparison.algorithms.values() if scores.test.chance), None)
+    if chance is not None:
+        figure.add_vline(x=chance.auc_pr_mean, line=DOTTED, row=row, col=1)
     order = [words(name) for name in held_out][::-1]
     figure.update_yaxes(categoryorder="array", categoryarray=order, row=row, col=1)
 
