@@ -1,11 +1,12 @@
 """Forecast quality on large simulated logs with known churn probabilities: ``make benchmark-quality``.
 
-For each seed a log of 4,000 users (61 days) is simulated and used for training, with held-out users: with the
-original's features and shares of negatives, with the extended features, and as configured. The simulation knows the
-true churn probability of every held-out row, and that of an observer who knows its parameters and sees only the log:
-what models of the log can reach at most. The share that a model reaches is (score - chance) / (observer - chance).
-Then the champions of each log score the log of the next seed as of a date, and the cancellations of the following 14
-days are compared with the scores on held-out users.
+For each seed a log of 4,000 users (61 days) is simulated and used for training: with the original's features and
+shares of negatives, with the extended features, and as configured. Every user is scored by a model that has not seen
+the user: held-out users by the champion, the others out of fold. The simulation knows the true churn probability of
+every row, and that of an observer who knows its parameters and sees only the log: what models of the log can reach at
+most. The share that a model reaches is (score - chance) / (observer - chance). Then the champions of each log score
+the log of the next seed as of a date, and the cancellations of the following 14 days are compared with the scores on
+held-out users.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def report(folder: Path, *parts: str) -> Any:
 
 
 def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
-    """Simulate a log and train on it; the scored held-out rows by label and recipe, the truth's among them."""
+    """Simulate a log and train on it; the scored rows by label and recipe, the truth's among them."""
     log = "data/01_raw/log"
     simulate = f"simulation.users={users},simulation.seed={seed},simulated_events={log}"
     seconds([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder)
@@ -71,7 +72,7 @@ def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
         seconds([*KEDRO, *learn, *options], folder)
         for label in LABELS:
             comparison = report(folder, label, "comparison.json")
-            results[label][name] = predictions_of(folder, label, comparison["champion"])
+            results[label][name] = unseen(folder, label, comparison["champion"])
     for label in LABELS:
         results[label] |= truth(folder, results[label][OURS], seed, users)
     # Of the label that includes the window, the observer and the hazard tell only what is ahead.
@@ -79,13 +80,18 @@ def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
     return results
 
 
-def predictions_of(folder: Path, label: str, algorithm: str) -> pd.DataFrame:
-    """The scored held-out rows of an algorithm."""
-    return pd.read_parquet(newest(folder, "07_model_output", label, algorithm, "predictions"))
+def unseen(folder: Path, label: str, algorithm: str) -> pd.DataFrame:
+    """The rows of all users, scored by models of an algorithm that have not seen them."""
+    keys, others = ["user_id", "bin_end", "label"], ["level_at_end"]
+    held_out = newest(folder, "07_model_output", label, algorithm, "predictions")
+    out_of_fold = pd.read_parquet(newest(folder, "06_models", label, algorithm, "out_of_fold"))
+    development = pd.read_parquet(newest(folder, "05_model_input", label, "development"), columns=[*keys[:2], *others])
+    scored = out_of_fold.merge(development, on=keys[:2], validate="one_to_one")
+    return pd.concat([pd.read_parquet(held_out, columns=[*keys, *others, "score"]), scored], ignore_index=True)
 
 
 def truth(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> dict[str, pd.DataFrame]:
-    """The held-out rows, scored by the observer of the log, and by the true probability of a cancellation."""
+    """The rows, scored by the observer of the log, and by the true probability of a cancellation."""
     loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
     simulation = Simulation.model_validate(loader["parameters"]["simulation"] | {"seed": seed, "users": users})
     truth = pd.read_parquet(newest(folder, "01_raw", "simulated_users"))
@@ -165,7 +171,7 @@ def main() -> None:
             found.append(train(folder, seed, asked.users))
             print(f"seed {seed}, {asked.users} users", flush=True)
             show({label: found[-1][label] for label in LABELS}, evaluation)
-        print(f"all {asked.seeds} seeds: held-out users together, and the mean over seeds")
+        print(f"all {asked.seeds} seeds: their users together, and the mean over seeds")
         show({label: {name: together(found, label, name) for name in found[0][label]} for label in LABELS}, evaluation)
         for label in LABELS:
             for recipe in found[0][label]:
@@ -180,7 +186,7 @@ def main() -> None:
 
 
 def together(found: list[dict[str, Any]], label: str, recipe: str) -> pd.DataFrame:
-    """The held-out rows of all seeds, whose users are different people."""
+    """The rows of all seeds, whose users are different people."""
     return pd.concat(
         [
             one[label][recipe].assign(user_id=lambda rows, seed=seed: f"{seed} " + rows["user_id"])
