@@ -80,7 +80,8 @@ def test_the_card_describes_purpose_data_evaluation_and_limits() -> None:
         "Trained on 173 rows (24 positive)",
         "Held out: 115 rows (6 positive) of users who are not in the training rows",
         "songs, adverts",
-        "| held-out users | 0.184 (0.05 to 0.35) | 0.071, 95 % below 0.203 | 0.052 | 0.177 | 0.809 (0.58 to 0.97) | 0.500, 95",
+        "| held-out users | 0.184 (0.05 to 0.35) | 0.071, 95 % below 0.203 | 0.052 | 0.177 "
+        "| 0.809 (0.58 to 0.97) | 0.500, 95",
         "* On the held-out rows: not distinguishable from chance: on these rows one in twenty random scores reaches "
         "average precision 0.203",
         "| baseline: best single feature (songs) | 0.039",
