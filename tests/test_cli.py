@@ -20,6 +20,8 @@ from forked_kedro import Forks
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src" / "sparkify_kedro"
 
+# The second compiler would take more time than it saves.
+SHORT_SESSION = "spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1\n"
 ADVICE = "install a JDK or JRE 17 or later"
 
 
@@ -137,6 +139,7 @@ def test_the_stack_trace_can_be_requested(forks: Forks) -> None:
 
 def test_a_damaged_log_is_named_and_the_stack_trace_is_in_the_log_file(project: Path) -> None:
     """Also nothing that Java itself writes to the terminal; the whole stack is in sparkify.log."""
+    (project / "conf/local/spark.yml").write_text(SHORT_SESSION)
     whole = gzip.compress(b"".join(b'{"page": "Home %d"}\n' % number for number in range(500)), mtime=0)
     (project / "log.json.gz").write_bytes(whole[: len(whole) // 2])
     failed = run_module(project, "kedro", "run", "--pipelines=ingestion", "--params=raw_events=log.json.gz")
@@ -193,6 +196,7 @@ def test_the_package_contains_code_and_configuration_and_runs(packaged: Path) ->
 
 def test_kedro_ipython_starts_spark_with_the_first_table(project: Path) -> None:
     """The session that a notebook gets is the configured one."""
+    (project / "conf/local/spark.yml").write_text(SHORT_SESSION)
     (project / "data/01_raw").mkdir(parents=True)
     (project / "data/01_raw/sample_events.json.gz").write_bytes(gzip.compress(b'{"page":"Home"}\n'))
     code = (
