@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gzip
 import io
 import json
 import logging
@@ -20,6 +19,8 @@ import pytest
 from kedro.framework.cli.cli import KedroCLI
 from omegaconf import OmegaConf
 from pyspark.sql import SparkSession
+
+from thin_log import is_scored_later, thin_lines, write_lines
 
 # Small grids and the smallest feature set: what they hold is wiring and repeatability; `make run` has all.
 SMALL_SET = ["modeling.training.feature_sets=[compact]"]
@@ -147,7 +148,7 @@ def kedro_here(spark: SparkSession) -> Callable[..., tuple[int, str, str]]:
 def trained_once(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
 ) -> tuple[Project, str]:
-    """A copy of the project with small grids and a simulated log, run once, and the output of the run.
+    """A copy of the project with small grids and a small log, run once, and the output of the run.
 
     Once for all of pytest's workers: the first that comes makes it, the others wait.
     """
@@ -175,24 +176,16 @@ def _train(folder: Path) -> str:
         own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(settings)), path)
     (folder / "conf/local/parameters_sampling.yml").write_text("sampling: {split: {folds: {number: 2}}}\n")
-    project = Project(folder)
-    # Other users than those of the bundled log, which is scored later.
-    simulated = f"simulation.users=150,simulation.seed=77,simulated_events={LOG}"
-    project.kedro("run", "--pipelines=simulation", f"--params={simulated}")
-    plant_markup(folder / LOG)
-    return project.kedro("run", f"--params=raw_events={LOG}")
-
-
-def plant_markup(log: Path) -> None:
-    """Let the log's first part have a song that a page must not run, played more often than any other."""
-    part = sorted(log.glob("part-*"))[0]
-    lines = [json.loads(line) for line in gzip.decompress(part.read_bytes()).decode().splitlines()]
+    lines = [line for line in thin_lines() if not is_scored_later(line)]
     songs = [line for line in lines if line["page"] == "NextSong"]
-    for line in songs[: len(songs) // 2]:
+    # Played more often than any other: the page must not run it.
+    for line in songs[: len(songs) // 4]:
         line["song"], line["artist"] = MARKUP, "<b>Nobody</b>"
-    # Hadoop would find that the file is not the one it has written.
-    part.with_name(f".{part.name}.crc").unlink(missing_ok=True)
-    part.write_bytes(gzip.compress("".join(f"{json.dumps(line)}\n" for line in lines).encode()))
+    (folder / LOG).mkdir(parents=True)
+    half = len(lines) // 2
+    for number, part in enumerate((lines[:half], lines[half:])):
+        write_lines(folder / LOG / f"part-{number}.json.gz", part)
+    return Project(folder).kedro("run", f"--params=raw_events={LOG}")
 
 
 @pytest.fixture(scope="module")

@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from thin_log import is_scored_later, thin_lines, write_lines
+
 if TYPE_CHECKING:
     from conftest import Project
 
-PROJECT = Path(__file__).parents[2]
 FORECAST = "will_churn_in_next_bin"
 AS_OF = "2018-11-15"
-OTHER_LOG = "data/01_raw/sample_events.json.gz"
+OTHER_LOG = "data/01_raw/other_log.json.gz"
 
 
 @pytest.fixture(scope="module")
 def scored(small_project: Project) -> pd.DataFrame:
-    """A log of other users, the bundled one, scored as of a day in it."""
-    shutil.copy(PROJECT / OTHER_LOG, small_project.folder / OTHER_LOG)
+    """A log of other users, scored as of a day in it."""
+    write_lines(small_project.folder / OTHER_LOG, filter(is_scored_later, thin_lines()))
     small_project.kedro(
         "run",
         "--pipelines=score_other_log",
