@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -180,7 +181,7 @@ def packaged(project: Path, tmp_path: Path) -> Path:
 
 
 def test_the_package_contains_code_and_configuration_and_runs(packaged: Path) -> None:
-    """Every module, no user's secrets; and its command fails with one sentence, as ``kedro run`` does."""
+    """Every module, no secrets of a user; its command fails with one sentence, as ``kedro run``, and sends nothing."""
     modules = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")}
     site = packaged / "site" / "sparkify_kedro"
     assert {path.relative_to(site) for path in site.rglob("*.py")} == modules
@@ -190,7 +191,14 @@ def test_the_package_contains_code_and_configuration_and_runs(packaged: Path) ->
     assert not (packaged / "conf" / "local" / "credentials.yml").exists()
 
     wrong = "--params=feature_engineering.time_bin_days=0"
-    failed = run_module(packaged, "sparkify_kedro", wrong, PYTHONPATH=str(packaged / "site"))
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        # Without what the tests' environment says of telemetry: what would be sent would go through the proxy.
+        allowed = {"DO_NOT_TRACK": "", "HTTPS_PROXY": address, "HTTP_PROXY": address, "CI": ""}
+        failed = run_module(packaged, "sparkify_kedro", wrong, PYTHONPATH=str(packaged / "site"), **allowed)
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
     assert "time_bin_days" in sentence(failed)
 
 

@@ -1,4 +1,4 @@
-"""The project's command line: ``kedro run`` and ``kedro runs``."""
+"""The project's command line: ``kedro run``, ``kedro runs`` and ``kedro logs``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
 from sparkify_kedro.framework.commands import RunCommand
 from sparkify_kedro.framework.runs.cli import runs
+from sparkify_kedro.pipelines.ingestion.cli import logs
 
 # Kedro's entry points and the packaged command look the command up under this name.
 run = RunCommand(name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
 
 
-@click.group(context_settings=CONTEXT_SETTINGS, name=__file__, commands={"run": run, "runs": runs})
+@click.group(context_settings=CONTEXT_SETTINGS, name=__file__, commands={"run": run, "runs": runs, "logs": logs})
 def cli() -> None:
     """Command line tools of the project."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,11 +35,11 @@ def complaint() -> str:
     return message
 
 
-def run_python(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a script in a process of its own, where no Spark runs yet."""
+def run_python(script: str, *around: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, where no Spark runs yet; ``around`` is a command that runs it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     return subprocess.run(
-        [sys.executable, "-c", script],
+        [*around, sys.executable, "-c", script],
         env={**inherited, "PYTHONPATH": str(SOURCE), **environment},
         capture_output=True,
         text=True,
@@ -157,6 +158,7 @@ def test_the_running_session_is_reused(spark: SparkSession) -> None:
 
 STARTS = """
 import sys
+from pathlib import Path
 from pyspark import SparkContext
 from sparkify_kedro.framework.session import SparkStartError, configure_session, get_session
 
@@ -169,9 +171,62 @@ print(session.sparkContext.master)
 print(session.conf.get("spark.sql.caseSensitive"))
 print(session.sparkContext._jvm.java.lang.Runtime.getRuntime().maxMemory() <= 600 * 2**20)
 print(session.sparkContext.pythonExec == sys.executable)
+table = session.range(3).mapInPandas(lambda parts: parts, "id long")
+table.write.parquet(sys.argv[1])
+print(session.read.parquet(sys.argv[1]).count(), Path(sys.argv[1]).is_dir())
 
 session.stop()
-configure_session({**quiet, "spark.master": "banana"})
+for wrong in ({"spark.master": "banana"}, {"spark.eventLog.enabled": True, "spark.eventLog.dir": "/no/such/folder"}):
+    configure_session({**quiet, "spark.master": "local[1]", **wrong})
+    try:
+        get_session()
+    except SparkStartError as error:
+        print(error)
+"""
+# What other programs, containers and small machines set.
+ODD_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "HOME": "/no/such/home",
+    "PYSPARK_SUBMIT_ARGS": "--master yarn --conf spark.driver.memory=17m",
+    "SPARK_HOME": "/opt/another-spark",
+    "SPARK_CONF_DIR": "/opt/another-spark/conf",
+    "PYSPARK_PYTHON": "/bin/false",
+    "PYSPARK_DRIVER_PYTHON": "jupyter",
+}
+UNKNOWN_HOST = ("unshare", "--uts", "sh", "-c", 'hostname no-such-host.invalid && exec "$@"', "sh")
+
+
+def can_run(*words: str) -> bool:
+    return (
+        shutil.which(words[0]) is not None and subprocess.run(words, check=False, capture_output=True).returncode == 0
+    )
+
+
+def test_the_first_session_has_the_settings_or_fails_with_one_sentence(tmp_path: Path) -> None:
+    """In a process of its own, on an odd machine: true is Spark's true, the driver's memory is that of the settings
+    (it must be known before the JVM starts), workers run this Python, a folder has a name that is not ASCII; and wrong
+    settings are one sentence each, with Java's own cause.
+    """
+    around = UNKNOWN_HOST if can_run(*UNKNOWN_HOST, "true") else ()  # only root may change the name of the host
+    folder = tmp_path / "Größe é"
+    script = STARTS.replace("sys.argv[1]", ascii(str(folder)))
+    done = run_python(script, *around, **ODD_ENVIRONMENT)
+
+    assert done.returncode == 0, done.stderr
+    master, case_sensitive, memory_is_bounded, is_this_python, table, *messages = done.stdout.splitlines()
+    assert (master, case_sensitive, memory_is_bounded, is_this_python) == ("local[1]", "true", "True", "True")
+    assert table == "3 True"
+    assert folder.is_dir()
+    assert messages == [
+        "Spark did not start at banana: Could not parse Master URL: 'banana'. Check the settings in conf/*/spark.yml.",
+        "Spark did not start at local[1]: File file:/no/such/folder does not exist. "
+        "Check the settings in conf/*/spark.yml.",
+    ]
+
+
+FAILS = """
+from sparkify_kedro.framework.session import SparkStartError, configure_session, get_session
+configure_session({"spark.master": "local[1]", "spark.driver.memory": "10x"})
 try:
     get_session()
 except SparkStartError as error:
@@ -179,15 +234,17 @@ except SparkStartError as error:
 """
 
 
-def test_the_first_session_has_the_settings_or_fails_with_one_sentence() -> None:
-    """In a process of its own: true is Spark's true, the driver's memory is that of the settings (it must be known
-    before the JVM starts), workers run this Python; and a master that is none is one sentence.
-    """
-    done = run_python(STARTS)
+def test_what_java_says_is_in_the_sentence() -> None:
+    """Java ends before there is a session to ask."""
+    assert run_python(FAILS).stdout == (
+        "Spark did not start at local[1]: Invalid maximum heap size: -Xmx10x. Check the settings in conf/*/spark.yml.\n"
+    )
 
-    assert done.returncode == 0, done.stderr
-    master, case_sensitive, memory_is_bounded, is_this_python, *message = done.stdout.splitlines()
-    assert (master, case_sensitive, memory_is_bounded, is_this_python) == ("local[1]", "true", "True", "True")
-    assert len(message) == 1
-    assert message[0].startswith("Spark did not start at banana: ")
-    assert message[0].endswith("Check the settings in conf/*/spark.yml.")
+
+def test_a_user_without_a_name_is_reported() -> None:
+    """As in containers that are started with a user id of their own."""
+    nameless = ("unshare", "--user", "--map-user=54321")
+    if not can_run(*nameless, "true"):
+        pytest.skip("this machine allows no user namespaces, in which a user has no name")
+    done = run_python(FAILS, *nameless)
+    assert done.stdout.startswith("User id 54321 has no name on this machine, and Spark needs one: add a line")

@@ -18,6 +18,7 @@ class Feature(ParameterBlock):
     definition: str = Field(min_length=1, description="in words that also serve as a reason why a user is at risk")
     labels: Literal["all"] | list[str] = Field(description="the labels that may use it")
     why: str | None = Field(default=None, description="why other labels may not")
+    needs: str | None = Field(default=None, description="the column or page of the log that it counts or describes")
     scale: Literal["plain", "log"] = "plain"
     moves_with_time: bool = Field(
         default=False, description="its distribution shifts as the log grows, so drift in it raises no warning"

@@ -248,6 +248,7 @@ class FeatureAudit(Report):
     label: str
     suspicious_auc_roc: float
     feature_sets: dict[str, list[str]]
+    absent: dict[str, str] = Field(default={}, description="features left out, with what they need of a log")
     one_feature: list[FeatureScore] = Field(description="the best first")
     best_original_feature: str
 
@@ -379,6 +380,7 @@ class ChampionMetadata(Report):
     verdict: str
     feature_set: str
     features: list[str]
+    absent: dict[str, str] = Field(default={}, description="features left out, with what they need of a log")
     user_types: UserTypes | None = Field(description="that some of its features come from")
     feature_engineering: dict[str, Any] = Field(description="the parameters its features were made with")
     cost_ratio: float

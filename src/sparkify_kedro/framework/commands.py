@@ -39,7 +39,11 @@ class OneSentenceCommand(click.Command):
             if with_traceback:
                 raise
             _log_traceback(error)
-            raise click.ClickException(error_message(error)) from error
+            message = error_message(error)
+            if env := ctx.params.get("env"):
+                # What is advised is meant for the same environment.
+                message = message.replace("kedro run ", f"kedro run --env={env} ")
+            raise click.ClickException(message) from error
 
 
 class RunCommand(OneSentenceCommand):
@@ -51,6 +55,10 @@ class RunCommand(OneSentenceCommand):
         Raises:
             click.ClickException: naming an unknown name, with the closest known one.
         """
+        if ctx.params.get("runner") == "ParallelRunner":
+            raise click.ClickException(
+                "ParallelRunner starts processes, which cannot share Spark: use --runner=ThreadRunner or leave it out."
+            )
         try:
             check_selection(ctx.params)
         except ValueError as error:

@@ -33,7 +33,9 @@ def java_cause(error: BaseException) -> str:
     """What Java says of the root cause of an error, without its stack: the last ``Caused by``, else the first line."""
     text = "\n".join(str(cause) for cause in _causes(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")] or lines[:1]
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    # Py4J's own first line says only what was called; the exception follows.
+    causes = causes or [line.removeprefix(": ") for line in lines if line.startswith(": ")] or lines[:1]
     # Class names of exceptions say little to a user.
     return re.sub(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ", "", causes[-1]) if causes else type(error).__name__
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import locale
 import logging
 import os
+import pwd
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from pyspark import SparkConf
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
+
+from .errors import java_cause
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +29,11 @@ OLDEST_JAVA = 17
 
 # A session with a local master need not be reachable from other machines.
 _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+# Nor needs it a host name that resolves.
+_LOCAL_HOST = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost"}
+# What other programs set for their own Spark; spark.yml has the settings of this project.
+_OF_OTHERS = ("PYSPARK_SUBMIT_ARGS", "SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_DRIVER_PYTHON", "PYSPARK_PYTHON")
+_ADVICE = "Check the settings in conf/*/spark.yml."
 
 _lock = threading.Lock()
 _settings: dict[str, str] = {}
@@ -64,26 +77,97 @@ def get_session() -> SparkSession:
                 "in spark.yml (spark.master), as conf/cluster does."
             )
         check_java()
-        # Python workers must use the project's interpreter, not the first python3 on the PATH.
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        builder = SparkSession.builder
+        _check_user_name()
         is_local = _settings.get("spark.master", "").startswith("local")
-        for key, value in ((_LOOPBACK if is_local else {}) | _settings).items():
+        settings = (_LOOPBACK if is_local else {}) | _settings
+        builder = SparkSession.builder
+        for key, value in settings.items():
             builder = builder.config(key, value)
         logger.info("Starting Spark (%s)", _settings.get("spark.master", "default settings"))
-        try:
-            return builder.getOrCreate()
-        except Exception as error:
-            if "BindException" in str(error):
-                raise SparkStartError(
-                    "Spark did not start: a port set in spark.yml (spark.driver.port or spark.ui.port) is in use; "
-                    "set a free one in conf/local/spark.yml, or end the program that uses it."
-                ) from error
-            first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise SparkStartError(
-                f"Spark did not start at {_settings.get('spark.master', 'its default master')}: {first_line} "
-                "Check the settings in conf/*/spark.yml."
-            ) from error
+        with _own_environment(is_local):
+            try:
+                return builder.getOrCreate()
+            except Exception as error:
+                raise SparkStartError(_why_not_started(error, settings)) from error
+
+
+@contextmanager
+def _own_environment(is_local: bool) -> Iterator[None]:
+    """The environment that Java starts in; afterwards it is as before, but for the interpreter of Spark's workers."""
+    before = dict(os.environ)
+    if is_local:
+        others = [name for name in _OF_OTHERS if os.environ.pop(name, sys.executable) != sys.executable]
+        if others:
+            logger.warning("Ignored with a local master: %s; the settings are in spark.yml", ", ".join(others))
+        os.environ.update(_LOCAL_HOST)
+    if locale.getencoding().lower() not in ("utf-8", "utf8"):
+        # Java encodes the names of files as the locale says.
+        os.environ["LC_ALL"] = "C.UTF-8"
+    # Python workers must use the project's interpreter, not the first python3 on the PATH.
+    interpreter = os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before | {"PYSPARK_PYTHON": interpreter})
+
+
+def _why_not_started(error: Exception, settings: Mapping[str, str]) -> str:
+    """One sentence with Java's own cause, and what to do."""
+    cause = java_cause(error)
+    if "JAVA_GATEWAY_EXITED" in str(error):
+        cause = _complaint_of_java(settings) or cause
+    if "stopped SparkContext" in cause:
+        cause = "no master answered"
+    if "BindException" in str(error):
+        return (
+            "Spark did not start: a port set in spark.yml (spark.driver.port or spark.ui.port) is in use; "
+            "set a free one in conf/local/spark.yml, or end the program that uses it."
+        )
+    if "No space left on device" in cause:
+        return (
+            f"Spark did not start: the temporary folder is full ({cause}); free space there, or set TMPDIR and "
+            "spark.local.dir (spark.yml) to another folder."
+        )
+    if "UnsatisfiedLinkError" in str(error) or "failed to map segment" in cause:
+        return (
+            f"Spark did not start: the temporary folder allows no programs ({cause}); set -Djava.io.tmpdir in "
+            "spark.driver.extraJavaOptions (spark.yml) to a folder that is not mounted with noexec."
+        )
+    return (
+        f"Spark did not start at {settings.get('spark.master', 'its default master')}: {cause.rstrip('.')}. {_ADVICE}"
+    )
+
+
+def _complaint_of_java(settings: Mapping[str, str]) -> str | None:
+    """What Java says when it ends at once: it is started again, because its first message went to the terminal."""
+    conf = SparkConf(loadDefaults=False).setAll(list(settings.items()))
+    with tempfile.TemporaryFile("w+") as messages:
+        with suppress(Exception):
+            launch: Any = launch_gateway  # has no types
+            launch(conf, {"stderr": messages, "stdout": messages}).shutdown()
+        messages.seek(0)
+        lines = [line.strip() for line in messages if line.strip()]
+    said = ("Caused by: ", 'Exception in thread "main" ')
+    found = [line.removeprefix(start) for line in lines for start in said if line.startswith(start)]
+    # A virtual machine that cannot start says why in its first line, and then that it could not.
+    found = found or [line.removeprefix("Error: ") for line in lines if not line.startswith("Using Spark")][:1]
+    return re.sub(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ", "", found[-1]) if found else None
+
+
+def _check_user_name() -> None:
+    """Make sure that the user has a name.
+
+    Raises:
+        SparkStartError: where the user id is not known to the machine, as in many containers.
+    """
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise SparkStartError(
+            f"User id {os.geteuid()} has no name on this machine, and Spark needs one: add a line for it to "
+            "/etc/passwd, or run the container as a user of its image."
+        ) from None
 
 
 def check_java() -> None:

@@ -95,12 +95,38 @@ class Case(NamedTuple):
         return re.sub(r'"Zzyzx[^"]*(?:"|$)', '"…"', self.line)
 
 
-MALFORMED = ("not a JSON object with the columns' types",)
+MALFORMED = ("not a JSON object",)
+DECIMAL = ("userId is written with a decimal point",)
 NO_SONG = ("artist", "song", "length")
 NOBODY = ("registration", "gender", "firstName", "lastName", "location", "userAgent", *NO_SONG)
 
 CASES = {
     "valid event": Case(raw_line(), "event"),
+    "whole numbers with a decimal point": Case(
+        raw_line(ts=1538352000000.0, sessionId=29.0, status=200.0, itemInSession=50.0, registration=1538173362000.0),
+        "event",
+    ),
+    "whole numbers with an exponent": Case(
+        raw_line().replace("1538352000000", "1.538352E12").replace("1538173362000", "15381733620e2"), "event"
+    ),
+    "a large number beside one with a decimal point": Case(raw_line(sessionId=9007199254740993, status=200.0), "event"),
+    "NaN for a number that is missing": Case(raw_line(status=float("nan"), registration=1538173362000.0), "event"),
+    "an empty text for a number that is missing": Case(raw_line(status=""), "event"),
+    "logged out, NaN as registration": Case(raw_line(userId="", registration=float("nan")), "logged out"),
+    "logged out, no userId": Case(raw_line(auth="Logged Out", without=["userId", "registration"]), "logged out"),
+    "logged out, userId is null": Case(raw_line(userId=None, auth="Guest", registration=None), "logged out"),
+    "logged out, userId of nobody": Case(raw_line(userId="1261737", auth="Logged Out"), "logged out"),
+    "cancelled": Case(raw_line(auth="Cancelled", page="Cancellation Confirmation", without=NO_SONG), "event"),
+    "userId with a decimal point": Case(raw_line(userId=30.0), "event", DECIMAL),
+    "userId with an exponent": Case(raw_line(userId=12345678.0), "event", DECIMAL),
+    "userId with a decimal point, as text": Case(raw_line(userId="30.0"), "event", DECIMAL),
+    "userId with a fraction": Case(raw_line(userId=30.5), "event"),
+    "userId with points": Case(raw_line(userId="10.0.0.1"), "event"),
+    "two values of other kinds": Case(
+        raw_line(ts="now", level="gold", length="long"),
+        "rejected",
+        ("ts is not a whole number", "length is not a number"),
+    ),
     "a page without a song": Case(raw_line(page="Home", without=NO_SONG), "event"),
     "unknown columns": Case(raw_line(device={"a": [1]}, zone=None), "event", (), ("device", "zone")),
     "an unknown column with an invalid number": Case(
@@ -137,22 +163,27 @@ CASES = {
     "a JSON null": Case("null", "rejected", MALFORMED),
     "a JSON number": Case("17", "rejected", MALFORMED),
     "a JSON list of events": Case(f"[{raw_line()}, {raw_line(userId='31')}]", "rejected", MALFORMED),
-    "ts is text": Case(raw_line(ts="1538352000000"), "rejected", MALFORMED),
-    "ts is a fraction": Case(raw_line(ts=1538352000000.5), "rejected", MALFORMED),
-    "ts is true": Case(raw_line(ts=True), "rejected", MALFORMED),
-    "ts does not fit": Case(raw_line(ts=2**70), "rejected", MALFORMED),
-    "sessionId is text": Case(raw_line(sessionId="29"), "rejected", MALFORMED),
-    "itemInSession is a list": Case(raw_line(itemInSession=[50]), "rejected", MALFORMED),
-    "registration is text": Case(raw_line(registration="long ago"), "rejected", MALFORMED),
-    "status is text": Case(raw_line(status="OK"), "rejected", MALFORMED),
-    "length is text": Case(raw_line(length="277.9"), "rejected", MALFORMED),
-    "status is a list": Case(raw_line(status=[200]), "rejected", MALFORMED),
+    "ts is text": Case(raw_line(ts="1538352000000"), "rejected", ("ts is not a whole number",)),
+    "ts is a fraction": Case(raw_line(ts=1538352000000.5), "rejected", ("ts is not a whole number",)),
+    "ts is true": Case(raw_line(ts=True), "rejected", ("ts is not a whole number",)),
+    "ts does not fit": Case(raw_line(ts=2**70), "rejected", ("ts is not a whole number",)),
+    "sessionId is text": Case(raw_line(sessionId="29"), "rejected", ("sessionId is not a whole number",)),
+    "itemInSession is a list": Case(raw_line(itemInSession=[50]), "rejected", ("itemInSession is not a whole number",)),
+    "registration is text": Case(
+        raw_line(registration="long ago"), "rejected", ("registration is not a whole number",)
+    ),
+    "status is text": Case(raw_line(status="OK"), "rejected", ("status is not a whole number",)),
+    "length is text": Case(raw_line(length="277.9"), "rejected", ("length is not a number",)),
+    "status is a list": Case(raw_line(status=[200]), "rejected", ("status is not a whole number",)),
     "a raw NUL": Case(raw_line(song="#").replace("#", "\0"), "rejected", MALFORMED),
     "cut off in a name": Case(raw_line(firstName=None)[: raw_line().index("Zzyzxlast") + 7], "rejected", MALFORMED),
     "an empty object": Case(
         "{}",
         "rejected",
-        tuple(f"{name} is missing" for name in ("ts", "userId", "sessionId", "page", "level", "itemInSession")),
+        tuple(
+            f"{name} is missing"
+            for name in ("ts", "userId", "sessionId", "page", "level", "itemInSession", "registration")
+        ),
     ),
     "much at once": Case(
         raw_line(ts=-1, userId="[1]", page="Playlist", level="gold", length=-1, registration=None),
@@ -360,12 +391,21 @@ def test_a_log_with_too_many_rejected_lines_is_refused(spark: SparkSession) -> N
     bad = [raw_line(level="gold"), raw_line(level="gold", ts=None), raw_line(level="gold"), "x"]
     assert refusal(spark, good + bad, contract(max_rejected_share=0.19)) == (
         "4 of the log's 20 lines (20.0%) are rejected, and ingestion.max_rejected_share allows 19.0%: level is unknown "
-        "(2), not a JSON object with the columns' types (1), ts is missing (1); see the dataset rejected_events "
+        "(2), not a JSON object (1), ts is missing (1); see the dataset rejected_events "
         "for these lines, or raise the share to continue without them"
     )
     allowed = contract(max_rejected_share=0.2)
     parsed = parse(spark, good + bad, allowed)
     assert sum(check_lines(parsed, select_rejected(parsed), allowed).rejected.values()) == 4
+
+
+def test_a_column_of_another_name_is_named_with_what_to_do(spark: SparkSession) -> None:
+    lines = [raw_line(without=["userId"], userid="30"), raw_line(without=["userId"], userid="31")]
+    assert refusal(spark, lines, contract(max_rejected_share=0.05)) == (
+        "userId is missing in 2 of the log's 2 lines; the log has userid: map it with "
+        "ingestion.source.columns.userId=userid"
+    )
+    assert "map it" not in refusal(spark, [raw_line(without=["userId"])], contract(max_rejected_share=0.05))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from kedro.validation.exceptions import ModelInstantiationError
 
-from sparkify_kedro.pipelines.ingestion.parameters import MALFORMED, Ingestion
+from sparkify_kedro.pipelines.ingestion.parameters import DECIMAL_USER_ID, MALFORMED, Ingestion
 
 PROJECT = Path(__file__).parents[3]
 CONFIGURED = yaml.safe_load((PROJECT / "conf/base/parameters_ingestion.yml").read_text(encoding="utf-8"))["ingestion"]
@@ -25,9 +25,15 @@ def contract(column: str | None = None, without: str | None = None, **rules: Any
 
 def test_rules_are_in_column_order_with_their_actions() -> None:
     actions = contract().actions
-    assert list(actions)[:4] == [MALFORMED, "ts is missing", "ts is out of range", "userId is missing"]
+    assert list(actions)[:7] == [
+        MALFORMED,
+        *(f"{name} is not a whole number" for name in ("ts", "sessionId", "status", "itemInSession", "registration")),
+        "length is not a number",
+    ]
+    assert list(actions)[7:10] == ["ts is missing", "ts is out of range", "userId is missing"]
     assert {name for name, action in actions.items() if action == "warn"} == {
-        "page is unknown", "auth is unknown", "method is unknown", "status is out of range", "gender is unknown"
+        "page is unknown", "auth is unknown", "method is unknown", "status is out of range", "gender is unknown",
+        DECIMAL_USER_ID,
     }  # fmt: skip
     assert "fail" not in actions.values()
     assert set(contract(if_broken="fail", if_malformed="fail").actions.values()) == {"warn", "fail"}

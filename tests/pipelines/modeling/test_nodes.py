@@ -211,6 +211,19 @@ def test_a_feature_set_without_leaks_passes(audited: dict[str, Any]) -> None:
     assert_writable(audited)
 
 
+def test_what_the_log_does_not_have_is_left_out_and_named(rows: DataFrame) -> None:
+    """One value in all rows; where the log has nothing of a set, there is nothing else to learn from."""
+    lines = {name: feature | {"needs": "adverts or songs"} for name, feature in LINES.items()}
+    without_adverts = rows.withColumns({"adverts": F.lit(0.0), "page_about": F.col("songs") + 1})
+    audited = audit_features(without_adverts, registry(lines), TRAINING, AUDIT, LABEL)
+    assert audited["feature_sets"] == {"extended": ["songs", "page_about"]}
+    assert audited["absent"] == {"adverts": "adverts or songs"}
+    assert audit_features(without_adverts, registry(LINES), TRAINING, AUDIT, LABEL)["absent"] == {}
+    nothing = without_adverts.withColumns({"songs": F.lit(1.0), "page_about": F.lit(0)})
+    audited = audit_features(nothing, registry(lines), TRAINING, AUDIT, LABEL)
+    assert audited["feature_sets"] == {"extended": ["songs", "page_about", "adverts"]}
+
+
 def test_a_leak_stops_the_run_by_name(rows: DataFrame) -> None:
     """For a label whose line in the catalogue lets it through; a weaker one passes where the threshold is higher."""
     lines = LINES | {"silence": LINES["silence"] | {"labels": [LABEL]}}

@@ -2,6 +2,7 @@
 
 from .atomic_files import AtomicCSVDataset, AtomicJSONDataset, AtomicPlotlyDataset, AtomicTextDataset
 from .json_lines import JSONLinesDataset
+from .json_records import JSONRecordsDataset
 from .spark_dataframe import SparkDataFrameDataset
 from .spark_ml import SparkMLDataset
 
@@ -11,6 +12,7 @@ __all__ = [
     "AtomicPlotlyDataset",
     "AtomicTextDataset",
     "JSONLinesDataset",
+    "JSONRecordsDataset",
     "SparkDataFrameDataset",
     "SparkMLDataset",
 ]

@@ -69,12 +69,14 @@ class InputHooks:
         """Check the paths of the configuration and of ``--params``.
 
         Raises:
-            ValueError: naming the dataset whose path has a ``..`` in it, or the library that its storage needs.
+            ValueError: naming the dataset whose path is empty or has a ``..`` in it, or whose storage needs a library.
         """
         for name, entry in conf_catalog.items():
-            path = entry.get("filepath") if isinstance(entry, dict) else None
-            if path is None:
+            if not isinstance(entry, dict) or "filepath" not in entry:
                 continue
+            path = entry["filepath"]
+            if not path:
+                raise ValueError(f"the path of {name} is empty: give a file, a folder or a glob ({name}=PATH)")
             if ".." in PurePosixPath(str(path)).parts:
                 raise ValueError(f"the path of {name} contains '..' ({path}): give the full path")
             self._check_storage(name, str(path))

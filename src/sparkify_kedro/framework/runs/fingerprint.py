@@ -15,6 +15,8 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 
+from ..files import data_files
+
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 _LENGTH = 16
 
@@ -53,15 +55,13 @@ def _function_fingerprint(function: Callable[..., Any]) -> str:
 def content_fingerprint(filesystem: AbstractFileSystem, path: str) -> str | None:
     """A hash of the content of a file, of the files of a folder, or of those that a glob matches.
 
-    The name of a single file does not count, names of files in a folder do. Hidden files, which Spark does not read,
-    are skipped. In remote storage the storage's own checksums stand for the contents, which may be large.
+    The name of a single file does not count, names of files in a folder do. In remote storage the storage's own
+    checksums stand for the contents, which may be large.
 
     Returns:
         None where there is no file.
     """
-    matches = filesystem.glob(path) if any(letter in path for letter in "*?[") else [path]
-    every = sorted({file for match in matches if filesystem.exists(match) for file in filesystem.find(match)})
-    files = [file for file in every if not PurePosixPath(file).name.startswith((".", "_"))]
+    files = data_files(filesystem, path)
     if not files:
         return None
     if len(files) == 1:

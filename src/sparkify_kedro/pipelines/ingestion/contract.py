@@ -10,44 +10,54 @@ from operator import or_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DoubleType, LongType, MapType, StringType, StructType
+from pyspark.sql.types import ArrayType, MapType, StringType
 
 from sparkify_kedro.churn.vocabulary import midnight
 
-from .parameters import MALFORMED, Ingestion, RawColumn, Rule
+from .parameters import DECIMAL_USER_ID, MALFORMED, Ingestion, RawColumn, Rule
+from .parsing import UNREADABLE, without_nulls
 
 # Replaces a personal value in a rejected line.
 BLANK = "…"
 
-_TYPES = {"string": StringType(), "long": LongType(), "double": DoubleType()}
-# Spark keeps a line that it cannot parse in this column, if the schema has it.
-_UNREADABLE = "_unreadable"
 _USER_ID = "userId"
 _END = "end of line"
 
 
-def read_object(line: str, contract: Ingestion) -> Column:
-    """The declared columns of a line as a struct; null, or with ``_unreadable`` set, where it is not such an object."""
-    schema = StructType()
-    for name, column in contract.columns.items():
-        schema = schema.add(name, _TYPES[column.type])
-    schema = schema.add(_UNREADABLE, StringType())
-    return F.from_json(line, schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _UNREADABLE})
-
-
 def raw_value(name: str) -> Column:
-    """A column of the struct ``raw``; the user id without surrounding blanks."""
-    return F.trim(f"raw.{name}") if name == _USER_ID else F.col(f"raw.{name}")
+    """A column of the struct ``raw``; of the user id one spelling, without surrounding blanks."""
+    if name != _USER_ID:
+        return F.col(f"raw.{name}")
+    # Of "10", "10.0" and "1.0E1" the first: programs that know only floating numbers write the others.
+    whole = _decimal(_user_id()).cast("decimal(32,0)").cast("string")
+    return F.when(has_decimal_user_id(), whole).otherwise(_user_id())
 
 
-def is_logged_out() -> Column:
-    """Whether the line in ``raw`` is a logged-out row."""
-    return raw_value(_USER_ID) == ""
+def has_decimal_user_id() -> Column:
+    """Whether the user id of the line in ``raw`` is a whole number with a decimal point."""
+    user_id = _user_id()
+    # Nearly no id has a point; of the others, an expression looks at each.
+    has_form = F.contains(user_id, F.lit(".")) & user_id.rlike(r"^\d+\.(?:0+|\d+E\d+)$")
+    return F.coalesce(has_form & (_decimal(user_id) == F.floor(_decimal(user_id))), F.lit(False))
+
+
+def _user_id() -> Column:
+    return F.trim(f"raw.{_USER_ID}")
+
+
+def _decimal(text: Column) -> Column:
+    return text.try_cast("decimal(38,6)")
+
+
+def is_logged_out(contract: Ingestion) -> Column:
+    """Whether the line in ``raw`` is a logged-out row: its user id is empty, or stands for nobody."""
+    says_so = F.col("raw.auth").isin(contract.logged_out_auth)
+    return F.coalesce(_user_id() == "", F.lit(False)) | F.coalesce(says_so, F.lit(False))
 
 
 def is_malformed() -> Column:
-    """Whether a line is not exactly one object with the types of the columns."""
-    return F.col("raw").isNull() | F.col(f"raw.{_UNREADABLE}").isNotNull() | ~is_one_value("line")
+    """Whether a line is not exactly one object."""
+    return F.col("raw").isNull() | F.col(f"raw.{UNREADABLE}").isNotNull() | ~is_one_value("line")
 
 
 def is_one_value(line: str) -> Column:
@@ -62,14 +72,16 @@ def is_one_value(line: str) -> Column:
 def failures(contract: Ingestion) -> Column:
     """The names of all rules that a line breaks, in the order of the contract; null where there are none.
 
-    Uses the columns ``line`` and ``raw``.
+    A line with a value of another kind is judged by its kinds alone. Uses the columns of ``read_lines``.
     """
     broken = {rule.name: is_broken(rule, contract) for rule in contract.rules}
-    # No lambda function, as in array_compact: it would disable code generation for the whole stage. The array is built
-    # only for the few lines that break a rule.
-    nothing = F.array(F.lit(None).cast("string"))
-    named = F.array_except(F.array(*(F.when(condition, name) for name, condition in broken.items())), nothing)
-    return F.when(is_malformed(), F.array(F.lit(MALFORMED))).when(reduce(or_, broken.values()), named)
+    broken[DECIMAL_USER_ID] = has_decimal_user_id()
+    named = without_nulls(F.when(condition, name) for name, condition in broken.items())
+    return (
+        F.when(is_malformed(), F.array(F.lit(MALFORMED)))
+        .when(F.col("wrong_kinds").isNotNull(), F.col("wrong_kinds"))
+        .when(reduce(or_, broken.values()), named)
+    )
 
 
 def is_broken(rule: Rule, contract: Ingestion) -> Column:
@@ -88,7 +100,7 @@ def is_broken(rule: Rule, contract: Ingestion) -> Column:
         case "is out of range":
             low, high = _range(column)
             broken = ~value.between(low, high)
-    return ~is_logged_out() & broken if column.required == "logged_in" else broken
+    return ~is_logged_out(contract) & broken if column.required == "logged_in" else broken
 
 
 def unknown_columns(contract: Ingestion) -> Column:

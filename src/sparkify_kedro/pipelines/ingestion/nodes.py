@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import MapType, StringType
 
 from sparkify_kedro.churn.reports import IngestionReport, LineCounts, LogSpan
 from sparkify_kedro.churn.vocabulary import MILLISECONDS_PER_DAY
@@ -18,12 +19,14 @@ from .contract import (
     is_logged_out,
     is_rejected,
     raw_value,
-    read_object,
     unknown_columns,
     without_personal_values,
 )
 from .parameters import Ingestion, Rule
+from .parsing import read_lines
 from .schemas import EVENT_COLUMNS, EVENT_KEYS, event_column, events
+from .source import mapped_lines
+from .synonyms import likely_column
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +55,10 @@ def parse_lines(raw_events: DataFrame, parameters: Ingestion) -> DataFrame:
     # A byte order mark at the beginning of a file is not part of its first line.
     marked = F.startswith("value", F.lit(_BYTE_ORDER_MARK))
     line = F.when(marked, F.substring("value", 2, 2**31 - 1)).otherwise(F.col("value"))
-    lines = raw_events.select(line.alias("line"))
-    read = lines.select("line", read_object("line", parameters).alias("raw"))
-    judged = read.select("line", "raw", failures(parameters).alias("failures"))
-    outcome = F.when(is_rejected(parameters), REJECTED).when(is_logged_out(), LOGGED_OUT).otherwise(EVENT)
+    mapped = mapped_lines(raw_events.withColumn("value", line), parameters)
+    lines = mapped.withColumnRenamed("value", "line")
+    judged = read_lines(lines, parameters).select("line", "raw", failures(parameters).alias("failures"))
+    outcome = F.when(is_rejected(parameters), REJECTED).when(is_logged_out(parameters), LOGGED_OUT).otherwise(EVENT)
     with_outcome = judged.select("line", "raw", "failures", outcome.alias("outcome"))
     kept_line = F.when(F.col("outcome") == REJECTED, without_personal_values("line", parameters.personal_columns))
     raw_names = {event_column(name): name for name in parameters.columns}
@@ -119,6 +122,8 @@ def check_lines(parsed: DataFrame, rejected_events: DataFrame, parameters: Inges
         unknown_values={},
         unknown_columns={},
     )
+    if sum(counts.rejected.values()) > parameters.max_rejected_share * counts.lines_read:
+        _say_how_to_map(counts, rejected_events, parameters)
     _check_usable(counts, _in_order(fatal), parameters)
     for name, number in counts.warnings.items():
         logger.warning("Accepted with warnings: %s (%s lines)", name, f"{number:,}")
@@ -130,6 +135,23 @@ def check_lines(parsed: DataFrame, rejected_events: DataFrame, parameters: Inges
             "unknown_columns": _most_frequent_names(columns) if with_unknown_columns else {},
         }
     )
+
+
+def _say_how_to_map(counts: LineCounts, rejected_events: DataFrame, parameters: Ingestion) -> None:
+    """Stop where a column that is missing is there under another name."""
+    missing = {name: lines for name, lines in counts.rejected.items() if name.endswith(" is missing")}
+    if not missing:
+        return
+    names = F.explode(F.map_keys(F.from_json("line", MapType(StringType(), StringType()))))
+    found = _most_frequent_names(rejected_events.select(names.alias("name")))
+    for failure, lines in missing.items():
+        column = failure.removesuffix(" is missing")
+        other = likely_column(column, [name for name in found if name not in parameters.columns])
+        if other:
+            raise InputDataError(
+                f"{failure} in {lines:,} of the log's {counts.lines_read:,} lines; the log has {other}: map it with "
+                f"ingestion.source.columns.{column}={other}"
+            )
 
 
 def _check_usable(counts: LineCounts, fatal: dict[str, int], parameters: Ingestion) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import date
 from typing import Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
-from sparkify_kedro.framework.parameters import ParameterBlock
+from sparkify_kedro.framework.parameters import ParameterBlock, did_you_mean
 
 from .schemas import EVENT_COLUMNS, LOGGED_IN_COLUMNS, MOMENTS, NEEDED_COLUMNS, event_column
 
 Action = Literal["warn", "reject", "fail"]
 Kind = Literal["is missing", "is unknown", "is out of range", "has another form"]
 
-MALFORMED = "not a JSON object with the columns' types"
+MALFORMED = "not a JSON object"
+DECIMAL_USER_ID = "userId is written with a decimal point"
+_KINDS = {"long": "a whole number", "double": "a number"}
 # The contract's types by Spark's names.
 SPARK_TYPES = {"string": "string", "long": "bigint", "double": "double"}
 
@@ -31,6 +34,11 @@ class Rule(NamedTuple):
     def name(self) -> str:
         """The text of the violation in ``failures`` and in the ingestion report."""
         return f"{self.column} {self.kind}"
+
+
+def wrong_kind(column: str, kind: str) -> str:
+    """The text of a violation: a value is none of its column's type."""
+    return f"{column} is not {_KINDS[kind]}"
 
 
 class RawColumn(ParameterBlock):
@@ -101,15 +109,69 @@ class RawColumn(ParameterBlock):
         return {kind: action or otherwise for kind, is_declared, action in declared if is_declared}
 
 
+class Source(ParameterBlock):
+    """How the log of another service says what the contract's columns say; the default changes nothing."""
+
+    columns: dict[str, str] = Field(default={}, description="the log's column, by the contract's, where names differ")
+    values: dict[str, dict[str, list[str]]] = Field(
+        default={}, description="the log's values, by the contract's column and the value that they stand for"
+    )
+    constants: dict[str, str | float] = Field(
+        default={}, description="the value of a column that the log does not have and that is the same in all lines"
+    )
+    derive: list[Literal["registration", "level", "sessionId", "itemInSession"]] = Field(
+        default=[], description="columns that the log does not have, and that follow from a user's events"
+    )
+    time: Literal["ms", "s", "us", "iso"] = Field(
+        default="ms", description="of ts and registration: since the epoch, or ISO 8601 (UTC, if without a zone)"
+    )
+    session_gap_minutes: float = Field(
+        default=30, gt=0, description="without an event of the user, after which a derived session ends"
+    )
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the log has the contract's columns and values."""
+        return self.time == "ms" and not (self.columns or self.values or self.constants or self.derive)
+
+    @property
+    def made(self) -> set[str]:
+        """The contract's columns that are not read from the log."""
+        return {*self.derive, *self.constants}
+
+
+def _check_known(name: str, known: Collection[str], where: str) -> None:
+    if name not in known:
+        raise ValueError(f"{where} has '{name}', which is not known: {did_you_mean(name, known)}")
+
+
 class Ingestion(ParameterBlock):
     """The contract of the raw log: its columns, the actions for violations, and the limit for rejected lines."""
 
     max_rejected_share: float = Field(ge=0, le=1, description="of all lines; with more, the run stops")
     if_broken: Action = Field(description="the action of rules without their own action")
     if_malformed: Literal["reject", "fail"] = Field(
-        description="the action for a line that is not an object of the columns' types"
+        description="the action for a line that is not an object, or has a value of another type"
+    )
+    logged_out_auth: list[str] = Field(
+        default=[], description="the values of auth with which a row is a logged-out row, whatever its user id"
     )
     columns: dict[str, RawColumn]
+    source: Source = Source()
+
+    @model_validator(mode="after")
+    def _source_names_columns(self) -> Ingestion:
+        source = self.source
+        for block in ("columns", "values", "constants"):
+            for name in getattr(source, block):
+                _check_known(name, self.columns, f"source.{block}")
+        for name, values in source.values.items():
+            for value in values:
+                _check_known(value, self.columns[name].one_of or [value], f"source.values.{name}")
+        twice = sorted(source.made & set(source.columns) | set(source.derive) & set(source.constants))
+        if twice:
+            raise ValueError(f"source says twice where {twice[0]} comes from: in columns, constants or derive")
+        return self
 
     @model_validator(mode="after")
     def _events_can_be_made(self) -> Ingestion:
@@ -146,7 +208,9 @@ class Ingestion(ParameterBlock):
     @property
     def actions(self) -> dict[str, Action]:
         """The action of each failure, by its name."""
-        return {MALFORMED: self.if_malformed, **{rule.name: rule.action for rule in self.rules}}
+        kinds = [wrong_kind(name, column.type) for name, column in self.columns.items() if column.type in _KINDS]
+        of_lines = dict.fromkeys((MALFORMED, *kinds), self.if_malformed)
+        return {**of_lines, **{rule.name: rule.action for rule in self.rules}, DECIMAL_USER_ID: "warn"}
 
     @property
     def personal_columns(self) -> tuple[str, ...]:

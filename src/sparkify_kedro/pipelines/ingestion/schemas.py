@@ -28,8 +28,8 @@ _EVENT_COLUMNS = ", ".join(f"{name} {kind}" for name, kind in EVENT_COLUMNS.item
 # Lines that are equal in these columns are duplicates, and count once.
 EVENT_KEYS = ("user_id", "session_id", "item_in_session", "ts", "page")
 # Columns required in every line, and columns required for logged-in users.
-NEEDED_COLUMNS = (*EVENT_KEYS, "level")
-LOGGED_IN_COLUMNS = ("registration",)
+NEEDED_COLUMNS = (*EVENT_KEYS[1:], "level")
+LOGGED_IN_COLUMNS = ("user_id", "registration")
 # Timestamps that later nodes compute with.
 MOMENTS = ("ts", "registration")
 

@@ -49,6 +49,14 @@ def one_feature_scores(rows: DataFrame, features: Sequence[str], levels: int) ->
     )
 
 
+def constant_columns(rows: DataFrame, columns: Sequence[str]) -> list[str]:
+    """The columns with one value in all rows. Collects one row."""
+    if not columns:
+        return []
+    differ = rows.agg(*((F.min(name) < F.max(name)).alias(name) for name in columns)).collect()[0]
+    return [name for name in columns if not differ[name]]
+
+
 def auc_roc_by_chance(rows: int, positives: int) -> float:
     """The AUC-ROC that a feature without signal reaches about once in 30,000 times.
 

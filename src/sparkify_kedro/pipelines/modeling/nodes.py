@@ -53,7 +53,7 @@ from sparkify_kedro.learning.search import (
 )
 from sparkify_kedro.learning.user_types import TYPE_FEATURES, without_fold
 
-from .leak_audit import auc_roc_by_chance, one_feature_scores
+from .leak_audit import auc_roc_by_chance, constant_columns, one_feature_scores
 from .parameters import LeakAudit, SelectionRule
 from .schemas import out_of_fold as out_of_fold_schema
 
@@ -71,8 +71,8 @@ def audit_features(
         label: the label's name.
 
     Returns:
-        The features, and how well each ranks alone. The limit is the parameter's, or what chance alone may reach on so
-        few positives.
+        The features, those left out because the log does not have what they need, and how well each ranks alone. The
+        limit is the parameter's, or what chance alone may reach on so few positives.
 
     Raises:
         SkipError: where there are no rows, or a fold lacks rows of one of the two classes.
@@ -87,6 +87,9 @@ def audit_features(
         raise ValueError(f"the feature registry names {', '.join(missing)}, which the development rows lack")
     # Checked before anything of the label is written, so that a label that cannot be learned leaves nothing.
     fold_sizes(development)
+    needs = {name: need for name in features if (need := feature_registry.features[name].needs)}
+    absent = {name: needs[name] for name in constant_columns(development, list(needs))}
+    sets = {name: [each for each in names if each not in absent] or names for name, names in sets.items()}
     scores = one_feature_scores(without_fold(development, F.col("fold")), candidates, audit.levels).collect()
     ranked = sorted(scores, key=lambda row: (-(row.auc_roc or 0), row.feature))
     limit = max(audit.suspicious_auc_roc, auc_roc_by_chance(ranked[0].rows, ranked[0].positives))
@@ -102,6 +105,7 @@ def audit_features(
         label=label,
         suspicious_auc_roc=limit,
         feature_sets=sets,
+        absent=absent,
         one_feature=[
             FeatureScore(feature=row.feature, auc_roc=row.auc_roc, average_precision=row.average_precision)
             for row in ranked
@@ -424,6 +428,7 @@ def describe_champion(  # noqa: PLR0913, PLR0917 - everything that is said of a 
         verdict=champion_selection.verdict,
         feature_set=str(scores.settings[FEATURE_SET]),
         features=features,
+        absent=feature_audit.absent,
         user_types=user_types.of_all if set(features) & set(TYPE_FEATURES) else None,
         feature_engineering=feature_engineering.model_dump(mode="json"),
         cost_ratio=evaluation.cost_ratio,
