@@ -18,9 +18,10 @@ from pyspark.sql import functions as F
 
 from project_copy import LOG, PROJECT
 from sparkify_kedro.framework.session import configure_session, get_session
-from sparkify_kedro.pipelines.ingestion.contract import is_malformed, raw_value, read_object
+from sparkify_kedro.pipelines.ingestion.contract import is_malformed, raw_value
 from sparkify_kedro.pipelines.ingestion.nodes import EVENT, LOGGED_OUT, REJECTED, parse_lines, select_events
 from sparkify_kedro.pipelines.ingestion.parameters import Ingestion
+from sparkify_kedro.pipelines.ingestion.parsing import typed_object
 from sparkify_kedro.pipelines.ingestion.schemas import EVENT_COLUMNS, event_column
 
 PARTS = 4  # the log is one file that cannot be split; a large log has many
@@ -30,12 +31,13 @@ def parse_without_contract(raw_events: DataFrame, parameters: Ingestion) -> Data
     """The lines as ``parse_lines`` types them, with the first missing value for the only reason to reject one."""
     required = [name for name, column in parameters.columns.items() if column.required == "always"]
     lines = raw_events.select(F.col("value").alias("line"))
-    read = lines.select("line", read_object("line", parameters).alias("raw"))
+    parsed = lines.select("line", typed_object("line", parameters).alias("raw"))
+    read = parsed.withColumn("user_id", F.trim("raw.userId"))
     reason = F.when(is_malformed(), "malformed")
     for name in required:
         reason = reason.when(raw_value(name).isNull(), f"{name} is missing")
     outcome = F.when(reason.isNotNull(), REJECTED).when(raw_value("userId") == "", LOGGED_OUT).otherwise(EVENT)
-    judged = read.select("line", "raw", reason.alias("reason"), outcome.alias("outcome"))
+    judged = read.withColumns({"reason": reason, "outcome": outcome})
     raw_names = {event_column(name): name for name in parameters.columns}
     return judged.select(
         "outcome",

@@ -170,12 +170,28 @@ def _new_folder(shared: Path) -> Path:
     return folder
 
 
-def _train(folder: Path) -> str:
-    for environment, settings in (("local", [*SMALL_GRIDS, *SMALL_SET]), ("original", SMALL_GRIDS)):
+@pytest.fixture
+def new_project(copy_project: Callable[[Path], Path]) -> Callable[[Path], Project]:
+    """Make a copy of the project with small grids and all extended features."""
+
+    def make(folder: Path) -> Project:
+        folder.mkdir()
+        return Project(_with_small_grids(copy_project(folder), ["modeling.training.feature_sets=[extended]"]))
+
+    return make
+
+
+def _with_small_grids(folder: Path, feature_set: list[str]) -> Path:
+    for environment, settings in (("local", [*SMALL_GRIDS, *feature_set]), ("original", SMALL_GRIDS)):
         path = folder / "conf" / environment / "parameters_modeling.yml"
         own = OmegaConf.load(path) if path.exists() else OmegaConf.create()
         OmegaConf.save(OmegaConf.merge(own, OmegaConf.from_dotlist(settings)), path)
     (folder / "conf/local/parameters_sampling.yml").write_text("sampling: {split: {folds: {number: 2}}}\n")
+    return folder
+
+
+def _train(folder: Path) -> str:
+    _with_small_grids(folder, SMALL_SET)
     lines = [line for line in thin_lines() if not is_scored_later(line)]
     songs = [line for line in lines if line["page"] == "NextSong"]
     # Played more often than any other: the page must not run it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from kedro.framework.session import KedroSession
@@ -22,3 +23,12 @@ def test_a_part_is_read_once_and_returned_as_a_copy(project: Path) -> None:
 def test_parameters_of_the_command_line_are_part_of_it(project: Path) -> None:
     with KedroSession.create(project_path=project, runtime_params={"runs": {"keep_versions": 9}}) as session:
         assert session.load_context().config_loader["parameters"]["runs"] == {"keep_versions": 9, "on_stale": "warn"}
+
+
+def test_a_project_without_a_folder_for_local_settings_has_those_of_base(project: Path) -> None:
+    """As one that was unpacked; without git too, which no command needs."""
+    shutil.rmtree(project / "conf/local")
+    with KedroSession.create(project_path=project) as session:
+        context = session.load_context()
+        assert context.config_loader["parameters"]["runs"]["keep_versions"] > 0
+        assert "raw_events" in context.config_loader["catalog"]

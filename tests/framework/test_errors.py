@@ -87,6 +87,16 @@ def test_a_path_that_cannot_be_used_is_named_with_the_systems_reason(error: Exce
     ("text", "expected"),
     [
         (f"An error occurred{JAVA}java.io.IOException: No space left on device{JAVA}x.y.ZException: disk", "disk"),
+        (
+            f"An error occurred{JAVA}java.io.IOException: No space left on device",
+            "No space left on device, there or in the temporary folder (spark.local.dir in spark.yml)",
+        ),
+        (
+            f"An error{JAVA}java.lang.UnsatisfiedLinkError: /tmp/snappy.so: failed to map segment{JAVA}x.y.ZError: z",
+            "the temporary folder allows no programs, and libraries of Spark are such: name another one with "
+            "-Djava.io.tmpdir in spark.driver.extraJavaOptions (spark.yml)",
+        ),
+        ("An error occurred while calling None.X.\n: java.lang.ExampleException: why\n\tat Y", "why"),
         ("Mkdirs failed to create file:/data/y (exists=false)", "Mkdirs failed to create file:/data/y (exists=false)"),
         ("", "RuntimeError"),
     ],

@@ -15,11 +15,14 @@ class CachedConfigLoader(OmegaConfigLoader):
     Kedro reads and resolves all files of a part on every access, about ten times in a run.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """A project without the user's own environment, such as a packaged one, has the base environment's settings."""
-        super().__init__(*args, **kwargs)
-        if self.env is None and not (Path(self.conf_source) / str(self.default_run_env)).is_dir():
-            self.default_run_env = self.base_env
+    def __init__(
+        self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **options: Any
+    ) -> None:
+        """Creates a new instance; a project without the folder of the default environment has the settings of base."""
+        default = options.get("default_run_env")
+        if env is None and default and not (Path(conf_source) / default).is_dir():
+            options["default_run_env"] = options["base_env"]
+        super().__init__(conf_source, env, runtime_params, **options)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """The configuration of a part, as a copy that the caller may change."""

@@ -12,6 +12,9 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 
 _LONGEST_MESSAGE = 600
+# What Java says of a library that it has extracted to a file system that is mounted with noexec.
+_NO_PROGRAMS = ("failed to map segment from shared object", "UnsatisfiedLinkError")
+_NO_SPACE = "No space left on device"
 _STORAGE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC}
 # Kedro describes a dataset with all its options, where the path says more.
 _DATASET = re.compile(r"dataset [\w.]+\(filepath=(?:\w+\()?'(?:file://)?(?P<path>[^']+)'.*?\)\.?(?=\n|$)", re.DOTALL)
@@ -32,12 +35,18 @@ def error_message(error: BaseException) -> str:
 def java_cause(error: BaseException) -> str:
     """What Java says of the root cause of an error, without its stack: the last ``Caused by``, else the first line."""
     text = "\n".join(str(cause) for cause in _causes(error))
+    if any(sign in text for sign in _NO_PROGRAMS):
+        return (
+            "the temporary folder allows no programs, and libraries of Spark are such: name another one with "
+            "-Djava.io.tmpdir in spark.driver.extraJavaOptions (spark.yml)"
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
     # Py4J's own first line says only what was called; the exception follows.
     causes = causes or [line.removeprefix(": ") for line in lines if line.startswith(": ")] or lines[:1]
     # Class names of exceptions say little to a user.
-    return re.sub(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ", "", causes[-1]) if causes else type(error).__name__
+    cause = re.sub(r"^(?:[\w$]+\.)+[\w$]+(?:Exception|Error): ", "", causes[-1]) if causes else type(error).__name__
+    return f"{cause}, there or in the temporary folder (spark.local.dir in spark.yml)" if cause == _NO_SPACE else cause
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

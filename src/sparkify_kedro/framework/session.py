@@ -124,16 +124,6 @@ def _why_not_started(error: Exception, settings: Mapping[str, str]) -> str:
             "Spark did not start: a port set in spark.yml (spark.driver.port or spark.ui.port) is in use; "
             "set a free one in conf/local/spark.yml, or end the program that uses it."
         )
-    if "No space left on device" in cause:
-        return (
-            f"Spark did not start: the temporary folder is full ({cause}); free space there, or set TMPDIR and "
-            "spark.local.dir (spark.yml) to another folder."
-        )
-    if "UnsatisfiedLinkError" in str(error) or "failed to map segment" in cause:
-        return (
-            f"Spark did not start: the temporary folder allows no programs ({cause}); set -Djava.io.tmpdir in "
-            "spark.driver.extraJavaOptions (spark.yml) to a folder that is not mounted with noexec."
-        )
     return (
         f"Spark did not start at {settings.get('spark.master', 'its default master')}: {cause.rstrip('.')}. {_ADVICE}"
     )

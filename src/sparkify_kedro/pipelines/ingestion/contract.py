@@ -25,34 +25,29 @@ _END = "end of line"
 
 
 def raw_value(name: str) -> Column:
-    """A column of the struct ``raw``; of the user id one spelling, without surrounding blanks."""
+    """A column of the line: of the struct ``raw``, or the user id in one spelling."""
     if name != _USER_ID:
         return F.col(f"raw.{name}")
     # Of "10", "10.0" and "1.0E1" the first: programs that know only floating numbers write the others.
-    whole = _decimal(_user_id()).cast("decimal(32,0)").cast("string")
-    return F.when(has_decimal_user_id(), whole).otherwise(_user_id())
+    whole = _number().cast("decimal(32,0)").cast("string")
+    return F.when(has_decimal_user_id(), whole).otherwise(F.col("user_id"))
 
 
 def has_decimal_user_id() -> Column:
-    """Whether the user id of the line in ``raw`` is a whole number with a decimal point."""
-    user_id = _user_id()
+    """Whether the user id is a whole number with a decimal point."""
     # Nearly no id has a point; of the others, an expression looks at each.
-    has_form = F.contains(user_id, F.lit(".")) & user_id.rlike(r"^\d+\.(?:0+|\d+E\d+)$")
-    return F.coalesce(has_form & (_decimal(user_id) == F.floor(_decimal(user_id))), F.lit(False))
+    has_form = F.contains("user_id", F.lit(".")) & F.col("user_id").rlike(r"^\d+\.(?:0+|\d+E\d+)$")
+    return F.coalesce(has_form & (_number() == F.floor(_number())), F.lit(False))
 
 
-def _user_id() -> Column:
-    return F.trim(f"raw.{_USER_ID}")
-
-
-def _decimal(text: Column) -> Column:
-    return text.try_cast("decimal(38,6)")
+def _number() -> Column:
+    return F.col("user_id").try_cast("decimal(38,6)")
 
 
 def is_logged_out(contract: Ingestion) -> Column:
-    """Whether the line in ``raw`` is a logged-out row: its user id is empty, or stands for nobody."""
+    """Whether the line is a logged-out row: its user id is empty, or stands for nobody."""
     says_so = F.col("raw.auth").isin(contract.logged_out_auth)
-    return F.coalesce(_user_id() == "", F.lit(False)) | F.coalesce(says_so, F.lit(False))
+    return F.coalesce((F.col("user_id") == "") | says_so, says_so, F.lit(False))
 
 
 def is_malformed() -> Column:
@@ -86,7 +81,8 @@ def failures(contract: Ingestion) -> Column:
 
 def is_broken(rule: Rule, contract: Ingestion) -> Column:
     """Whether the line in ``raw`` breaks a rule; null or false where it does not, or has no value."""
-    column, value = contract.columns[rule.column], raw_value(rule.column)
+    column = contract.columns[rule.column]
+    value = F.col("user_id" if rule.column == _USER_ID else f"raw.{rule.column}")
     is_known = value.isin(column.one_of or [])
     match rule.kind:
         case "is missing":

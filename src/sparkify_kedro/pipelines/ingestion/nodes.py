@@ -57,9 +57,9 @@ def parse_lines(raw_events: DataFrame, parameters: Ingestion) -> DataFrame:
     line = F.when(marked, F.substring("value", 2, 2**31 - 1)).otherwise(F.col("value"))
     mapped = mapped_lines(raw_events.withColumn("value", line), parameters)
     lines = mapped.withColumnRenamed("value", "line")
-    judged = read_lines(lines, parameters).select("line", "raw", failures(parameters).alias("failures"))
+    judged = read_lines(lines, parameters).select("line", "raw", "user_id", failures(parameters).alias("failures"))
     outcome = F.when(is_rejected(parameters), REJECTED).when(is_logged_out(parameters), LOGGED_OUT).otherwise(EVENT)
-    with_outcome = judged.select("line", "raw", "failures", outcome.alias("outcome"))
+    with_outcome = judged.withColumn("outcome", outcome)
     kept_line = F.when(F.col("outcome") == REJECTED, without_personal_values("line", parameters.personal_columns))
     raw_names = {event_column(name): name for name in parameters.columns}
     return with_outcome.select(

@@ -28,13 +28,14 @@ def read_lines(lines: DataFrame, contract: Ingestion) -> DataFrame:
         contract: the columns and their types.
 
     Returns:
-        A row per line: ``line``; ``raw``, a struct of the declared columns, with null for a value of another kind; and
-        ``wrong_kinds``, a failure for each such value, null for a line that has the columns' types.
+        A row per line: ``line``; ``raw``, a struct of the declared columns, with null for a value of another kind;
+        ``user_id`` without surrounding blanks; and ``wrong_kinds``, a failure for each value of another kind, null for
+        a line that has the columns' types.
     """
-    types = {name: _TYPES[column.type] for name, column in contract.columns.items()}
+    types = _types(contract)
     numbers = [name for name, kind in types.items() if not isinstance(kind, StringType)]
     is_untyped = F.col(IS_UNTYPED) if IS_UNTYPED in lines.columns else F.lit(False)
-    typed = lines.select("line", is_untyped.alias(IS_UNTYPED), parsed_object("line", types).alias("typed"))
+    typed = lines.select("line", is_untyped.alias(IS_UNTYPED), typed_object("line", contract).alias("typed"))
     has_another_type = F.col(f"typed.{UNREADABLE}").isNotNull()
     # JSON has one kind of number: 1.0 and 1.5e12 are whole numbers too.
     as_doubles = F.when(has_another_type, parsed_object("line", dict.fromkeys(numbers, DoubleType())))
@@ -47,8 +48,18 @@ def read_lines(lines: DataFrame, contract: Ingestion) -> DataFrame:
     return spelled.select(
         "line",
         F.when(F.col("texts").isNull(), F.col("typed")).otherwise(converted).alias("raw"),
+        F.trim(F.coalesce("typed.userId", "texts.userId")).alias("user_id"),
         F.when(F.col("texts").isNotNull() & reduce(or_, wrong.values()), named).alias("wrong_kinds"),
     )
+
+
+def typed_object(line: str, contract: Ingestion) -> Column:
+    """The declared columns of a line, with ``_unreadable`` set where it is no object, or has values of other types."""
+    return parsed_object(line, _types(contract))
+
+
+def _types(contract: Ingestion) -> dict[str, DataType]:
+    return {name: _TYPES[column.type] for name, column in contract.columns.items()}
 
 
 def parsed_object(line: str, types: Mapping[str, DataType]) -> Column:
