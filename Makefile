@@ -76,5 +76,5 @@ benchmark-intervals: env
 
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 lock:
-	uv pip compile --universal --python-version 3.11 --extra test --extra notebook --generate-hashes \
+	uv pip compile --universal --no-strip-extras --python-version 3.11 --extra test --extra notebook --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml --output-file requirements.lock

@@ -94,7 +94,7 @@ def get_session() -> SparkSession:
 @contextmanager
 def _own_environment(is_local: bool) -> Iterator[None]:
     """The environment that Java starts in; afterwards it is as before, but for the interpreter of Spark's workers."""
-    before = dict(os.environ)
+    before = {name: os.environ.get(name) for name in (*_OF_OTHERS, *_LOCAL_HOST, "LC_ALL")}
     if is_local:
         others = [name for name in _OF_OTHERS if os.environ.pop(name, sys.executable) != sys.executable]
         if others:
@@ -108,8 +108,10 @@ def _own_environment(is_local: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before | {"PYSPARK_PYTHON": interpreter})
+        for name, value in (before | {"PYSPARK_PYTHON": interpreter}).items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _why_not_started(error: Exception, settings: Mapping[str, str]) -> str:
