@@ -25,7 +25,8 @@ test: env lint
 	$(PYTEST) -m "not faults"
 
 # The tests that take minutes: runs killed in the save of every dataset, logs too small to train on (whole files, because
-# docs/bad-input.md is compared with all cases), logs of other services up to the report, and properties with ten times as many random examples.
+# docs/bad-input.md is compared with all cases), logs of other services up to the report, and properties with ten times as
+# many random examples.
 test-faults: env
 	$(PYTEST) tests/end_to_end/test_bad_input.py tests/end_to_end/test_crashes.py tests/end_to_end/test_other_services.py
 	$(PYTEST) --hypothesis-profile=thorough -m examples

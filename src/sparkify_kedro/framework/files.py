@@ -18,7 +18,7 @@ Codec = Literal["gzip", "bz2", "zstd"]
 # The column of records whose format has no types: their numbers are texts.
 IS_UNTYPED = "is_untyped"
 
-# What Spark's text reader decompresses by the ending of a name.
+# What Spark's text reader decompresses by the ending of a name, in lower case only.
 _ENDINGS: dict[str, Codec] = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _CODECS: dict[bytes, Codec] = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 _OTHERS = {
@@ -94,7 +94,7 @@ def content_of(filesystem: AbstractFileSystem, file: str) -> Content:
     with filesystem.open(file, "rb") as stream:
         start: bytes = stream.read(_BEGINNING)
     codec = next((name for magic, name in _CODECS.items() if start.startswith(magic)), None)
-    is_named_so = _ENDINGS.get(PurePosixPath(file).suffix.lower()) == codec
+    is_named_so = _ENDINGS.get(PurePosixPath(file).suffix) == codec
     beginning = _decompressed(filesystem, file, codec) if codec else start
     if beginning.startswith(b"PAR1"):
         if codec:

@@ -44,7 +44,8 @@ def test_content_decides_and_not_the_name(spark: SparkSession, tmp_path: Path) -
     for codec, compress in COMPRESSED.items():
         for ending in COMPRESSED:
             (tmp_path / f"as{codec}.json{ending}").write_bytes(compress(LINES))
-    assert values(tmp_path) == sorted(LINES.decode().splitlines() * 16)
+    (tmp_path / "LOG.JSON.GZ").write_bytes(gzip.compress(LINES))
+    assert values(tmp_path) == sorted(LINES.decode().splitlines() * 17)
 
 
 def test_a_folder_is_read_with_the_folders_in_it(spark: SparkSession, tmp_path: Path) -> None:

@@ -176,3 +176,10 @@ def test_times_in_seconds_and_milliseconds(spark: SparkSession, time: str, value
     source = WEB_ANALYTICS | {"time": time}
     line = {"event_timestamp": value, "event_name": "play", "user_pseudo_id": "1", "ga_session_id": 1}
     assert [row.ts for row in parsed(spark, source, line)] == [START]
+
+
+def test_names_may_change_places(spark: SparkSession) -> None:
+    source = WEB_ANALYTICS | {"values": {"page": {"Home": ["start"], "NextSong": ["Home"], "Help": ["NextSong"]}}}
+    line = {"event_timestamp": START * 1_000, "user_pseudo_id": "1", "ga_session_id": 1}
+    rows = parsed(spark, source, *(line | {"event_name": name} for name in ("start", "Home", "NextSong")))
+    assert sorted(row.page for row in rows) == ["Help", "Home", "NextSong"]

@@ -149,7 +149,7 @@ class _LineReader:
 
 def _csv_objects(lines: DataFrame, header: str) -> DataFrame:
     columns = columns_of(header)
-    schema = ", ".join(f"`{name}` string" for name in (*columns, _UNREADABLE))
+    schema = ", ".join(f"`{name.replace('`', '``')}` string" for name in (*columns, _UNREADABLE))
     options = {"sep": separator_of(header), "escape": '"', "columnNameOfCorruptRecord": _UNREADABLE}
     # The mark of byte order, and the end of a line as Windows writes it, are not part of a line.
     own = F.regexp_replace("value", "^\ufeff|\r$", "")

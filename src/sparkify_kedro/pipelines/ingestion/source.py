@@ -76,8 +76,10 @@ def _value(name: str, text: Column, contract: Ingestion) -> Column:
     source = contract.source
     if event_column(name) in MOMENTS:
         return _milliseconds(text, source.time)
-    for own, others in source.values.get(name, {}).items():
-        text = F.when(text.isin(others), own).otherwise(text)
+    # All at once: a value that stands for another one may itself be a value of the log.
+    others = {other: own for own, values in source.values.get(name, {}).items() for other in values}
+    if others:
+        text = F.coalesce(*(F.when(text == other, own) for other, own in others.items()), text)
     kind = _type(name, contract)
     exact = text.try_cast(kind)
     return F.coalesce(exact, whole_number(text.try_cast("double"))) if kind == "bigint" else exact
