@@ -1,10 +1,11 @@
-"""The configuration is read once per session."""
+"""The configuration is read once, as long as nothing that it depends on changes."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
+import pytest
 from kedro.framework.session import KedroSession
 
 
@@ -18,6 +19,27 @@ def test_a_part_is_read_once_and_returned_as_a_copy(project: Path) -> None:
         assert loader["parameters"]["runs"]["keep_versions"] > 0
     with KedroSession.create(project_path=project) as session:
         assert session.load_context().config_loader["globals"]["storage"] == "elsewhere"
+
+
+def test_changed_files_and_environment_variables_count_in_the_next_session(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the environment that is asked for, and of base where that names nothing."""
+
+    def keep(env: str) -> int:
+        with KedroSession.create(project_path=project, env=env) as session:
+            return int(session.load_context().config_loader["parameters"]["runs"]["keep_versions"])
+
+    base = keep("local")
+    path = project / "conf/local/parameters_runs.yml"
+    for own in (base + 1, base + 2):
+        path.write_text(f"runs: {{keep_versions: {own}}}\n")
+        assert keep("local") == own
+        assert keep("base") == base
+    path.write_text("runs: {keep_versions: '${oc.env:KEPT}'}\n")
+    for own in ("7", "8"):
+        monkeypatch.setenv("KEPT", own)
+        assert keep("local") == int(own)
 
 
 def test_parameters_of_the_command_line_are_part_of_it(project: Path) -> None:

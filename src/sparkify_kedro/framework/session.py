@@ -14,12 +14,14 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pyspark import SparkConf
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
+from pyspark.sql.functions import builtin
 
 from .errors import java_cause
 
@@ -86,9 +88,23 @@ def get_session() -> SparkSession:
         logger.info("Starting Spark (%s)", _settings.get("spark.master", "default settings"))
         with _own_environment(is_local):
             try:
-                return builder.getOrCreate()
+                return _with_known_functions(builder.getOrCreate())
             except Exception as error:
                 raise SparkStartError(_why_not_started(error, settings)) from error
+
+
+def _with_known_functions(session: SparkSession) -> SparkSession:
+    """Look up the functions of columns once.
+
+    For every call of one, PySpark asks Java whether there is such a class, and then for the function by its name: these
+    two questions, to which the answers do not change, take twice as long as the call. Nothing public avoids them.
+    """
+    jvm: Any = session._jvm
+    for name in ("functions", "PythonUtils"):
+        setattr(jvm, name, getattr(jvm, name))
+    look_up: Any = builtin._get_jvm_function
+    builtin._get_jvm_function = look_up if hasattr(look_up, "cache_clear") else cache(look_up)
+    return session
 
 
 @contextmanager
