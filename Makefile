@@ -1,6 +1,7 @@
 # Each target does what it needs first. PYTHON is the interpreter that the environment is built from (3.11 or later).
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint notebook sample pictures benchmark benchmark-contract \
@@ -11,7 +12,12 @@ env: .venv/.complete
 # Python compiles the modules that are used when it first imports them: a few of the thousands there are.
 .venv/.complete: requirements.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements.lock
+	$(PIP) -r requirements.lock
+	touch $@
+
+# JupyterLab is a third of all packages, and nothing else needs it.
+.venv/.notebook: .venv/.complete requirements-notebook.lock
+	$(PIP) -r requirements-notebook.lock
 	touch $@
 
 run: env
@@ -24,11 +30,12 @@ check: env lint
 test: env lint
 	$(PYTEST) -m "not faults"
 
-# The tests that take minutes: runs killed in the save of every dataset, logs too small to train on (whole files, because
-# docs/bad-input.md is compared with all cases), logs of other services up to the report, and properties with ten times as
-# many random examples.
+# The tests that take minutes: runs killed in the save of every dataset, two runs at once, logs too small to train on (a
+# whole file, because docs/bad-input.md is compared with all cases), logs of other services up to the report, notebooks
+# that train models, and properties with ten times as many random examples.
 test-faults: env
-	$(PYTEST) tests/end_to_end/test_bad_input.py tests/end_to_end/test_crashes.py tests/end_to_end/test_other_services.py
+	$(PYTEST) tests/end_to_end/test_bad_input.py
+	$(PYTEST) -m "faults and not examples" --ignore=tests/end_to_end/test_bad_input.py
 	$(PYTEST) --hypothesis-profile=thorough -m examples
 
 coverage: env
@@ -41,7 +48,7 @@ lint: env
 	PYTHONPATH=src $(BIN)/lint-imports --no-cache
 
 # JupyterLab in the folder of the notebooks, with Kedro's kernel. As root: make notebook OPTIONS=--allow-root
-notebook: env
+notebook: .venv/.notebook
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro jupyter lab $(OPTIONS) notebooks
 
 # The bundled sample log, byte for byte.
@@ -76,6 +83,8 @@ benchmark-intervals: env
 	PYTHONPATH=src $(BIN)/python benchmarks/interval_coverage.py
 
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
+LOCK := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header --extra test pyproject.toml
 lock:
-	uv pip compile --universal --no-strip-extras --python-version 3.11 --extra test --extra notebook --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml --output-file requirements.lock
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --extra notebook --constraint requirements.lock --output-file requirements-notebook.lock

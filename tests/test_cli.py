@@ -202,6 +202,7 @@ def test_the_package_contains_code_and_configuration_and_runs(packaged: Path) ->
     assert "time_bin_days" in sentence(failed)
 
 
+@pytest.mark.faults
 def test_kedro_ipython_starts_spark_with_the_first_table(project: Path) -> None:
     """The session that a notebook gets is the configured one."""
     (project / "conf/local/spark.yml").write_text(SHORT_SESSION)

@@ -462,6 +462,7 @@ def test_unknown_options_of_a_run_are_named(
     page.add(f"`{words}`", "stops and names it", message.replace(f"{other.folder}/", ""))
 
 
+@pytest.mark.faults
 def test_an_unknown_feature_set_is_named(commands: Commands, page: Pages) -> None:
     """By the first node that uses the feature registry."""
     words = "--params=modeling.training.feature_sets=[extende]"

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SMALL_SPARK = """
 spark.master: local[1]
 spark.sql.shuffle.partitions: 2
@@ -47,6 +49,7 @@ def assert_progress(output: str) -> None:
     assert set(nodes) == {"parse_lines", "select_rejected", "check_lines"}
 
 
+@pytest.mark.faults
 def test_two_runs_at_once_do_not_mix_versions(project: Path) -> None:
     """Each ends with what its own log gives, made from its own versions alone."""
     (project / "conf/local/spark.yml").write_text(SMALL_SPARK)

@@ -236,33 +236,52 @@ def own_modules() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def results(small_project: Project, first_scores: dict[str, Any], own_modules: None) -> dict[str, int]:
-    """The number of cells with a value, by notebook. IPython runs them in this process, with the Spark of the tests."""
+def shell(small_project: Project, first_scores: dict[str, Any], own_modules: None) -> Iterator[InteractiveShell]:
+    """IPython in this process, with the Spark of the tests, in a folder of the project."""
     folder = small_project.folder / "notebooks"
     folder.mkdir(exist_ok=True)
-    shell, counts = InteractiveShell.instance(), dict.fromkeys((path.stem for path in NOTEBOOKS), 0)
     with contextlib.chdir(folder):
-        for path in NOTEBOOKS:
-            shell.reset()
-            shell.run_line_magic("reload_ext", "kedro.ipython")
-            for cell in nbformat.read(path, as_version=4).cells:
-                if cell.cell_type == "code":
-                    with capture_output() as captured:
-                        outcome = shell.run_cell(cell.source)
-                    outcome.raise_error()
-                    counts[path.stem] += bool(captured.outputs) or outcome.result is not None
+        yield InteractiveShell.instance()
     InteractiveShell.clear_instance()
-    return counts
 
 
-def test_the_four_notebooks_of_the_original_run_from_top_to_bottom(results: dict[str, int]) -> None:
-    """The cells of each that end in a value, counted by hand."""
-    assert results == {"01_exploring_data": 7, "02_sampling_test": 3, "03_run_modeling": 5, "04_gbt_run": 2}
+@pytest.mark.parametrize(
+    ("name", "cells_with_a_value"),
+    [
+        ("01_exploring_data", 7),
+        ("02_sampling_test", 3),
+        pytest.param("03_run_modeling", 5, marks=pytest.mark.faults),
+        pytest.param("04_gbt_run", 2, marks=pytest.mark.faults),
+    ],
+)
+def test_a_notebook_runs_from_top_to_bottom(shell: InteractiveShell, name: str, cells_with_a_value: int) -> None:
+    """The cells of each that end in a value, counted by hand. Those that train models take a minute."""
+    count = 0
+    shell.reset()
+    shell.run_line_magic("reload_ext", "kedro.ipython")
+    for cell in nbformat.read(PROJECT / f"notebooks/{name}.ipynb", as_version=4).cells:
+        if cell.cell_type == "code":
+            with capture_output() as captured:
+                outcome = shell.run_cell(cell.source)
+            outcome.raise_error()
+            count += bool(captured.outputs) or outcome.result is not None
+    assert count == cells_with_a_value
 
 
+def test_every_notebook_is_run() -> None:
+    assert [path.stem for path in NOTEBOOKS] == [
+        "01_exploring_data",
+        "02_sampling_test",
+        "03_run_modeling",
+        "04_gbt_run",
+    ]
+
+
+@pytest.mark.faults
 def test_the_models_that_a_notebook_trains_have_the_scores_of_the_run(
-    small_project: Project, first_scores: dict[str, Any], results: dict[str, int]
+    small_project: Project, first_scores: dict[str, Any]
 ) -> None:
+    """After the notebooks."""
     versions = small_project.versions("06_models", "will_churn_in_next_bin", "random_forest", "model")
     assert len(versions) == 2
     assert small_project.scores() == first_scores
