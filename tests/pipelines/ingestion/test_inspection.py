@@ -9,7 +9,15 @@ import pytest
 import yaml
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.pipelines.ingestion.inspection import column_for, describe, propose_source, summarize, values_of
+from sparkify_kedro.framework.files import Content
+from sparkify_kedro.pipelines.ingestion.inspection import (
+    column_for,
+    describe,
+    describe_files,
+    propose_source,
+    summarize,
+    values_of,
+)
 from sparkify_kedro.pipelines.ingestion.nodes import parse_lines
 from sparkify_kedro.pipelines.ingestion.parameters import Ingestion
 from sparkify_kedro.pipelines.ingestion.synonyms import likely_column, likely_pages
@@ -118,3 +126,18 @@ def test_other_names_of_pages() -> None:
         "Logout": ["sign-out"],
         "NextSong": ["video_play"],
     }
+
+
+@pytest.mark.parametrize(
+    ("contents", "text"),
+    [
+        ([], "0 files: no data"),
+        ([Content("Parquet", None, True)] * 2, "2 files: Parquet"),
+        (
+            [Content("JSON lines", codec, True) for codec in ("gzip", None, "gzip")],
+            "3 files: JSON lines, 2 gzip, 1 plain",
+        ),
+    ],
+)
+def test_files_are_described(contents: list[Content], text: str) -> None:
+    assert describe_files(contents) == text

@@ -75,8 +75,8 @@ class JSONRecordsDataset(SparkDataFrameDataset):
         """
         super().__init__(filepath=filepath, file_format="text", credentials=credentials, metadata=metadata)
 
-    def _load(self) -> DataFrame:
-        """The records, lazily.
+    def contents(self) -> dict[str, Content]:
+        """What each file holds, in the order of their names; looks at the beginning of each.
 
         Raises:
             DatasetError: where there is no file, a file is in another format, or the files are in several.
@@ -94,8 +94,17 @@ class JSONRecordsDataset(SparkDataFrameDataset):
         if len(formats) > 1:
             named = " and ".join(f"{name} ('{file}')" for name, file in sorted(formats.items()))
             raise DatasetError(f"'{self._original_filepath}' mixes formats, {named}: give each a folder of its own.")
+        return contents
+
+    def _load(self) -> DataFrame:
+        """The records, lazily.
+
+        Raises:
+            DatasetError: as ``contents``.
+        """
+        contents = self.contents()
         session = get_session()
-        match next(iter(formats), "JSON lines"):
+        match next((content.format for content in contents.values()), "JSON lines"):
             case "Parquet":
                 table = session.read.parquet(*map(self._path_for_spark, contents))
                 return table.select(F.to_json(F.struct("*")).alias("value"))

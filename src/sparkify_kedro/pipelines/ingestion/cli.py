@@ -26,7 +26,7 @@ def inspect_log(path: str, env: str | None) -> None:
     """
     from sparkify_kedro.framework.datasets import JSONRecordsDataset  # noqa: PLC0415
 
-    from .inspection import column_for, describe, propose_source, summarize, values_of  # noqa: PLC0415
+    from .inspection import column_for, describe, describe_files, propose_source, summarize, values_of  # noqa: PLC0415
     from .parameters import Ingestion  # noqa: PLC0415
 
     session = KedroSession.create(env=env)
@@ -34,7 +34,9 @@ def inspect_log(path: str, env: str | None) -> None:
         # The context's hooks set up Spark.
         parameters = session.load_context().config_loader["parameters"]
     contract = Ingestion.model_validate(parameters["ingestion"])
-    lines = JSONRecordsDataset(filepath=path).load()
+    dataset = JSONRecordsDataset(filepath=path)
+    click.echo(f"{describe_files(dataset.contents().values())}.")
+    lines = dataset.load()
     summary = summarize(lines)
     columns = {name: column_for(name, summary, contract) for name in ("page", "level", "gender")}
     values = {name: values_of(lines, column) if column else {} for name, column in columns.items()}

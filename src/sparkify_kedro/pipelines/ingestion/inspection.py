@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import MapType, StringType
 
 from sparkify_kedro.churn.vocabulary import CANCELLATION
+from sparkify_kedro.framework.files import Content
 
 from .parameters import Ingestion
 from .schemas import MOMENTS, event_column
@@ -58,6 +60,16 @@ class LogSummary(NamedTuple):
     looked_at: int
     objects: int
     columns: tuple[FoundColumn, ...]
+
+
+def describe_files(contents: Iterable[Content]) -> str:
+    """The number of files, their format, and how they are compressed: "3 files: JSON lines, 2 gzip, 1 plain"."""
+    every = list(contents)
+    formats = ", ".join(sorted({content.format for content in every}))
+    codecs = Counter(content.codec or "plain" for content in every)
+    # Parquet compresses inside of the file.
+    counted = "" if formats == "Parquet" else "".join(f", {number} {codec}" for codec, number in sorted(codecs.items()))
+    return f"{len(every)} file{'s' if len(every) != 1 else ''}: {formats or 'no data'}{counted}"
 
 
 def summarize(raw_events: DataFrame) -> LogSummary:
