@@ -96,6 +96,11 @@ def test_a_path_that_cannot_be_used_is_named_with_the_systems_reason(error: Exce
             "the temporary folder allows no programs, and libraries of Spark are such: name another one with "
             "-Djava.io.tmpdir in spark.driver.extraJavaOptions (spark.yml)",
         ),
+        (
+            f"An error{JAVA}java.lang.UnsatisfiedLinkError: no snappyjava in java.library.path: /{JAVA}x.ZError: z",
+            "a library of Spark cannot be unpacked into the temporary folder: free space in it, or name another one "
+            "with -Djava.io.tmpdir in spark.driver.extraJavaOptions (spark.yml)",
+        ),
         ("An error occurred while calling None.X.\n: java.lang.ExampleException: why\n\tat Y", "why"),
         ("Mkdirs failed to create file:/data/y (exists=false)", "Mkdirs failed to create file:/data/y (exists=false)"),
         ("", "RuntimeError"),

@@ -35,11 +35,13 @@ def complaint() -> str:
     return message
 
 
-def run_python(script: str, *around: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_python(
+    script: str, *around: str, arguments: tuple[str, ...] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a script in a process of its own, where no Spark runs yet; ``around`` is a command that runs it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
     return subprocess.run(
-        [*around, sys.executable, "-c", script],
+        [*around, sys.executable, "-c", script, *arguments],
         env={**inherited, "PYTHONPATH": str(SOURCE), **environment},
         capture_output=True,
         text=True,
@@ -248,3 +250,44 @@ def test_a_user_without_a_name_is_reported() -> None:
         pytest.skip("this machine allows no user namespaces, in which a user has no name")
     done = run_python(FAILS, *nameless)
     assert done.stdout.startswith("User id 54321 has no name on this machine, and Spark needs one: add a line")
+
+
+SAVES = """
+import sys
+from kedro.io.core import DatasetError
+from sparkify_kedro.framework.datasets import SparkDataFrameDataset
+from sparkify_kedro.framework.session import configure_session, get_session
+table, of_java, of_spark = sys.argv[1:]
+quiet = {"spark.ui.enabled": False, "spark.ui.showConsoleProgress": False, "spark.log.level": "FATAL"}
+own = {"spark.driver.extraJavaOptions": f"-Djava.io.tmpdir={of_java}", "spark.local.dir": of_spark}
+configure_session({**quiet, **own, "spark.master": "local[1]"})
+rows = get_session().range(100_000).repartition(2).selectExpr("id", "uuid() as text").repartition(3)
+try:
+    SparkDataFrameDataset(filepath=table).save(rows)
+except DatasetError as error:
+    print(error)
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("options", "is_of_java", "why"),
+    [
+        ("noexec", True, "the temporary folder allows no programs"),
+        ("size=200k", True, "a library of Spark cannot be unpacked into the temporary folder"),
+        ("size=200k", False, "No space left on device, there or in the temporary folder"),
+    ],
+)
+def test_a_temporary_folder_that_is_full_or_allows_no_programs_is_named(
+    tmp_path: Path, options: str, is_of_java: bool, why: str
+) -> None:
+    """That of Java, which holds libraries, and that of Spark, which holds shuffled rows."""
+    small, large = (tmp_path / name for name in ("small", "large"))
+    for folder in (small, large):
+        folder.mkdir()
+    around = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o {options} tmpfs {small} && exec "$@"', "sh")
+    if not can_run(*around, "true"):
+        pytest.skip("only root may mount a folder")
+    folders = (small, large) if is_of_java else (large, small)
+    done = run_python(SAVES, *around, arguments=(str(tmp_path / "table"), *map(str, folders)))
+    assert done.stdout.startswith(f"Spark could not write to '{tmp_path}/table': {why}"), done.stdout + done.stderr

@@ -13,7 +13,9 @@ from pyspark.errors import PySparkException
 
 _LONGEST_MESSAGE = 600
 # What Java says of a library that it has extracted to a file system that is mounted with noexec.
-_NO_PROGRAMS = ("failed to map segment from shared object", "UnsatisfiedLinkError")
+_NO_PROGRAMS = "failed to map segment"
+_NO_LIBRARY = "UnsatisfiedLinkError"
+_ANOTHER_FOLDER = "name another one with -Djava.io.tmpdir in spark.driver.extraJavaOptions (spark.yml)"
 _NO_SPACE = "No space left on device"
 _STORAGE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC}
 # Kedro describes a dataset with all its options, where the path says more.
@@ -35,10 +37,11 @@ def error_message(error: BaseException) -> str:
 def java_cause(error: BaseException) -> str:
     """What Java says of the root cause of an error, without its stack: the last ``Caused by``, else the first line."""
     text = "\n".join(str(cause) for cause in _causes(error))
-    if any(sign in text for sign in _NO_PROGRAMS):
+    if _NO_PROGRAMS in text:
+        return f"the temporary folder allows no programs, and libraries of Spark are such: {_ANOTHER_FOLDER}"
+    if _NO_LIBRARY in text:
         return (
-            "the temporary folder allows no programs, and libraries of Spark are such: name another one with "
-            "-Djava.io.tmpdir in spark.driver.extraJavaOptions (spark.yml)"
+            f"a library of Spark cannot be unpacked into the temporary folder: free space in it, or {_ANOTHER_FOLDER}"
         )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
