@@ -6,8 +6,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkify_kedro.churn.vocabulary import COUNTED_PAGES
-from sparkify_kedro.pipelines.feature_engineering.activity import page_feature, session_totals
+from sparkify_kedro.churn.vocabulary import COUNTED_PAGES, KEYS
+from sparkify_kedro.pipelines.feature_engineering.activity import daily_stays, merge_days, page_feature, window_totals
 from sparkify_kedro.pipelines.feature_engineering.landmarks import time_bin
 
 DAY = 86_400_000
@@ -77,26 +77,29 @@ def test_session_totals(spark: SparkSession) -> None:
         ("a", 1, 31 * minute, "paid", 3),
         # The same day, the last millisecond of it, and the next.
         ("a", 2, DAY - 1, "free", 0),
+        ("a", 2, DAY + minute, "free", 1),
+        ("a", 2, DAY + 3 * minute, "free", 2),
         ("a", 3, DAY, "paid", 0),
         # Another user's session of the same number.
         ("b", 1, 5 * minute, "free", 0),
     ]
-    rows = [(user, session, ts, level, item, None, "Home") for user, session, ts, level, item in events]
+    rows = [(user, 2 * DAY, session, ts, level, item, None, "Home") for user, session, ts, level, item in events]
     columns = (
-        "user_id string, session_id bigint, ts bigint, level string, item_in_session bigint, user_agent string, "
-        "page string"
+        "user_id string, bin_end bigint, session_id bigint, ts bigint, level string, item_in_session bigint, "
+        "user_agent string, page string"
     )
-    windowed = spark.createDataFrame(rows, columns).withColumn("is_new", F.col("ts") >= 5 * minute)
-    day = F.call_function("div", "ts", F.lit(DAY))
-    totals = {row.user_id: row for row in session_totals(windowed, ["user_id"], day).collect()}
+    others = {"registration": F.lit(0), "gender": F.lit("F"), "day": F.call_function("div", "ts", F.lit(DAY))}
+    days = daily_stays(spark.createDataFrame(rows, columns).withColumns(others), [*KEYS, "day"])
+    stays = merge_days(days.withColumn("is_new", F.col("day") == 1))
+    totals = {row.user_id: row for row in window_totals(stays).collect()}
 
     assert {user: (row.session_ms, row.paid_ms, row.active_days, row.level_at_end) for user, row in totals.items()} == {
-        "a": (30 * minute, 20 * minute, 2, "paid"),
+        "a": (33 * minute + 1, 20 * minute, 2, "free"),
         "b": (0, 0, 1, "free"),
     }
-    # Of the new events, the ten minutes free have the last moment alone.
+    # Session 2 begins on the day before: it is new from its first event of the new day.
     new = {
         user: (row.new_session_ms, row.new_paid_ms, row.new_active_days, row.new_sessions)
         for user, row in totals.items()
     }
-    assert new == {"a": (20 * minute, 20 * minute, 2, 3), "b": (0, 0, 1, 1)}
+    assert new == {"a": (2 * minute, 0, 1, 2), "b": (0, 0, 0, 0)}

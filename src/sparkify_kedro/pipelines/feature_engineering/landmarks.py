@@ -21,31 +21,63 @@ def time_bin(ts: Column, registration: Column, days: int) -> Column:
     return F.call_function("div", ts - registration, F.lit(days * MILLISECONDS_PER_DAY)).cast("int")
 
 
-def window_events(events: DataFrame, as_of: int, parameters: FeatureEngineering) -> DataFrame:
-    """The events before the as-of date, once for each landmark whose window contains them.
+def with_days(events: DataFrame, as_of: int, parameters: FeatureEngineering) -> DataFrame:
+    """The events before the as-of date, with their day: every window consists of whole days.
 
     Args:
         events: one row per event.
         as_of: ms since the epoch.
+        parameters: anchor and window.
+
+    Returns:
+        The events with the columns of ``day_keys``. ``day`` is a number, counted back from the as-of date like the
+        landmarks, or of the calendar (UTC); where windows are counted from registration, ``bin_end`` is the landmark of
+        the event's only window.
+    """
+    # Without a date, the as-of date is the end of the log.
+    known = events if parameters.as_of is None else events.where(F.col("ts") < as_of)
+    if parameters.anchor == "as_of":
+        return known.withColumn("day", _whole_days(F.lit(as_of - 1) - F.col("ts")))
+    number = time_bin(F.col("ts"), F.col("registration"), parameters.time_bin_days).cast("long")
+    bin_end = F.col("registration") + (number + 1) * parameters.window_ms
+    return known.withColumns({"day": _whole_days(F.col("ts")), "bin_end": bin_end})
+
+
+def day_keys(parameters: FeatureEngineering) -> tuple[str, ...]:
+    """The columns that tell the days of a user's windows apart."""
+    return ("user_id", "day") if parameters.anchor == "as_of" else (*KEYS, "day")
+
+
+def at_landmarks(days: DataFrame, as_of: int, parameters: FeatureEngineering) -> DataFrame:
+    """The days, once for each landmark whose window contains them.
+
+    Args:
+        days: rows with the columns of ``day_keys``.
+        as_of: ms since the epoch.
         parameters: anchor, window and stride.
 
     Returns:
-        The events with ``bin_end``, and ``is_new``: whether the landmark before, one stride earlier, does not contain
-        the event.
+        The rows with ``bin_end``, and ``is_new``: whether the landmark before, one stride earlier, does not contain the
+        day.
     """
-    window, stride = parameters.window_ms, parameters.stride_ms
-    # Without a date, the as-of date is the end of the log.
-    known = events if parameters.as_of is None else events.where(F.col("ts") < as_of)
     if parameters.anchor == "registration":
-        number = time_bin(F.col("ts"), F.col("registration"), parameters.time_bin_days).cast("long")
-        bin_end = F.col("registration") + (number + 1) * window
-        return known.select("*", bin_end.alias("bin_end"), F.lit(True).alias("is_new"))
-    first = F.lit(as_of) - F.call_function("div", F.lit(as_of - 1) - F.col("ts"), F.lit(stride)) * stride
+        return days.withColumn("is_new", F.lit(True))
+    stride, window = (length // MILLISECONDS_PER_DAY for length in (parameters.stride_ms, parameters.window_ms))
+    # Landmarks too are numbered in days before the as-of date: the window of L contains the days L to L + window - 1.
+    last = F.call_function("div", "day", F.lit(stride)) * stride
     if stride == window:
-        return known.select("*", first.alias("bin_end"), F.lit(True).alias("is_new"))
-    last = F.least(F.lit(as_of), first + F.call_function("div", F.col("ts") + window - first, F.lit(stride)) * stride)
-    landmarks = known.select("*", F.explode(F.sequence(first, last, F.lit(stride))).alias("bin_end"))
-    return landmarks.withColumn("is_new", F.col("ts") >= F.col("bin_end") - stride)
+        numbered = days.withColumn("landmark", last)
+    else:
+        before = F.call_function("div", F.col("day") - window, F.lit(stride)) + 1
+        first = F.when(F.col("day") < window, F.lit(0).cast("long")).otherwise(before * stride)
+        numbered = days.withColumn("landmark", F.explode(F.sequence(first, last, F.lit(stride).cast("long"))))
+    bin_end = F.lit(as_of) - F.col("landmark") * MILLISECONDS_PER_DAY
+    is_new = F.col("day") < F.col("landmark") + stride
+    return numbered.withColumns({"bin_end": bin_end, "is_new": is_new}).drop("landmark")
+
+
+def _whole_days(milliseconds: Column) -> Column:
+    return F.call_function("div", milliseconds, F.lit(MILLISECONDS_PER_DAY))
 
 
 def window_start(parameters: FeatureEngineering) -> Column:

@@ -10,11 +10,19 @@ from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import LogSpan
 from sparkify_kedro.churn.vocabulary import KEYS, LEVELS, MILLISECONDS_PER_DAY, RATED_PAGES, TYPED_PAGES
 
-from .activity import at_level, page_feature, session_totals, window_aggregates
+from .activity import (
+    at_level,
+    daily_songs,
+    daily_stays,
+    distinct_songs,
+    merge_days,
+    page_feature,
+    window_totals,
+)
 from .device import device_flags
 from .exposure import observed_days
 from .labels import at_risk, label_columns
-from .landmarks import fill_landmarks, is_row, window_events, window_start
+from .landmarks import at_landmarks, day_keys, fill_landmarks, is_row, window_start, with_days
 from .rates import ACTIVITIES, against_earlier_bins, period_rates
 from .schemas import user_time_bins
 
@@ -56,26 +64,21 @@ def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: Fe
     """
     as_of = as_of_ts(log_span, parameters)
     first_ts = log_span.first_ts or 0
-    windowed = window_events(events, as_of, parameters)
-    aggregates = [column.alias(name) for name, column in window_aggregates().items()]
-    day = _day(as_of, parameters)
-    windows = windowed.groupBy(*KEYS).agg(*aggregates).join(session_totals(windowed, KEYS, day), list(KEYS), "inner")
+    known, keys = with_days(events, as_of, parameters), day_keys(parameters)
+    # All that follows is about one user: so few rows are worth a shuffle that they all share.
+    stays = merge_days(at_landmarks(daily_stays(known, keys).repartition("user_id"), as_of, parameters))
+    songs = distinct_songs(at_landmarks(daily_songs(known, keys), as_of, parameters))
+    windows = window_totals(stays).join(songs, list(KEYS), "inner")
     of_user = Window.partitionBy("user_id")
-    known = windows.withColumn("churned_at", F.min("first_cancellation").over(of_user))
-    counts = [name for name in known.columns if name not in (*KEYS, *_LASTING)]
-    bins = fill_landmarks(known, counts, as_of, parameters)
+    with_churn = windows.withColumn("churned_at", F.min("first_cancellation").over(of_user))
+    counts = [name for name in with_churn.columns if name not in (*KEYS, *_LASTING)]
+    bins = fill_landmarks(with_churn, counts, as_of, parameters)
     with_totals = bins.withColumns(_totals(first_ts, as_of, parameters))
     with_history = with_totals.withColumns(_history(parameters)).where(is_row(first_ts, parameters))
     features = with_history.withColumns(
         {**_extended_features(parameters), **_counts_in_history(), **label_columns(as_of, parameters)}
     )
     return features.withColumn("at_risk", at_risk()).select(*user_time_bins.struct.names)
-
-
-def _day(as_of: int, parameters: FeatureEngineering) -> Column:
-    """The number of an event's day: of the calendar (UTC), or counted back from the as-of date, like the landmarks."""
-    since = F.lit(as_of - 1) - F.col("ts") if parameters.anchor == "as_of" else F.col("ts")
-    return F.call_function("div", since, F.lit(MILLISECONDS_PER_DAY))
 
 
 def _totals(first_ts: int, as_of: int, parameters: FeatureEngineering) -> dict[str, Column]:
