@@ -67,7 +67,9 @@ def daily_stays(events: DataFrame, keys: Sequence[str]) -> DataFrame:
 
 
 def daily_songs(events: DataFrame, keys: Sequence[str]) -> DataFrame:
-    """Collect the artists and songs of each day, as hashes of 64 bits: fewer bytes than names, and no two are alike.
+    """Collect the artists and songs of each day, as hashes of 64 bits: fewer bytes than names.
+
+    Two of a user's thousands of songs share a hash with a probability below one in a hundred billion.
 
     Args:
         events: with the ``keys``.

@@ -228,8 +228,8 @@ def select_events(parsed: DataFrame, line_counts: LineCounts) -> DataFrame:
     if repeated.take(1):
         once = valid.join(repeated, "hash", "left_anti").drop("hash")
         valid = once.unionByName(_first_of_duplicates(valid.join(repeated, "hash", "left_semi")))
-    # A file has whole days in order, so that its statistics let Spark read a day alone; a folder for each day would be
-    # sixty files where two will do, and every later node would open them all.
+    # Whole days, in order within a file; a folder for each day would be sixty files where a few will do, and every
+    # later node would open them all.
     return valid.repartition("event_date").sortWithinPartitions("event_date").select(*events.struct.names)
 
 
