@@ -50,6 +50,8 @@ def spark() -> Iterator[SparkSession]:
             ),
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": 2,
+            # Planning a query again after each shuffle pays on large tables. Runs in processes of their own have it.
+            "spark.sql.adaptive.enabled": False,
             "spark.python.sql.dataFrameDebugging.enabled": False,
             "spark.ui.enabled": False,
             "spark.ui.showConsoleProgress": False,

@@ -138,6 +138,7 @@ def test_the_stack_trace_can_be_requested(forks: Forks) -> None:
     assert "Traceback" in failed.stdout + failed.stderr
 
 
+@pytest.mark.faults
 def test_a_damaged_log_is_named_and_the_stack_trace_is_in_the_log_file(project: Path) -> None:
     """Also nothing that Java itself writes to the terminal; the whole stack is in sparkify.log."""
     (project / "conf/local/spark.yml").write_text(SHORT_SESSION)

@@ -683,6 +683,7 @@ def test_a_missing_java_is_reported(other: Commands, page: Pages, tmp_path: Path
     page.add("no Java", "stops with instructions", message)
 
 
+@pytest.mark.faults
 def test_a_port_in_use_is_reported(other: Commands, page: Pages) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -91,11 +91,11 @@ def test_a_run_writes_its_summary(small_project: Project, first_run: str) -> Non
 def test_a_second_run_gives_the_same_scores_also_with_threads(
     small_project: Project, first_scores: dict[str, Any]
 ) -> None:
-    """From the events on, two algorithms at once for one label; the notebooks train all algorithms of a label again."""
+    """From the rows on, two algorithms at once for one label; the notebooks train all algorithms of a label again."""
     small_project.kedro(
         "run",
         "--runner=ThreadRunner",
-        "--pipelines=feature_engineering,user_types,sampling,modeling",
+        "--pipelines=sampling,modeling",
         f"--to-nodes={','.join(f'will_churn_soon.{algorithm}.evaluate' for algorithm in ALGORITHMS[:2])}",
     )
     written = small_project.report("run_summary.json")["versions_written"]
@@ -157,7 +157,7 @@ def test_users_are_in_train_or_test_except_with_the_original_method(
     small_project.kedro(
         "run",
         "--env=original",
-        "--to-outputs=will_churn_soon.logistic_regression.metrics",
+        "--to-outputs=will_churn_soon.feature_audit,will_churn_soon.train,will_churn_soon.test",
         f"--params=raw_events={LOG}",
     )
     ours, theirs = (

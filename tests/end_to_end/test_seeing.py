@@ -259,7 +259,9 @@ def cells_with_a_value(shell: InteractiveShell, name: str) -> int:
     return count
 
 
-@pytest.mark.parametrize(("name", "cells"), [("01_exploring_data", 7), ("02_sampling_test", 3)])
+@pytest.mark.parametrize(
+    ("name", "cells"), [("01_exploring_data", 7), pytest.param("02_sampling_test", 3, marks=pytest.mark.faults)]
+)
 def test_a_notebook_runs_from_top_to_bottom(shell: InteractiveShell, name: str, cells: int) -> None:
     """Its cells that end in a value, counted by hand."""
     assert cells_with_a_value(shell, name) == cells

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,24 @@ EVENT = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def ingested(spark: SparkSession, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def project_with_events(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
+) -> Path:
     """A project whose newest events are one user's, twelve days apart."""
+    project = copy_project(tmp_path_factory.mktemp("trial"))
     later = EVENT | {"ts": EVENT["ts"] + 12 * 86_400_000, "itemInSession": 1}
     (project / "log.json").write_text(f"{json.dumps(EVENT)}\n{json.dumps(later)}\n")
     with KedroSession.create(project_path=project, runtime_params={"raw_events": "log.json"}) as session:
         session.run(pipeline_names=["ingestion"])
-    monkeypatch.chdir(project)
     return project
+
+
+@pytest.fixture
+def ingested(project_with_events: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory: a trial leaves it as it was."""
+    monkeypatch.chdir(project_with_events)
+    return project_with_events
 
 
 def test_other_parameters_give_other_rows_and_no_version(ingested: Path) -> None:

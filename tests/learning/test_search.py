@@ -75,7 +75,10 @@ def prepared(rows: DataFrame, sets: FeatureSets = SETS, **changes: object) -> Da
     return assemble(rows, [0, 1], sets, 120, training(**changes)).cache()
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize(
+    "algorithm",
+    ["logistic_regression", "random_forest", pytest.param("gradient_boosted_trees", marks=pytest.mark.faults)],
+)
 def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: str) -> None:
     search, data = GRIDS[algorithm], prepared(rows)
     found = search_grid(data, [0, 1], list(SETS), search, training())
