@@ -114,13 +114,11 @@ def train_calibrated(
     """
     sizes = fold_sizes(train)
     counts = ClassCounts(rows=sum(rows for rows, _ in sizes.values()), positives=sum(n for _, n in sizes.values()))
-    assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).cache()
-    try:
-        result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training)
-        classifier = fit(_seen(assembled, EVERY_FOLD), result.best.settings, search, training)
-        classifier.setFeaturesCol("features")
-    finally:
-        assembled.unpersist()
+    # Not cache(): each of a search's hundreds of tasks would then carry the plan that made the rows.
+    assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).localCheckpoint()
+    result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training)
+    classifier = fit(_seen(assembled, EVERY_FOLD), result.best.settings, search, training)
+    classifier.setFeaturesCol("features")
     columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
     assembler = VectorAssembler(inputCols=columns, outputCol="features")
     calibration, out_of_fold = _calibrate(development, assembler, result.fold_models, evaluation)
@@ -240,7 +238,7 @@ def search_grid(
     """Score settings on every fold, trained on the other folds: first each feature set, then the grid with the best.
 
     Args:
-        assembled: the rows as ``assemble`` returns them, cached.
+        assembled: the rows as ``assemble`` returns them, materialized.
         folds: the numbers of the folds.
         feature_sets: the names of the sets.
         search: the algorithm, its settings and its grid.
