@@ -182,6 +182,7 @@ def test_memorized_rows_give_no_skill_out_of_fold(spark: SparkSession) -> None:
     assert ranks(found.out_of_fold) == pytest.approx(0.5, abs=0.075)
 
 
+@pytest.mark.faults
 def test_models_do_not_depend_on_row_order(train: DataFrame, rows: DataFrame, fresh: DataFrame) -> None:
     """Other partitions and another order: the same classifier, and probabilities that differ by rounding at most."""
     search = SEARCHES["random_forest"]

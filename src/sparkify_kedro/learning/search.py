@@ -145,15 +145,13 @@ def _calibrate(
             for fold, model in fold_models.items()
         ],
     ).select(*KEYS, "margin", "label")
-    margins = margins.cache()
-    try:
-        calibration = fit_calibration(margins)
-        scored = calibration.model.transform(margins)
-        scores = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
-        return calibration, collect_scored(scores, evaluation)
-    finally:
-        margins.unpersist()
-        assembled.unpersist()
+    # As above: the fit of the sigmoid is dozens of jobs, and the plan holds every fold's model.
+    margins = margins.localCheckpoint()
+    assembled.unpersist()
+    calibration = fit_calibration(margins)
+    scored = calibration.model.transform(margins)
+    scores = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
+    return calibration, collect_scored(scores, evaluation)
 
 
 def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:

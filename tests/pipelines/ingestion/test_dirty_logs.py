@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,6 +191,7 @@ def beside_clean_events(place: int, changes: dict[str, Any]) -> dict[str, Any]:
     return {**EVENT, **changes, "itemInSession": item + 1_000 if is_place else item}
 
 
+@pytest.mark.faults
 @spark_examples(2)
 @given(
     clean=clean_logs(),
