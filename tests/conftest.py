@@ -50,7 +50,7 @@ def spark() -> Iterator[SparkSession]:
             ),
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": 2,
-            # Planning a query again after each shuffle pays on large tables. Runs in processes of their own have it.
+            # Planning a query again after each shuffle pays on large tables. The commands of make test-faults have it.
             "spark.sql.adaptive.enabled": False,
             "spark.python.sql.dataFrameDebugging.enabled": False,
             "spark.ui.enabled": False,

@@ -7,6 +7,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from sparkify_kedro.pipeline_registry import register_pipelines
 
 if TYPE_CHECKING:
@@ -88,6 +90,23 @@ def test_a_run_writes_its_summary(small_project: Project, first_run: str) -> Non
     assert nodes["select_events"]["rows_written"] == {"events": report["events"]}
 
 
+@pytest.mark.faults
+def test_a_second_run_gives_the_same_scores_also_with_threads(
+    small_project: Project, first_scores: dict[str, Any]
+) -> None:
+    """From the events on, two algorithms at once for one label; the notebooks train all algorithms of a label again."""
+    small_project.kedro(
+        "run",
+        "--runner=ThreadRunner",
+        "--pipelines=feature_engineering,user_types,sampling,modeling",
+        f"--to-nodes={','.join(f'will_churn_soon.{algorithm}.evaluate' for algorithm in ALGORITHMS[:2])}",
+    )
+    written = small_project.report("run_summary.json")["versions_written"]
+    again = {f"will_churn_soon.{algorithm}.{name}" for algorithm in ALGORITHMS[:2] for name in ("model", "metrics")}
+    assert again <= set(written)
+    assert small_project.scores() == first_scores
+
+
 def test_a_part_reads_the_latest_versions_or_the_named_ones(
     small_project: Project, first_scores: dict[str, Any]
 ) -> None:
@@ -163,4 +182,14 @@ def test_users_are_in_train_or_test_except_with_the_original_method(
     summary = small_project.report("run_summary.json", data="data/original")
     assert summary["parameters"]["sampling"]["split"]["seed"] == 147309
     assert summary["parameters"]["modeling"]["selection_rule"]["judged_on"] == "test_balanced"
+    assert small_project.scores() == first_scores
+
+
+@pytest.mark.faults
+def test_the_original_method_trains_beside_the_projects_own(
+    small_project: Project, first_scores: dict[str, Any]
+) -> None:
+    metrics = "will_churn_soon.logistic_regression.metrics"
+    small_project.kedro("run", "--env=original", f"--to-outputs={metrics}", f"--params=raw_events={LOG}")
+    assert metrics in small_project.report("run_summary.json", data="data/original")["versions_written"]
     assert small_project.scores() == first_scores

@@ -146,8 +146,10 @@ def _calibrate(
         ],
     ).select(*KEYS, "margin", "label")
     # As above: the fit of the sigmoid is dozens of jobs, and the plan holds every fold's model.
-    margins = margins.localCheckpoint()
-    assembled.unpersist()
+    try:
+        margins = margins.localCheckpoint()
+    finally:
+        assembled.unpersist()
     calibration = fit_calibration(margins)
     scored = calibration.model.transform(margins)
     scores = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
