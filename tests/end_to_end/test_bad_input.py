@@ -318,8 +318,8 @@ def in_words(counts: tuple[int, ...]) -> str:
 CUT = gzip.compress(GOOD, mtime=0)[:300]
 
 
-def refused(title: str, files: dict[str, bytes], named: str) -> Any:
-    return pytest.param(title, files, named, id=title)
+def refused(title: str, files: dict[str, bytes], named: str, *marks: Any) -> Any:
+    return pytest.param(title, files, named, id=title, marks=marks)
 
 
 @pytest.mark.parametrize(
@@ -331,10 +331,11 @@ def refused(title: str, files: dict[str, bytes], named: str) -> Any:
             "a file that does not match its checksum",
             {"log.json": GOOD, ".log.json.crc": b"crc\x00\x00\x00\x02\x00" + bytes(400)},
             r"log/log\.json cannot be read .*" + DAMAGED,
+            pytest.mark.faults,
         ),
         refused("an empty file", {"log.json": b""}, THE_LOG),
-        refused("a folder without data", {"_SUCCESS": b""}, THE_LOG),
-        refused("a text file that is not JSON", {"log.json": b"Dear diary,\n" * 100}, THE_LOG),
+        refused("a folder without data", {"_SUCCESS": b""}, THE_LOG, pytest.mark.faults),
+        refused("a text file that is not JSON", {"log.json": b"Dear diary,\n" * 100}, THE_LOG, pytest.mark.faults),
         refused(
             "a column with another name",
             {"log.json": GOOD.replace(b"userId", b"user_id")},
@@ -344,6 +345,7 @@ def refused(title: str, files: dict[str, bytes], named: str) -> Any:
             "a CSV file with other columns",
             {"log.csv": b"ts,user,what\n" + b"1538352000000,3,x\n" * 9},
             "has user: map",
+            pytest.mark.faults,
         ),
         refused(
             "a JSON array instead of lines",
@@ -359,6 +361,7 @@ def refused(title: str, files: dict[str, bytes], named: str) -> Any:
             "only logged-out rows",
             {"log.json": lines(*(event(1, item, userId="") for item in range(50)))},
             THE_LOG,
+            pytest.mark.faults,
         ),
     ],
 )
@@ -380,6 +383,11 @@ def test_an_unreadable_log_is_named_and_nothing_is_written(
 # What a run is asked for.
 
 
+def of_a_kind(words: str, named: str) -> Any:
+    """A case whose kind another one shows: `make test-faults` runs it."""
+    return pytest.param(words, named, marks=pytest.mark.faults)
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -387,23 +395,31 @@ def test_an_unreadable_log_is_named_and_nothing_is_written(
             "--params=feature_engineering.time_bin_days=0",
             r"time_bin_days should be greater than or equal to 1 \(it is 0\)",
         ),
-        ("--params=feature_engineering.time_bin_days=-1", r"time_bin_days should be greater .* \(it is -1\)"),
-        ("--params=feature_engineering.time_bin_days=x", r"time_bin_days should be a valid integer \(it is 'x'\)"),
-        ("--params=feature_engineering.time_bin_days=10000", r"time_bin_days should be less .* 366 \(it is 10000\)"),
+        of_a_kind("--params=feature_engineering.time_bin_days=-1", r"time_bin_days should be greater .* \(it is -1\)"),
+        of_a_kind(
+            "--params=feature_engineering.time_bin_days=x", r"time_bin_days should be a valid integer \(it is 'x'\)"
+        ),
+        of_a_kind(
+            "--params=feature_engineering.time_bin_days=10000", r"time_bin_days should be less .* 366 \(it is 10000\)"
+        ),
         (
             "--params=feature_engineering.time_bin_day=7",
             r"time_bin_day is not a known parameter \(did you mean 'time_bin_days'",
         ),
         ("--params=samplin.split.seed=7", "samplin is not a known parameter: did you mean 'sampling'"),
-        ("--params=sampling.splt.seed=7", "sampling.splt is not a known parameter: did you mean 'split'"),
-        ("--params=sampling.split.folds.nmber=3", "folds.nmber is not a known parameter .did you mean 'number'"),
-        (
+        of_a_kind("--params=sampling.splt.seed=7", "sampling.splt is not a known parameter: did you mean 'split'"),
+        of_a_kind(
+            "--params=sampling.split.folds.nmber=3", "folds.nmber is not a known parameter .did you mean 'number'"
+        ),
+        of_a_kind(
             "--params=sampling.labels.will_churn_son.keep_negatives=1",
             "will_churn_son .* did you mean 'will_churn_soon'",
         ),
-        ("--params=sampling.split.hold_out.share=1.5", r"hold_out.share should be less than 1 \(it is 1.5\)"),
-        ("--params=sampling.labels.will_churn_soon.keep_negatives=2", r"keep_negatives should be less .* \(it is 2\)"),
-        (
+        of_a_kind("--params=sampling.split.hold_out.share=1.5", r"hold_out.share should be less than 1 \(it is 1.5\)"),
+        of_a_kind(
+            "--params=sampling.labels.will_churn_soon.keep_negatives=2", r"keep_negatives should be less .* \(it is 2\)"
+        ),
+        of_a_kind(
             "--params=modeling.random_forrest.settings.numTrees=3",
             "modeling.random_forrest .* did you mean 'random_forest'",
         ),
@@ -412,17 +428,17 @@ def test_an_unreadable_log_is_named_and_nothing_is_written(
             "'random_forrest' .* did you mean 'random_forest'",
         ),
         ("--params=modeling.random_forest.settings.numTree=3", "no setting 'numTree': did you mean 'numTrees'"),
-        (
+        of_a_kind(
             "--params=modeling.random_forest.grid.maxDepth=[]",
             r"grid.maxDepth should have at least 1 item \(it is \[\]\)",
         ),
         ("--params=modeling.random_forest.grid={}", "random_forest.grid is an empty block, which has no effect"),
-        ("--params=modeling.training=3", r"should be a block of parameters \(it is 3\)"),
-        ("--params=raw_event=log.json", "raw_event is not a known parameter: did you mean 'raw_events'"),
+        of_a_kind("--params=modeling.training=3", r"should be a block of parameters \(it is 3\)"),
+        of_a_kind("--params=raw_event=log.json", "raw_event is not a known parameter: did you mean 'raw_events'"),
         ("--params=raw_events", "raw_events"),
         ("--params=raw_events=", r"the path of raw_events is empty: give a file, a folder or a glob"),
         ("--params=ingestion.source.time=seconds", r"source\.time should be 'ms', 's', 'us' or 'iso'"),
-        ("--params=ingestion.source.columns.user=id", r"source\.columns has 'user', which is not known"),
+        of_a_kind("--params=ingestion.source.columns.user=id", r"source\.columns has 'user', which is not known"),
         ("--runner=ParallelRunner", "cannot share Spark: use --runner=ThreadRunner"),
         (
             "--env=original --pipelines=feature_engineering",
@@ -430,8 +446,8 @@ def test_an_unreadable_log_is_named_and_nothing_is_written(
         ),
         ("--pipelines=modelin", "no pipeline 'modelin': did you mean 'modeling'"),
         ("--namespaces=will_churn_son", "no namespace 'will_churn_son': did you mean 'will_churn_soon'"),
-        ("--tags=random_forrest", "no tag 'random_forrest': did you mean 'random_forest'"),
-        ("--nodes=parse_line", "no node 'parse_line': did you mean 'parse_lines'"),
+        of_a_kind("--tags=random_forrest", "no tag 'random_forrest': did you mean 'random_forest'"),
+        of_a_kind("--nodes=parse_line", "no node 'parse_line': did you mean 'parse_lines'"),
         ("--to-outputs=event", "no dataset 'event': did you mean 'events'"),
         ("--env=cluster", "SPARKIFY_STORAGE"),
         ("--env=banana", "conf/banana"),
@@ -676,6 +692,7 @@ def in_a_process(folder: Path, *words: str, **changes: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.faults
 def test_a_missing_java_is_reported(other: Commands, page: Pages, tmp_path: Path) -> None:
     message = in_a_process(other.folder, "--params=raw_events=log.json", PATH=str(tmp_path), JAVA_HOME="").sentence()
     assert "Spark needs Java" in message

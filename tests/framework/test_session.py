@@ -204,6 +204,7 @@ def can_run(*words: str) -> bool:
     )
 
 
+@pytest.mark.faults
 def test_the_first_session_has_the_settings_or_fails_with_one_sentence(tmp_path: Path) -> None:
     """In a process of its own, on an odd machine: true is Spark's true, the driver's memory is that of the settings
     (it must be known before the JVM starts), workers run this Python, a folder has a name that is not ASCII; and wrong

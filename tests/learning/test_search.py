@@ -77,7 +77,11 @@ def prepared(rows: DataFrame, sets: FeatureSets = SETS, **changes: object) -> Da
 
 @pytest.mark.parametrize(
     "algorithm",
-    ["logistic_regression", "random_forest", pytest.param("gradient_boosted_trees", marks=pytest.mark.faults)],
+    [
+        "logistic_regression",
+        pytest.param("random_forest", marks=pytest.mark.faults),
+        pytest.param("gradient_boosted_trees", marks=pytest.mark.faults),
+    ],
 )
 def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: str) -> None:
     search, data = GRIDS[algorithm], prepared(rows)

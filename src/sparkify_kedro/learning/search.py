@@ -117,11 +117,16 @@ def train_calibrated(
     # Not cache(): each of a search's hundreds of tasks would then carry the plan that made the rows.
     assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).localCheckpoint()
     result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training)
-    classifier = fit(_seen(assembled, EVERY_FOLD), result.best.settings, search, training)
-    classifier.setFeaturesCol("features")
     columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
     assembler = VectorAssembler(inputCols=columns, outputCol="features")
-    calibration, out_of_fold = _calibrate(development, assembler, result.fold_models, evaluation)
+    # Both are many small jobs, which one after the other would leave cores idle.
+    with ThreadPoolExecutor(1) as pool:
+        everything = _seen(assembled, EVERY_FOLD)
+        fit_one = inheritable_thread_target(train.sparkSession)(fit)
+        fitting = pool.submit(fit_one, everything, result.best.settings, search, training)
+        calibration, out_of_fold = _calibrate(development, assembler, result.fold_models, evaluation)
+        classifier = fitting.result()
+    classifier.setFeaturesCol("features")
     model = PipelineModel([assembler, *expose_margin(classifier), calibration.model])
     return CalibratedModel(result, columns, classifier, counts, model, calibration, out_of_fold)
 

@@ -7,8 +7,6 @@ import doctest
 import gzip
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -189,39 +187,6 @@ def test_the_docstring_examples_run(spark: SparkSession) -> None:
     outcome = doctest.testmod(json_lines)
     assert outcome.attempted > 0
     assert outcome.failed == 0
-
-
-LOOK_UP = """
-import sys
-from kedro.io.core import DatasetError
-from pyspark import SparkContext
-from sparkify_kedro.framework.datasets import JSONLinesDataset
-
-folder = sys.argv[1]
-dataset = JSONLinesDataset(filepath=folder + "/log.json")
-assert dataset.exists()
-assert not JSONLinesDataset(filepath=folder + "/nowhere").exists()
-assert SparkContext._gateway is None and SparkContext._active_spark_context is None
-try:
-    dataset.load()
-except DatasetError as error:
-    print(error)
-"""
-
-
-def test_exists_starts_no_jvm(tmp_path: Path) -> None:
-    """In a process of its own, without Java: constructing and looking up work, and only loading asks for Java."""
-    (tmp_path / "log.json").write_text("{}\n")
-    no_java = tmp_path / "no_java"
-    no_java.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "JAVA_HOME": str(no_java)}
-
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK_UP, str(tmp_path)], env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert "Spark needs Java" in done.stdout
 
 
 def test_a_folder_with_other_files_is_not_replaced(spark: SparkSession, tmp_path: Path) -> None:

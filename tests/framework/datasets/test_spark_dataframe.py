@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import doctest
 import gzip
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -289,45 +286,6 @@ def test_the_docstring_examples_run(spark: SparkSession) -> None:
     assert outcome.failed == 0
 
 
-LOOK_UP = """
-import sys
-from kedro.io.core import DatasetError, Version
-from pyspark import SparkContext
-from sparkify_kedro.framework.datasets import SparkDataFrameDataset
-
-folder = sys.argv[1]
-plain = SparkDataFrameDataset(filepath=folder + "/people.txt", file_format="text")
-versioned = SparkDataFrameDataset(filepath=folder + "/people", version=Version(None, None))
-assert plain.exists()
-assert versioned.exists()
-assert versioned.list_versions(full_path=False) == ["v1"]
-assert not SparkDataFrameDataset(filepath=folder + "/nowhere").exists()
-assert SparkContext._gateway is None and SparkContext._active_spark_context is None
-try:
-    plain.load()
-except DatasetError as error:
-    print(error)
-"""
-
-
-def test_exists_starts_no_jvm(tmp_path: Path) -> None:
-    """In a process of its own, without Java: constructing and looking up work, and only loading asks for Java."""
-    (tmp_path / "people.txt").write_text("Ada\n")
-    complete = tmp_path / "people" / "v1" / "people"
-    complete.mkdir(parents=True)
-    (complete / "_SUCCESS").touch()
-    no_java = tmp_path / "no_java"
-    no_java.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "JAVA_HOME": str(no_java)}
-
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK_UP, str(tmp_path)], env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert "Spark needs Java" in done.stdout
-
-
 def test_a_running_jvm_is_detected(spark: SparkSession) -> None:
     """What the test above looks for is there once Spark runs."""
     assert SparkContext._gateway is not None
@@ -355,16 +313,3 @@ def test_an_impossible_preview_gives_the_reason(tmp_path: Path) -> None:
         SparkDataFrameDataset(filepath=f"{tmp_path}/log.json", file_format="text").preview()
     with pytest.raises(DatasetError, match="There is no version yet"):
         versioned(tmp_path).preview()
-
-
-def test_a_preview_starts_no_jvm(two_versions: Path) -> None:
-    code = (
-        f"import sys; sys.path.insert(0, {str(SOURCE)!r})\n"
-        "from kedro.io.core import Version\n"
-        "from pyspark import SparkContext\n"
-        "from sparkify_kedro.framework.datasets import SparkDataFrameDataset\n"
-        f"dataset = SparkDataFrameDataset(filepath={str(two_versions / 'people')!r}, version=Version(None, None))\n"
-        "print(len(dataset.preview()['data']), SparkContext._gateway)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["3", "None"]

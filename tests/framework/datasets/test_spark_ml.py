@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import doctest
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -218,39 +215,3 @@ def test_the_docstring_examples_run(spark: SparkSession) -> None:
     outcome = doctest.testmod(spark_ml)
     assert outcome.attempted > 0
     assert outcome.failed == 0
-
-
-LOOK_UP = """
-import sys
-from kedro.io.core import DatasetError, Version
-from pyspark import SparkContext
-from sparkify_kedro.framework.datasets import SparkMLDataset
-
-folder = sys.argv[1]
-dataset = SparkMLDataset(filepath=folder + "/model", version=Version(None, None))
-assert dataset.exists()
-assert dataset.list_versions(full_path=False) == ["v1"]
-assert not SparkMLDataset(filepath=folder + "/nowhere").exists()
-assert SparkContext._gateway is None and SparkContext._active_spark_context is None
-try:
-    dataset.load()
-except DatasetError as error:
-    print(error)
-"""
-
-
-def test_exists_starts_no_jvm(tmp_path: Path) -> None:
-    """In a process of its own, without Java: constructing and looking up work, and only loading asks for Java."""
-    complete = tmp_path / "model" / "v1" / "model"
-    complete.mkdir(parents=True)
-    (complete / "_SUCCESS").touch()
-    no_java = tmp_path / "no_java"
-    no_java.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "JAVA_HOME": str(no_java)}
-
-    done = subprocess.run(
-        [sys.executable, "-c", LOOK_UP, str(tmp_path)], env=environment, capture_output=True, text=True, check=False
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert "Spark needs Java" in done.stdout

@@ -7,6 +7,7 @@ import logging
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,23 @@ def summaries(project: Path) -> list[dict[str, Any]]:
     """What the project's runs wrote down, the first run first."""
     files = sorted((project / "data" / "08_reporting" / "run_summary.json").glob("*/run_summary.json"))
     return [json.loads(file.read_text()) for file in files]
+
+
+@pytest.fixture(scope="module")
+def ingested_once(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]
+) -> Path:
+    """A project that has read the events of two users."""
+    project = copy_project(tmp_path_factory.mktemp("ingested"))
+    write_log(project, "log.json", users=2)
+    run(project, "ingestion", raw_events="log.json")
+    return project
+
+
+@pytest.fixture
+def ingested(ingested_once: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(ingested_once, tmp_path / "ingested"))
 
 
 def test_a_run_summary_is_saved(spark: SparkSession, project: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -138,10 +156,8 @@ def test_the_summary_contains_the_git_commit(spark: SparkSession, project: Path)
     assert changed == {"commit": git("rev-parse", "HEAD"), "dirty": True}
 
 
-def test_a_node_can_take_the_run_so_far(spark: SparkSession, project: Path) -> None:
+def test_a_node_can_take_the_run_so_far(spark: SparkSession, ingested: Path) -> None:
     """By a pipeline of two nodes between which the run is asked for."""
-    (project / "log.json").write_text(json.dumps(EVENT))
-    run(project, "ingestion", raw_events="log.json")
     seen: list[RunSoFar] = []
 
     def ask(log_span: Any, run_so_far: RunSoFar) -> list[dict[str, Any]]:
@@ -149,11 +165,11 @@ def test_a_node_can_take_the_run_so_far(spark: SparkSession, project: Path) -> N
         return []
 
     asking = Pipeline([Node(func=ask, inputs=["log_span", "run_so_far"], outputs="log.most_played", name="ask")])
-    with KedroSession.create(project_path=project) as session:
+    with KedroSession.create(project_path=ingested) as session:
         context = session.load_context()
         hooks = session._hook_manager
         SequentialRunner().run(asking, catalog=_ready(context, hooks), hook_manager=hooks, run_id="now")
-    (ingestion,) = summaries(project)
+    (ingestion,) = summaries(ingested)
     (so_far,) = seen
     assert so_far.run_id == "now"
     assert so_far.versions_read == {"log_span": ingestion["run_id"]}
@@ -195,10 +211,10 @@ def write_log(project: Path, name: str, users: int) -> None:
     (project / name).write_text("\n".join(lines))
 
 
-def test_a_run_reads_its_own_versions(spark: SparkSession, project: Path) -> None:
-    write_log(project, "other.json", users=7)
-    write_log(project, "log.json", users=2)
-    other = run(project, "ingestion", raw_events="other.json")
+def test_a_run_reads_its_own_versions(spark: SparkSession, ingested: Path) -> None:
+    project = ingested
+    write_log(project, "log.json", users=3)
+    (other,) = (summary["run_id"] for summary in summaries(project))
     own = run(
         project,
         "ingestion,feature_engineering",
@@ -208,17 +224,16 @@ def test_a_run_reads_its_own_versions(spark: SparkSession, project: Path) -> Non
 
     assert sorted(path.name for path in (project / "data/02_intermediate/events").iterdir()) == [own, LATER]
     report = json.loads((project / f"data/08_reporting/ingestion_report.json/{own}/ingestion_report.json").read_text())
-    assert (report["events"], report["users"]) == (2, 2)
+    assert (report["events"], report["users"]) == (3, 3)
     bins = spark.read.parquet(str(project / f"data/04_feature/user_time_bins/{own}/user_time_bins"))
-    assert bins.count() == 2
+    assert bins.count() == 3
     assert summaries(project)[-1]["versions_read"] == {}
 
 
 def test_stale_inputs_are_logged_or_stop_the_run(
-    spark: SparkSession, project: Path, caplog: pytest.LogCaptureFixture
+    spark: SparkSession, ingested: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_log(project, "log.json", users=2)
-    run(project, "ingestion", raw_events="log.json")
+    project = ingested
     changed = {"ingestion": {"max_rejected_share": 0.5}}
     why = "line_counts: parameter ingestion.max_rejected_share changed from 0.05 to 0.5"
     with pytest.raises(ValueError, match=re.escape(f"Stale inputs: events, log_span ({why}")):
@@ -233,16 +248,16 @@ def test_stale_inputs_are_logged_or_stop_the_run(
     assert len(list((project / "data/04_feature/user_time_bins").iterdir())) == 2
 
 
-def test_only_missing_outputs_makes_missing_and_stale_datasets(spark: SparkSession, project: Path) -> None:
+def test_only_missing_outputs_makes_missing_and_stale_datasets(spark: SparkSession, ingested: Path) -> None:
     """After a run that was whole, after a table is gone, after a parameter, the log and a note have changed."""
+    project = ingested
 
     def nodes_of(pipeline: str = "ingestion", **parameters: Any) -> list[str]:
         run(project, pipeline, only_missing=True, **{"raw_events": "log.json"} | parameters)
         return sorted(node["node"] for node in summaries(project)[-1]["nodes"])
 
-    write_log(project, "log.json", users=2)
     write_log(project, "other.json", users=3)
-    everything = nodes_of()
+    everything = sorted(node["node"] for node in summaries(project)[-1]["nodes"])
     assert "select_events" in everything
     assert nodes_of() == []
     shutil.rmtree(project / "data/02_intermediate/rejected_events")
@@ -258,12 +273,12 @@ def test_only_missing_outputs_makes_missing_and_stale_datasets(spark: SparkSessi
 
 
 def test_a_run_can_be_repeated_and_compared(
-    spark: SparkSession, project: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, ingested: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though parameters and newer versions are others meanwhile; not where what it has read has changed."""
+    project = ingested
     monkeypatch.chdir(project)
-    write_log(project, "log.json", users=3)
-    first = run(project, "ingestion", raw_events="log.json")
+    (first,) = (summary["run_id"] for summary in summaries(project))
     week = run(project, "feature_engineering", feature_engineering={"time_bin_days": 7})
     write_log(project, "other.json", users=5)
     other = run(project, "ingestion", raw_events="other.json")
@@ -278,7 +293,7 @@ def test_a_run_can_be_repeated_and_compared(
 
     result = invoke("compare", first, other).output
     assert "raw_events: 'log.json' | 'other.json'" in result
-    assert "rows of events: rows: 3 | 5" in result
+    assert "rows of events: rows: 2 | 5" in result
     listed = invoke("list").output.splitlines()
     assert [line.split()[0] for line in listed] == sorted((line.split()[0] for line in listed), reverse=True)
     assert len([line for line in listed if "succeeded" in line]) == 4

@@ -104,6 +104,7 @@ def test_statistics_agree_with_the_public_log(spark: SparkSession) -> None:
     assert not off, f"per 1 000 songs: {off}"
 
 
+@pytest.mark.faults
 def test_the_bundled_sample_is_the_simulation_of_the_default_parameters(spark: SparkSession) -> None:
     with gzip.open(SAMPLE, "rt", encoding="utf8") as file:
         bundled = file.read().splitlines()

@@ -90,6 +90,7 @@ def test_events_at_the_landmark_or_later_are_not_known(events: pd.DataFrame, row
     assert observed_probabilities(events, rows, PARAMETERS) == pytest.approx(known)
 
 
+@pytest.mark.faults
 def test_the_order_of_rows_is_kept(events: pd.DataFrame, rows: pd.DataFrame) -> None:
     shuffled = rows.sample(frac=1, random_state=1)
     found = observed_probabilities(events, shuffled, PARAMETERS)
