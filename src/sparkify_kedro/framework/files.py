@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
 import pyarrow as pa
 from fsspec import AbstractFileSystem
@@ -17,6 +18,10 @@ Codec = Literal["gzip", "bz2", "zstd"]
 
 # The column of records whose format has no types: their numbers are texts.
 IS_UNTYPED = "is_untyped"
+# The column with the file that a record is from: its URI as Spark writes it, its size, and the time of its last change
+# (ms since the epoch).
+FILE = "file"
+FILE_COLUMNS = "path string, bytes bigint, modified bigint"
 
 # What Spark's text reader decompresses by the ending of a name, in lower case only.
 _ENDINGS: dict[str, Codec] = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -83,6 +88,12 @@ def _is_hidden(file: str, match: str) -> bool:
 def filesystem_path(path: str) -> str:
     """A path without the protocol, as file systems list it."""
     return path.partition("://")[2] or path
+
+
+def path_of_uri(uri: str) -> str:
+    """The path of a URI as Spark writes it, as file systems list it."""
+    path = unquote(uri)
+    return re.sub("^file:/+", "/", path) if path.startswith("file:") else filesystem_path(path)
 
 
 def content_of(filesystem: AbstractFileSystem, file: str) -> Content:

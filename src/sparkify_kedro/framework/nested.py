@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 Difference = tuple[Any, Any]
@@ -51,3 +51,20 @@ def changed_leaves(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str
         elif key not in other or value != other[key]:
             changed[key] = value
     return changed
+
+
+def without(one: Mapping[str, Any], paths: Iterable[str]) -> dict[str, Any]:
+    """A mapping without the values at these paths; paths that are not there do not matter.
+
+    Examples:
+        >>> without({"a": {"b": 1, "c": 2}}, ["a.c", "d"])
+        {'a': {'b': 1}}
+    """
+    left = {key: dict(value) if isinstance(value, Mapping) else value for key, value in one.items()}
+    for path in paths:
+        key, _, rest = path.partition(".")
+        if not rest:
+            left.pop(key, None)
+        elif isinstance(left.get(key), Mapping):
+            left[key] = without(left[key], [rest])
+    return left

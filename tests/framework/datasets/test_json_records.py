@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,8 @@ import pytest
 from kedro.io.core import DatasetError
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.framework.datasets import JSONRecordsDataset
+from sparkify_kedro.framework.datasets import FileListDataset, JSONRecordsDataset
+from sparkify_kedro.framework.files import path_of_uri
 
 LINES = b'{"a":1,"b":"x"}\n{"a":2.0,"b":"\xc3\xa9"}\n'
 
@@ -48,13 +50,36 @@ def test_content_decides_and_not_the_name(spark: SparkSession, tmp_path: Path) -
     assert values(tmp_path) == sorted(LINES.decode().splitlines() * 17)
 
 
+def test_records_name_the_file_that_they_are_from(spark: SparkSession, tmp_path: Path) -> None:
+    """As the list of files does, whatever is in its name, and whoever reads it: Spark or Python."""
+    names = ["plain.json", "a b.json", "é [1].json", "%41#?.json", "misnamed é %20.json.bz2", "year=2018/+x.json.gz"]
+    for number, name in enumerate(names):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes((gzip.compress if name.endswith("gz") else bytes)(b"{}\n" * (number + 1)))
+        os.utime(path, (1_500_000_000 + number, 1_500_000_000.25 + number))
+    records = JSONRecordsDataset(filepath=str(tmp_path)).load().select("file.*")
+    rows = records.groupBy(*records.columns).count().collect()
+    found = {path_of_uri(row.path): (row["count"], row.bytes, row.modified) for row in rows}
+    assert found == {
+        str(tmp_path / name): (number + 1, (tmp_path / name).stat().st_size, 1_500_000_000_250 + 1_000 * number)
+        for number, name in enumerate(names)
+    }
+    listed = FileListDataset(filepath=str(tmp_path)).load().collect()
+    assert sorted(map(tuple, listed)) == sorted((row.path, row.bytes, row.modified) for row in rows)
+
+
+def test_an_empty_folder_has_no_files(spark: SparkSession, tmp_path: Path) -> None:
+    assert FileListDataset(filepath=str(tmp_path)).load().count() == 0
+
+
 def test_a_folder_is_read_with_the_folders_in_it(spark: SparkSession, tmp_path: Path) -> None:
     """Names of folders add no columns; hidden files and folders are not read."""
     for name in ("year=2018/11/a.json", "b.json", ".hidden.json", "_temporary/c.json", "d/_SUCCESS"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(json.dumps({"name": name}).encode() if name[-1] == "n" else b"")
     table = JSONRecordsDataset(filepath=str(tmp_path)).load()
-    assert table.columns == ["value"]
+    assert table.columns == ["value", "file"]
     assert sorted(row.value for row in table.collect()) == ['{"name": "b.json"}', '{"name": "year=2018/11/a.json"}']
 
 

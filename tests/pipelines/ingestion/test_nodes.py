@@ -261,7 +261,10 @@ def test_only_rejected_lines_are_stored_without_personal_values(judged: dict[str
 
 
 def test_event_carries_its_values_in_snake_case(judged: dict[str, Row]) -> None:
-    assert judged["valid event"].asDict() == {
+    found = judged["valid event"].asDict()
+    # The same in every row here.
+    assert (found.pop("file"), len(found.pop("parser"))) == (None, 16)
+    assert found == {
         "outcome": "event",
         "failures": None,
         "unknown_columns": None,

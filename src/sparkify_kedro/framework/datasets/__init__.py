@@ -1,6 +1,7 @@
 """Datasets that kedro-datasets lacks: Spark tables and models, files and figures that are complete or do not exist."""
 
 from .atomic_files import AtomicCSVDataset, AtomicJSONDataset, AtomicPlotlyDataset, AtomicTextDataset
+from .file_list import FileListDataset
 from .json_lines import JSONLinesDataset
 from .json_records import JSONRecordsDataset
 from .spark_dataframe import SparkDataFrameDataset
@@ -11,6 +12,7 @@ __all__ = [
     "AtomicJSONDataset",
     "AtomicPlotlyDataset",
     "AtomicTextDataset",
+    "FileListDataset",
     "JSONLinesDataset",
     "JSONRecordsDataset",
     "SparkDataFrameDataset",

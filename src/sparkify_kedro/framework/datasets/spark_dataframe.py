@@ -111,13 +111,15 @@ class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-data
         self._opened: tuple[str, SparkContext, DataFrame] | None = None
 
     # The parent class defines these two, from which Kedro makes load and save.
-    def _load(self) -> DataFrame:
-        """The dataframe, lazily.
+    def _load(self) -> DataFrame | None:
+        """The dataframe, lazily; None where there is none and the entry is optional.
 
         Raises:
             DatasetError: where the path does not exist, the version is not complete, or a column has a user-defined
                 type, whose code the file would bring with it.
         """
+        if (self.metadata or {}).get("optional") and not self.exists():
+            return None
         path = str(self._get_load_path())
         if self._version and not self._is_complete(path):
             raise DatasetError(

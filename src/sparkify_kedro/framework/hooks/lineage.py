@@ -53,7 +53,7 @@ class LineageHooks:
         self.written, self._catalog, self._run_id = {}, catalog, run_params.get("run_id") or ""
         inputs = versioned(catalog, pipeline.inputs())
         nodes = [node for each in registered_pipelines().values() for node in each.nodes]
-        self._store = ProvenanceStore(catalog, nodes, self.parameters, run_inputs=pipeline.inputs())
+        self._store = ProvenanceStore(catalog, nodes, self.parameters, pipeline.inputs(), self._settings.without_effect)
 
         requested = set(run_params.get("load_versions") or ())
         stale = {name: why for name in sorted(inputs) if name not in requested and (why := self._store.why_stale(name))}

@@ -22,7 +22,7 @@ from kedro.pipeline.node import Node
 from ..errors import InputDataError, error_message
 from ..runs.retention import RUN_SUMMARY
 from ..runs.summary import GitState, NodeSummary, RunSoFar, RunSummary, StageSummary
-from ..runs.versions import file_of, is_versioned, newest, pin_own, protocol_of
+from ..runs.versions import counts_in_provenance, file_of, is_versioned, newest, pin_own, protocol_of
 from ..skipping import Skipped, namespace_of
 from .lineage import LineageHooks
 
@@ -87,6 +87,8 @@ class RunSummaryHooks:
         if isinstance(data, Skipped) or dataset_name in self._written:
             return
         dataset = self._catalog[dataset_name]
+        if not counts_in_provenance(dataset):
+            return
         if is_versioned(dataset):
             if (read := newest(dataset)) is not None and dataset.exists():
                 self._versions_read[dataset_name] = read

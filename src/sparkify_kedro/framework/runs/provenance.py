@@ -13,10 +13,11 @@ from kedro.io.core import DatasetError, is_parameter
 from kedro.pipeline.node import Node
 
 from ..datasets import AtomicJSONDataset
-from ..nested import differences
+from ..nested import differences, without
 from .fingerprint import code_fingerprint, content_fingerprint, fingerprint
 from .versions import (
     VersionedDataset,
+    counts_in_provenance,
     file_of,
     filesystem_of,
     is_versioned,
@@ -81,14 +82,20 @@ class ProvenanceStore:
         parameters: the parameters in effect.
         run_inputs: the datasets that the run itself reads: of those without versions the configured path counts, of
             others the path that was read when the version was made.
+        without_effect: paths of parameters that do not change what a dataset holds.
     """
 
     def __init__(
-        self, catalog: DataCatalog, nodes: Iterable[Node], parameters: Mapping[str, Any], run_inputs: Iterable[str]
+        self,
+        catalog: DataCatalog,
+        nodes: Iterable[Node],
+        parameters: Mapping[str, Any],
+        run_inputs: Iterable[str],
+        without_effect: Iterable[str] = (),
     ) -> None:
         self._catalog = catalog
         self._makers = {output: node for node in nodes for output in node.outputs}
-        self._parameters = parameters
+        self._parameters = without(parameters, without_effect)
         self._run_inputs = set(run_inputs)
         self._stale: dict[str, dict[str, str]] = {}
         self._contents: dict[str, str | None] = {}
@@ -179,6 +186,8 @@ class ProvenanceStore:
                 depends = depends.union(Dependencies(parameters=frozenset({name.removeprefix("params:")})))
                 continue
             dataset = self._catalog[name]
+            if not counts_in_provenance(dataset):
+                continue
             if is_versioned(dataset):
                 depends = depends.union(Dependencies(inputs=frozenset({name})))
             elif not isinstance(dataset, MemoryDataset):

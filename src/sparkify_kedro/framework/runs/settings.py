@@ -15,6 +15,7 @@ class RunSettings(ParameterBlock):
 
     keep_versions: int = Field(ge=0, strict=True, description="complete versions kept of a dataset; 0: all")
     on_stale: Literal["warn", "stop"]
+    without_effect: list[str] = Field(default=[], description="parameters that do not change what a dataset holds")
 
 
 class _Parameters(ParameterBlock):

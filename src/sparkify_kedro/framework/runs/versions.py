@@ -78,6 +78,11 @@ def is_optional(dataset: Dataset) -> bool:
     return bool(metadata_of(dataset).get("optional"))
 
 
+def counts_in_provenance(dataset: Dataset) -> bool:
+    """Whether what a node makes depends on the dataset: not where the entry says ``metadata: {provenance: false}``."""
+    return bool(metadata_of(dataset).get("provenance", True))
+
+
 def metadata_of(dataset: object) -> dict[str, Any]:
     """The ``metadata`` of the catalog entry; empty where it has none."""
     return getattr(dataset, "metadata", None) or {}

@@ -13,6 +13,8 @@ from pyspark.sql.types import MapType, StringType
 from sparkify_kedro.churn.reports import IngestionReport, LineCounts, LogSpan
 from sparkify_kedro.churn.vocabulary import MILLISECONDS_PER_DAY
 from sparkify_kedro.framework.errors import InputDataError
+from sparkify_kedro.framework.files import FILE, FILE_COLUMNS
+from sparkify_kedro.framework.runs.fingerprint import code_fingerprint, fingerprint
 
 from .contract import (
     failures,
@@ -50,14 +52,23 @@ def parse_lines(raw_events: DataFrame, parameters: Ingestion) -> DataFrame:
     Returns:
         One row per line: ``outcome`` (event, logged out or rejected); ``failures``, the rules that it breaks;
         ``unknown_columns`` of accepted lines (both null where there are none); the ``line`` without personal values,
-        where it is rejected; and the columns of the event.
+        where it is rejected; the columns of the event; the ``file`` that the line is from; and the ``parser``, a
+        fingerprint of the contract and the code.
     """
     # A byte order mark at the beginning of a file is not part of its first line.
     marked = F.startswith("value", F.lit(_BYTE_ORDER_MARK))
     line = F.when(marked, F.substring("value", 2, 2**31 - 1)).otherwise(F.col("value"))
     mapped = mapped_lines(raw_events.withColumn("value", line), parameters)
     lines = mapped.withColumnRenamed("value", "line")
-    judged = read_lines(lines, parameters).select("line", "raw", "user_id", failures(parameters).alias("failures"))
+    read = read_lines(lines, parameters)
+    file = F.col(FILE) if FILE in read.columns else F.lit(None)
+    judged = read.select(
+        "line",
+        "raw",
+        "user_id",
+        failures(parameters).alias("failures"),
+        file.cast(f"struct<{FILE_COLUMNS}>").alias(FILE),
+    )
     outcome = F.when(is_rejected(parameters), REJECTED).when(is_logged_out(parameters), LOGGED_OUT).otherwise(EVENT)
     with_outcome = judged.withColumn("outcome", outcome)
     kept_line = F.when(F.col("outcome") == REJECTED, without_personal_values("line", parameters.personal_columns))
@@ -67,10 +78,18 @@ def parse_lines(raw_events: DataFrame, parameters: Ingestion) -> DataFrame:
         F.col("failures").cast("array<string>").alias("failures"),
         kept_line.alias("line"),
         *(raw_value(raw_names[name]).alias(name) for name in EVENT_COLUMNS),
+        FILE,
+        F.lit(parser_of(parameters)).alias("parser"),
         # Last, because it depends on all the others: Spark infers constraints from column to column, and their number
         # doubles with each column that follows.
         F.when(F.col("outcome") != REJECTED, unknown_columns(parameters)).alias("unknown_columns"),
     )
+
+
+def parser_of(parameters: Ingestion) -> str:
+    """A fingerprint of what makes a line a row: the contract and the code."""
+    contract = parameters.model_dump(mode="json", exclude={"mode", "if_changed", "max_rejected_share"})
+    return fingerprint([contract, code_fingerprint(parse_lines)])
 
 
 def select_rejected(parsed: DataFrame) -> DataFrame:

@@ -148,6 +148,13 @@ def _check_known(name: str, known: Collection[str], where: str) -> None:
 class Ingestion(ParameterBlock):
     """The contract of the raw log: its columns, the actions for violations, and the limit for rejected lines."""
 
+    mode: Literal["full", "increment"] = Field(
+        default="full", description="increment: parse only the files that an earlier run has not read"
+    )
+    if_changed: Literal["read_all", "stop"] = Field(
+        default="read_all",
+        description="what an increment does where a file that was read has changed or is gone",
+    )
     max_rejected_share: float = Field(ge=0, le=1, description="of all lines; with more, the run stops")
     if_broken: Action = Field(description="the action of rules without their own action")
     if_malformed: Literal["reject", "fail"] = Field(

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DoubleType, LongType, StringType, StructType
 
-from sparkify_kedro.framework.files import IS_UNTYPED
+from sparkify_kedro.framework.files import FILE, IS_UNTYPED
 
 from .parameters import Ingestion, wrong_kind
 
@@ -30,17 +30,18 @@ def read_lines(lines: DataFrame, contract: Ingestion) -> DataFrame:
     Returns:
         A row per line: ``line``; ``raw``, a struct of the declared columns, with null for a value of another kind;
         ``user_id`` without surrounding blanks; and ``wrong_kinds``, a failure for each value of another kind, null for
-        a line that has the columns' types.
+        a line that has the columns' types; and ``file``, where the lines have it.
     """
     types = _types(contract)
     numbers = [name for name, kind in types.items() if not isinstance(kind, StringType)]
     is_untyped = F.col(IS_UNTYPED) if IS_UNTYPED in lines.columns else F.lit(False)
-    typed = lines.select("line", is_untyped.alias(IS_UNTYPED), typed_object("line", contract).alias("typed"))
+    file = file_if_known(lines)
+    typed = lines.select("line", is_untyped.alias(IS_UNTYPED), typed_object("line", contract).alias("typed"), *file)
     has_another_type = F.col(f"typed.{UNREADABLE}").isNotNull()
     # JSON has one kind of number: 1.0 and 1.5e12 are whole numbers too.
     as_doubles = F.when(has_another_type, parsed_object("line", dict.fromkeys(numbers, DoubleType())))
     as_texts = F.when(has_another_type, parsed_object("line", dict.fromkeys(types, StringType())))
-    spelled = typed.select("line", IS_UNTYPED, "typed", as_doubles.alias("doubles"), as_texts.alias("texts"))
+    spelled = typed.select("line", IS_UNTYPED, "typed", as_doubles.alias("doubles"), as_texts.alias("texts"), *file)
     values = {name: _number(name, types[name]) if name in numbers else F.col(f"texts.{name}") for name in types}
     converted = F.struct(*(value.alias(name) for name, value in values.items()), f"texts.{UNREADABLE}")
     wrong = {wrong_kind(name, contract.columns[name].type): _is_wrong(name, values[name]) for name in numbers}
@@ -50,7 +51,13 @@ def read_lines(lines: DataFrame, contract: Ingestion) -> DataFrame:
         F.when(F.col("texts").isNull(), F.col("typed")).otherwise(converted).alias("raw"),
         F.trim(F.coalesce("typed.userId", "texts.userId")).alias("user_id"),
         F.when(F.col("texts").isNotNull() & reduce(or_, wrong.values()), named).alias("wrong_kinds"),
+        *file,
     )
+
+
+def file_if_known(lines: DataFrame) -> list[str]:
+    """The column with the file that a line is from, where there is one."""
+    return [FILE] if FILE in lines.columns else []
 
 
 def typed_object(line: str, contract: Ingestion) -> Column:

@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import check_lines, parse_lines, report_ingestion, select_events, select_rejected
+from .increments import parse_log
+from .nodes import check_lines, report_ingestion, select_events, select_rejected
 
 
 def create_pipeline() -> Pipeline:
@@ -10,8 +11,8 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=parse_lines,
-                inputs=["raw_events", "params:ingestion"],
+                func=parse_log,
+                inputs=["raw_events", "raw_files", "earlier_lines", "params:ingestion"],
                 outputs="parsed_lines",
                 name="parse_lines",
             ),

@@ -2,6 +2,7 @@
 
 import re
 
+from sparkify_kedro.framework.files import FILE, FILE_COLUMNS
 from sparkify_kedro.framework.table_schema import TableSchema
 
 # The columns of an event: those of the raw log in snake_case, without personal ones.
@@ -36,7 +37,10 @@ MOMENTS = ("ts", "registration")
 events = TableSchema(name="events", columns=f"{_EVENT_COLUMNS}, event_date date", keys=EVENT_KEYS)
 parsed_lines = TableSchema(
     name="parsed_lines",
-    columns=f"outcome string, failures array<string>, line string, {_EVENT_COLUMNS}, unknown_columns array<string>",
+    columns=(
+        f"outcome string, failures array<string>, line string, {_EVENT_COLUMNS}, {FILE} struct<{FILE_COLUMNS}>, "
+        "parser string, unknown_columns array<string>"
+    ),
 )
 rejected_events = TableSchema(name="rejected_events", columns="line string, failures array<string>")
 

@@ -13,7 +13,7 @@ from sparkify_kedro.churn.vocabulary import DOWNGRADE, UPGRADE
 from sparkify_kedro.framework.files import IS_UNTYPED
 
 from .parameters import SPARK_TYPES, Ingestion, Source
-from .parsing import UNREADABLE, parsed_object, whole_number
+from .parsing import UNREADABLE, file_if_known, parsed_object, whole_number
 from .schemas import MOMENTS, event_column
 
 # What takes the place of a line that is not an object: which of its values are personal is not known.
@@ -48,14 +48,15 @@ def mapped_lines(raw_events: DataFrame, contract: Ingestion) -> DataFrame:
         in_session = Window.partitionBy("userId", "sessionId").orderBy("ts", "page")
         # Repeated lines have the same rank, and count once.
         table = table.withColumn("itemInSession", F.dense_rank().over(in_session) - 1)
-    return table.select(_line(contract).alias("value"), F.lit(True).alias(IS_UNTYPED))
+    return table.select(_line(contract).alias("value"), F.lit(True).alias(IS_UNTYPED), *file_if_known(table))
 
 
 def _named(raw_events: DataFrame, contract: Ingestion) -> DataFrame:
     """The contract's columns in their types, ``texts`` of the numbers as they are in the log, and ``is_object``."""
     source = contract.source
     names = {name: source.columns.get(name, name) for name in contract.columns if name not in source.made}
-    rows = raw_events.select(parsed_object("value", dict.fromkeys(names.values(), StringType())).alias("log"))
+    log = parsed_object("value", dict.fromkeys(names.values(), StringType())).alias("log")
+    rows = raw_events.select(log, *file_if_known(raw_events))
     texts = {name: F.nullif(F.trim(F.col("log").getField(column)), F.lit("")) for name, column in names.items()}
     values = {name: _value(name, text, contract) for name, text in texts.items()}
     constants = {name: F.lit(value).cast(_type(name, contract)) for name, value in source.constants.items()}
@@ -64,6 +65,7 @@ def _named(raw_events: DataFrame, contract: Ingestion) -> DataFrame:
     return rows.select(
         is_object.alias("is_object"),
         F.struct(*numbers).alias("texts"),
+        *file_if_known(rows),
         *(value.alias(name) for name, value in (values | constants).items()),
     )
 

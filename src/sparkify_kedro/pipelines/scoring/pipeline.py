@@ -23,13 +23,13 @@ def create_pipeline_for_another_log(ingestion: Pipeline, feature_engineering: Pi
         ingestion: the pipeline from raw lines to events.
         feature_engineering: the pipeline from events to one row per user and landmark.
     """
-    read = Pipeline(ingestion, inputs={"raw_events": "scoring_events"})
+    read = Pipeline(ingestion, inputs={"raw_events": "scoring_events", "raw_files": "scoring_files"})
     champion = {f"{FORECAST}.{name}" for name in ("champion", "champion_metadata")}
     blocks = ("ingestion", "feature_engineering", "feature_registry", "scoring")
     return Pipeline(
         read + feature_engineering + _score(),
         namespace=OTHER_LOG,
-        inputs={"scoring_events", *champion},
+        inputs={"scoring_events", "scoring_files", *champion},
         parameters={f"params:{name}" for name in blocks},
     )
 
