@@ -7,7 +7,7 @@ PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint notebook sample pictures benchmark benchmark-contract \
-	benchmark-quality benchmark-served benchmark-small benchmark-intervals lock
+	benchmark-quality benchmark-served benchmark-small benchmark-intervals benchmark-scale lock
 
 env: .venv/.complete
 
@@ -20,6 +20,11 @@ env: .venv/.complete
 # JupyterLab is a third of all packages, and nothing else needs it.
 .venv/.notebook: .venv/.complete requirements-notebook.lock
 	$(PIP) -r requirements-notebook.lock
+	touch $@
+
+# Only the benchmark of scale needs these.
+.venv/.benchmark: .venv/.complete requirements-benchmark.lock
+	$(PIP) -r requirements-benchmark.lock
 	touch $@
 
 run: env
@@ -84,9 +89,14 @@ benchmark-small: env
 benchmark-intervals: env
 	PYTHONPATH=src $(BIN)/python benchmarks/interval_coverage.py
 
+# Time and memory of logs of 225, 2,250 and 22,000 users (Linux; hours, and 40 GB of disk): USERS="225 2250" for a part.
+benchmark-scale: .venv/.benchmark
+	PYTHONPATH=src $(BIN)/python benchmarks/scale.py $(if $(USERS),--users $(USERS))
+
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 LOCK := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --extra test pyproject.toml
 lock:
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra notebook --constraint requirements.lock --output-file requirements-notebook.lock
+	$(LOCK) --extra benchmark --constraint requirements.lock --output-file requirements-benchmark.lock
