@@ -3,6 +3,10 @@
 For each seed a log is simulated. As of each of several dates a champion is trained on the events before the date and
 scores the users at risk; the sum of their probabilities is the expected number of cancellations within the horizon.
 The log goes on, so the cancellations are known. With correct probabilities their number is about Poisson distributed.
+
+The logs are sixteen weeks long. The shorter the log before a date, the fewer cancellations there are to learn from, and the
+sum of the probabilities is then itself uncertain: after five weeks of 1,000 users, there are about as many to learn from as
+will come.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from scipy.stats import chi2
 from project_copy import KEDRO, copy_of_project, seconds
 
 LOG = "data/01_raw/log"
-DATES = ("2018-11-08", "2018-11-15")
+END, DATES = "2019-01-21", ("2018-12-24", "2019-01-07")
 DAY_MS = 86_400_000
 
 
@@ -54,7 +58,9 @@ def main() -> None:
     for seed in range(1, asked.seeds + 1):
         with tempfile.TemporaryDirectory() as name:
             folder = copy_of_project(Path(name))
-            simulate = f"simulation.users={asked.users},simulation.seed={seed},simulated_events={LOG}"
+            simulate = (
+                f"simulation.users={asked.users},simulation.seed={seed},simulation.end={END},simulated_events={LOG}"
+            )
             seconds([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder)
             churned = cancellations(folder)
             for date in DATES:
