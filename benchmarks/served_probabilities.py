@@ -4,9 +4,9 @@ For each seed a log is simulated. As of each of several dates a champion is trai
 scores the users at risk; the sum of their probabilities is the expected number of cancellations within the horizon.
 The log goes on, so the cancellations are known. With correct probabilities their number is about Poisson distributed.
 
-The logs are sixteen weeks long. The shorter the log before a date, the fewer cancellations there are to learn from, and the
-sum of the probabilities is then itself uncertain: after five weeks of 1,000 users, there are about as many to learn from as
-will come.
+The logs are sixteen weeks long. The shorter the log before a date, the fewer cancellations there are to learn from, and
+the sum of the probabilities is then itself uncertain: after five weeks, there are about as many to learn from as will
+come.
 """
 
 from __future__ import annotations
