@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from random import Random
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -21,11 +22,16 @@ USERS_SCHEMA = """
     registration long, level string, auth string, gender string, first_name string, last_name string,
     location string, user_agent string, first_session long
 """
-EVENTS_SCHEMA = """
-    ts long, userId string, sessionId long, page string, auth string, method string, status long, level string,
-    itemInSession long, location string, userAgent string, lastName string, firstName string, registration long,
-    gender string, artist string, song string, length double
-"""
+EVENT_COLUMNS = {
+    "ts": "long", "userId": "string", "sessionId": "long", "page": "string", "auth": "string", "method": "string",
+    "status": "long", "level": "string", "itemInSession": "long", "location": "string", "userAgent": "string",
+    "lastName": "string", "firstName": "string", "registration": "long", "gender": "string", "artist": "string",
+    "song": "string", "length": "double",
+}  # fmt: skip
+EVENTS_SCHEMA = ", ".join(f"{name} {kind}" for name, kind in EVENT_COLUMNS.items())
+_ARROW_TYPES = {"long": pa.int64(), "string": pa.string(), "double": pa.float64()}
+# The values of an event, in the order of the columns.
+Row = tuple[Any, ...]
 # The first users of the public log are numbered from 2.
 FIRST_USER_ID = 2
 EVENTS_PER_BATCH = 100_000
@@ -62,12 +68,12 @@ def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataF
         One row per event with the 18 columns of the public log, ordered by time, in ``files`` partitions.
     """
 
-    def live(batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def live(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         clock = Clock.of(parameters)
         chains = {name: Chain.of(parameters, name) for name in parameters.populations}
-        rows: list[dict[str, Any]] = []
+        rows: list[Row] = []
         for batch in batches:
-            for user in batch.to_dict("records"):
+            for user in batch.to_pylist():
                 habits = Habits(
                     first=user["first_seen"],
                     event_gap=user["event_gap_seconds"],
@@ -76,20 +82,19 @@ def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataF
                     auth=user["auth"],
                 )
                 random = Random(f"{parameters.seed} events {user['user_id']}")
-                for event in walk(habits, chains[user["population"]], clock, random):
-                    rows.append(_line(event, {str(name): value for name, value in user.items()}, parameters))
+                rows += _lines(walk(habits, chains[user["population"]], clock, random), user, parameters)
                 if len(rows) >= EVENTS_PER_BATCH:
-                    yield pd.DataFrame(rows)
+                    yield _batch(rows)
                     rows = []
         if rows:
-            yield pd.DataFrame(rows)
+            yield _batch(rows)
 
     # Rows that are equal in these columns are equal in all, so the order of the log is deterministic.
     order = [F.col(name) for name in ("ts", "userId", "sessionId", "itemInSession", "page", "auth", "level")]
     start, end = Clock.of(parameters)[:2]
     time_slice = F.floor((F.col("ts") / 1_000 - start) * parameters.files / (end - start)).cast("int")
     return (
-        simulated_users.mapInPandas(live, EVENTS_SCHEMA)
+        simulated_users.mapInArrow(live, EVENTS_SCHEMA)
         # Not repartitionByRange: Spark would run the simulation twice, once to sample the ranges.
         .repartitionById(parameters.files, time_slice)
         .sortWithinPartitions(*order)
@@ -124,39 +129,25 @@ def _user(number: int, parameters: Simulation) -> dict[str, Any]:
     return user
 
 
-def _line(event: Event, user: dict[str, Any], parameters: Simulation) -> dict[str, Any]:
-    page = parameters.pages[event.state.page]
-    line = {
-        "ts": event.second * 1_000,
-        "userId": "",
-        "sessionId": user["first_session"] + event.session,
-        "page": event.state.page,
-        "auth": event.state.auth,
-        "method": page.method,
-        "status": page.status,
-        "level": event.state.level,
-        "itemInSession": event.item,
-        "location": None,
-        "userAgent": None,
-        "lastName": None,
-        "firstName": None,
-        "registration": None,
-        "gender": None,
-        "artist": event.song.artist if event.song else None,
-        "song": event.song.title if event.song else None,
-        "length": event.song.length if event.song else None,
-    }
-    if event.state.auth in ("Logged In", "Cancelled"):
-        line |= {
-            "userId": user["user_id"],
-            "location": user["location"],
-            "userAgent": user["user_agent"],
-            "lastName": user["last_name"],
-            "firstName": user["first_name"],
-            "registration": user["registration"] * 1_000,
-            "gender": user["gender"],
-        }
-    return line
+def _lines(events: Iterable[Event], user: Mapping[str, Any], parameters: Simulation) -> Iterator[Row]:
+    """The values of each event, in the order of the columns; a user who is not logged in is not known."""
+    user_id, others = user["user_id"], [user[name] for name in ("location", "user_agent", "last_name", "first_name")]
+    known = (*others, user["registration"] * 1_000, user["gender"])
+    unknown = (None,) * len(known)
+    pages = {name: (page.method, page.status) for name, page in parameters.pages.items()}
+    first_session = user["first_session"]
+    for second, session, item, (page, auth, level), song in events:
+        is_known = auth in ("Logged In", "Cancelled")
+        yield (
+            second * 1_000, user_id if is_known else "", first_session + session, page, auth, *pages[page], level, item,
+            *(known if is_known else unknown), *(song or (None, None, None)),
+        )  # fmt: skip
+
+
+def _batch(rows: list[Row]) -> pa.RecordBatch:
+    types = [_ARROW_TYPES[kind] for kind in EVENT_COLUMNS.values()]
+    columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), types, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, list(EVENT_COLUMNS))
 
 
 def _population(number: int, parameters: Simulation) -> str:
