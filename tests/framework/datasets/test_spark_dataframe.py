@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import gzip
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,24 @@ def test_a_missing_path_is_named(spark: SparkSession, tmp_path: Path) -> None:
         with pytest.raises(DatasetError) as caught:
             dataset.load()
         assert message in str(caught.value)
+
+
+def test_an_optional_table_may_be_missing_or_unreadable(
+    people: DataFrame, two_versions: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It loads as None; what cannot be read is named."""
+    optional: dict[str, Any] = {"metadata": {"optional": True}}
+    assert versioned(two_versions, **optional).load().count() == people.count()
+    assert versioned(two_versions / "nowhere", **optional).load() is None
+    assert not caplog.records
+    for part in two_versions.rglob("*.parquet"):
+        part.write_bytes(b"PAR1, and nothing else PAR1")
+        part.with_name(f".{part.name}.crc").unlink()
+    assert versioned(two_versions, **optional).load() is None
+    (record,) = caplog.records
+    assert re.search("people is left out: it cannot be read", record.getMessage())
+    with pytest.raises(DatasetError):
+        versioned(two_versions).load()
 
 
 def test_a_file_url_works_like_the_path(people: DataFrame, two_versions: Path) -> None:

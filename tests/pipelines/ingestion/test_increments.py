@@ -131,6 +131,12 @@ def test_files_that_were_read_are_not_read_again(
         read(log, known, FULL)
 
 
+def test_a_rejected_line_names_its_file(log: Path) -> None:
+    (log / "d.json").write_text(f"{line(4)}\nno event\n")
+    (row,) = select_rejected(read(log, None, FULL)).collect()
+    assert (row.line, row.file.rpartition("/")[2]) == ("no event", "d.json")
+
+
 def test_nothing_new_is_nothing_to_read(log: Path, earlier: DataFrame) -> None:
     assert rows_of(read(log, earlier, STOP)) == rows_of(earlier)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,8 @@ from pyspark.sql import functions as F
 
 from ..errors import java_cause
 from ..session import get_session
+
+logger = logging.getLogger(__name__)
 
 # Hadoop's committer writes this file after all others, unless it is configured not to.
 SUCCESS_MARKER = "_SUCCESS"
@@ -112,13 +115,14 @@ class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-data
 
     # The parent class defines these two, from which Kedro makes load and save.
     def _load(self) -> DataFrame | None:
-        """The dataframe, lazily; None where there is none and the entry is optional.
+        """The dataframe, lazily; None where the entry is optional and there is none, or none that can be read.
 
         Raises:
             DatasetError: where the path does not exist, the version is not complete, or a column has a user-defined
                 type, whose code the file would bring with it.
         """
-        if (self.metadata or {}).get("optional") and not self.exists():
+        is_optional = bool((self.metadata or {}).get("optional"))
+        if is_optional and not self.exists():
             return None
         path = str(self._get_load_path())
         if self._version and not self._is_complete(path):
@@ -130,7 +134,13 @@ class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-data
         opened, context = self._opened, get_session().sparkContext
         if opened and opened[:2] == (path, context):
             return opened[2]
-        data: DataFrame = super()._load()
+        try:
+            data: DataFrame = super()._load()
+        except (PySparkException, Py4JError) as error:
+            if not is_optional:
+                raise
+            logger.warning("%s is left out: it cannot be read (%s)", self._original_filepath, java_cause(error))
+            return None
         # From the JVM's schema: PySpark's own would unpickle the type's class, which is stored in the file.
         if '"serializedClass"' in data._jdf.schema().json():
             raise DatasetError(

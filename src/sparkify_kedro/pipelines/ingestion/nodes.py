@@ -99,9 +99,10 @@ def select_rejected(parsed: DataFrame) -> DataFrame:
         parsed: one row per line, as made by ``parse_lines``.
 
     Returns:
-        One row per rejected line: the line and all its failures.
+        One row per rejected line: the line, all its failures, and the URI of the file that it is from.
     """
-    return parsed.where(F.col("outcome") == REJECTED).select("line", "failures")
+    rejected = parsed.where(F.col("outcome") == REJECTED)
+    return rejected.select("line", "failures", F.col(f"{FILE}.path").alias("file"))
 
 
 def check_lines(parsed: DataFrame, rejected_events: DataFrame, parameters: Ingestion) -> LineCounts:

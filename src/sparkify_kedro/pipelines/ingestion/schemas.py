@@ -42,7 +42,7 @@ parsed_lines = TableSchema(
         "parser string, unknown_columns array<string>"
     ),
 )
-rejected_events = TableSchema(name="rejected_events", columns="line string, failures array<string>")
+rejected_events = TableSchema(name="rejected_events", columns="line string, failures array<string>, file string")
 
 
 def event_column(raw_name: str) -> str:
