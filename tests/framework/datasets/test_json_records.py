@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import doctest
 import gzip
 import json
 import lzma
@@ -10,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +19,7 @@ import pytest
 from kedro.io.core import DatasetError
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.framework.datasets import FileListDataset, JSONRecordsDataset
+from sparkify_kedro.framework.datasets import FileListDataset, JSONRecordsDataset, file_list, json_records
 from sparkify_kedro.framework.files import path_of_uri
 
 LINES = b'{"a":1,"b":"x"}\n{"a":2.0,"b":"\xc3\xa9"}\n'
@@ -155,3 +157,10 @@ def test_a_folder_does_not_mix_formats(tmp_path: Path) -> None:
 
 def test_a_path_without_a_file_is_named(tmp_path: Path) -> None:
     assert refusal(tmp_path / "no" / "*.json") == f"There is no file or folder at '{tmp_path}/no/*.json'."
+
+
+@pytest.mark.parametrize("module", [json_records, file_list])
+def test_the_docstring_examples_run(spark: SparkSession, module: ModuleType) -> None:
+    outcome = doctest.testmod(module)
+    assert outcome.attempted > 0
+    assert outcome.failed == 0

@@ -66,7 +66,8 @@ class Workshop:
     def lineage(
         self, run_id: str = "now", parameters: dict[str, Any] = PARAMETERS, source: str = "source.json", **options: Any
     ) -> ProvenanceStore:
-        return ProvenanceStore(self.catalog(run_id, source), PIPELINE.nodes, parameters, options.get("chosen", ()))
+        chosen, without_effect = options.get("chosen", ()), options.get("without_effect", ())
+        return ProvenanceStore(self.catalog(run_id, source), PIPELINE.nodes, parameters, chosen, without_effect)
 
     def run(self, run_id: str, parameters: dict[str, Any] = PARAMETERS, source: str = "source.json") -> dict[str, Any]:
         """Everything; what is written down of each dataset."""
@@ -131,6 +132,28 @@ def test_a_changed_parameter_makes_dependent_datasets_stale(
     notes = workshop.run(FIRST)
     assert workshop.lineage(parameters=parameters).why_stale("total") == stale
     assert (workshop.run(SECOND, parameters)["total"].fingerprint == notes["total"].fingerprint) is not bool(stale)
+
+
+def test_a_parameter_without_effect_makes_nothing_stale(workshop: Workshop) -> None:
+    """Alone, in a block, and where there is none of the name."""
+    workshop.run(FIRST)
+    lineage = workshop.lineage(
+        parameters={**changed(limit=2), "offset": 0},
+        without_effect=["made.limit", "offset", "made.nothing", "no.block"],
+    )
+    assert lineage.why_stale("total") == {}
+    other = workshop.lineage(parameters={**changed(limit=2), "offset": 0}, without_effect=["made.limit"])
+    assert other.why_stale("total") == {"total": "parameter offset changed from 1 to 0"}
+
+
+def test_an_input_that_does_not_count_makes_nothing_stale(workshop: Workshop) -> None:
+    catalog = workshop.catalog(FIRST)
+    catalog["source"].metadata = {"provenance": False}
+    catalog.save("doubled", [2, 4, 6])
+    lineage = ProvenanceStore(catalog, PIPELINE.nodes, PARAMETERS, ["source"])
+    assert lineage.record("doubled", PIPELINE.nodes[0], FIRST).files == {}
+    workshop.write("source.json", [7])
+    assert lineage.why_stale("doubled") == {}
 
 
 def test_a_changed_file_is_named(workshop: Workshop) -> None:

@@ -63,7 +63,7 @@ class JSONRecordsDataset(SparkDataFrameDataset):
 
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = open(f"{folder}/people.csv", "w").write("name,age,city\\nAda,36,London\n")
+        ...     _ = open(f"{folder}/people.csv", "w").write("name,age,city\nAda,36,London\n")
         ...     print(JSONRecordsDataset(filepath=folder).load().drop("file").collect())
         [Row(value='{"name":"Ada","age":"36","city":"London"}', is_untyped=True)]
     """

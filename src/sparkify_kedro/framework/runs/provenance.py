@@ -95,7 +95,8 @@ class ProvenanceStore:
     ) -> None:
         self._catalog = catalog
         self._makers = {output: node for node in nodes for output in node.outputs}
-        self._parameters = without(parameters, without_effect)
+        self._without_effect = set(without_effect)
+        self._parameters = without(parameters, self._without_effect)
         self._run_inputs = set(run_inputs)
         self._stale: dict[str, dict[str, str]] = {}
         self._contents: dict[str, str | None] = {}
@@ -157,7 +158,9 @@ class ProvenanceStore:
         depends = self._dependencies(node)
         for block in sorted(depends.parameters & set(provenance.parameters)):
             for path, (was, now) in differences(provenance.parameters[block], self._parameter(block), block):
-                yield f"parameter {path} changed from {was!r} to {now!r}"
+                # Versions of before it was said to have no effect have its value.
+                if path not in self._without_effect:
+                    yield f"parameter {path} changed from {was!r} to {now!r}"
         if _code(depends) != provenance.code:
             yield "its code changed"
         for name, file in provenance.files.items():
