@@ -21,7 +21,6 @@ from scipy.stats import chi2
 from project_copy import KEDRO, copy_of_project, seconds
 
 LOG = "data/01_raw/log"
-END, DATES = "2019-01-21", ("2018-12-24", "2019-01-07")
 DAY_MS = 86_400_000
 
 
@@ -53,17 +52,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--users", type=int, default=1_000)
+    parser.add_argument("--end", default="2019-01-21", help="of the logs, which start on 2018-10-01")
+    parser.add_argument("--dates", nargs="+", default=["2018-12-24", "2019-01-07"], help="as of which users are scored")
     asked = parser.parse_args()
     inside = []
     for seed in range(1, asked.seeds + 1):
         with tempfile.TemporaryDirectory() as name:
             folder = copy_of_project(Path(name))
-            simulate = (
-                f"simulation.users={asked.users},simulation.seed={seed},simulation.end={END},simulated_events={LOG}"
-            )
+            simulate = f"simulation.users={asked.users},simulation.seed={seed},simulation.end={asked.end},simulated_events={LOG}"
             seconds([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder)
             churned = cancellations(folder)
-            for date in DATES:
+            for date in asked.dates:
                 scores = served(folder, date)
                 start = int(pd.Timestamp(date, tz="UTC").timestamp() * 1_000)
                 end = start + int(scores["horizon_days"].iloc[0]) * DAY_MS
