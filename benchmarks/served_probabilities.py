@@ -59,8 +59,9 @@ def main() -> None:
     for seed in range(1, asked.seeds + 1):
         with tempfile.TemporaryDirectory() as name:
             folder = copy_of_project(Path(name))
-            simulate = f"simulation.users={asked.users},simulation.seed={seed},simulation.end={asked.end},simulated_events={LOG}"
-            seconds([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder)
+            simulate = f"simulation.users={asked.users},simulation.seed={seed},simulation.end={asked.end}"
+            options = ["--pipelines=simulation", f"--params={simulate},simulated_events={LOG}"]
+            seconds([*KEDRO, "run", *options], folder)
             churned = cancellations(folder)
             for date in asked.dates:
                 scores = served(folder, date)
