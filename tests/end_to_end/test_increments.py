@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from pyspark.sql import SparkSession
 
 START = 1_538_352_000_000
@@ -37,6 +38,7 @@ def ingested(project: Path) -> tuple[Any, list[list[Any]]]:
     return report, events.astype(str).to_numpy().tolist()
 
 
+@pytest.mark.faults
 def test_files_are_added_to_a_log(
     spark: SparkSession, kedro_here: Callable[..., tuple[int, str, str]], project: Path
 ) -> None:

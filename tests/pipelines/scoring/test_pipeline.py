@@ -33,9 +33,9 @@ def test_no_output_of_a_run_is_overwritten(pipelines: dict[str, Pipeline]) -> No
     assert all(name.startswith("other_log.") for name in made)
 
 
-def test_inputs_are_a_log_and_the_champion(pipelines: dict[str, Pipeline]) -> None:
+def test_inputs_are_a_log_its_earlier_lines_and_the_champion(pipelines: dict[str, Pipeline]) -> None:
     inputs = {name for name in pipelines["score_other_log"].inputs() if not name.startswith("params:")}
-    assert inputs == {"scoring_events"} | CHAMPION
+    assert inputs == {"scoring_events", "scoring_files", "other_log.earlier_lines"} | CHAMPION
 
 
 def test_the_default_run_scores_its_own_rows(pipelines: dict[str, Pipeline]) -> None:
