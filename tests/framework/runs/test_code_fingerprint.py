@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from sparkify_kedro.framework.runs import fingerprint
 from sparkify_kedro.framework.runs.fingerprint import code_fingerprint
 from sparkify_kedro.pipeline_registry import register_pipelines
 
@@ -60,3 +64,26 @@ def test_a_code_change_affects_the_nodes_that_use_it(project: Path) -> None:
     found = changed(after, codes(project))
     assert "write_model_card" in found
     assert not found & {*sampling, "engineer_user_time_bins", "draw_lift"}
+
+
+def test_threads_may_ask_at_once() -> None:
+    """Some releases of Python 3.11 raise where a thread parses while a collection interrupts the parse of another."""
+    functions = [node.func for node in register_pipelines()["__default__"].nodes]
+    expected = [code_fingerprint(function) for function in functions]
+
+    def let_another_thread_run(*_: object) -> None:
+        time.sleep(0)
+
+    caches = (fingerprint._module_fingerprint, fingerprint._imports, fingerprint._syntax, fingerprint._tree)
+    for cache in caches:
+        cache.cache_clear()
+    threshold = gc.get_threshold()
+    gc.callbacks.append(let_another_thread_run)
+    gc.set_threshold(100)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(code_fingerprint, functions))
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(let_another_thread_run)
+    assert found == expected

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import marshal
+import threading
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib.util import find_spec, resolve_name
@@ -19,6 +20,8 @@ from ..files import data_files
 
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 _LENGTH = 16
+# Nodes may run in threads, and some releases of Python 3.11 fail where two threads parse at once.
+_parsing = threading.Lock()
 
 
 def fingerprint(content: Any) -> str:
@@ -47,7 +50,8 @@ def code_fingerprint(function: Callable[..., Any]) -> str:
 def _function_fingerprint(function: Callable[..., Any]) -> str:
     module = getattr(function, "__module__", None) or ""
     if module.split(".")[0] == PACKAGE:
-        return _module_fingerprint(module)
+        with _parsing:
+            return _module_fingerprint(module)
     code = getattr(function, "__code__", None)
     return _short_hash(marshal.dumps(code) if code else repr(function).encode())
 
