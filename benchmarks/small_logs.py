@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +53,10 @@ def out_of_fold(folder: Path, seed: int, users: int, only: str | None) -> dict[s
     return found
 
 
-def logs(seeds: int, users: int, only: str | None, evaluation: Evaluation) -> list[dict[str, pd.DataFrame]]:
+def logs(seeds: Sequence[int], users: int, only: str | None, evaluation: Evaluation) -> list[dict[str, pd.DataFrame]]:
     """A log per seed, each printed when its scores are there."""
     found = []
-    for seed in range(1, seeds + 1):
+    for seed in seeds:
         with tempfile.TemporaryDirectory() as name:
             found.append(out_of_fold(copy_of_project(Path(name)), seed, users, only))
         scores = {recipe: ranking_report(rows, evaluation) for recipe, rows in found[-1].items()}
@@ -82,17 +83,17 @@ def together(found: list[dict[str, pd.DataFrame]], recipe: str) -> pd.DataFrame:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(range(1, 11)))
     parser.add_argument("--users", type=int, default=225)
-    parser.add_argument("--single-seeds", type=int, default=2, help="logs of a single population")
+    parser.add_argument("--single-seeds", type=int, nargs="*", default=[1, 2], help="logs of a single population")
     parser.add_argument("--single-users", type=int, default=2_000)
     asked = parser.parse_args()
     loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
     evaluation = Evaluation.model_validate(loader["parameters"]["modeling"]["evaluation"])
-    print(f"{asked.seeds} logs of {asked.users} users, {LABEL} out of fold")
+    print(f"{len(asked.seeds)} logs of {asked.users} users, {LABEL} out of fold")
     logs(asked.seeds, asked.users, None, evaluation)
     largest = max(loader["parameters"]["simulation"]["populations"].items(), key=lambda item: item[1]["share"])[0]
-    print(f"{asked.single_seeds} logs of {asked.single_users} users of one population ({largest})")
+    print(f"{len(asked.single_seeds)} logs of {asked.single_users} users of one population ({largest})")
     found = logs(asked.single_seeds, asked.single_users, largest, evaluation)
     difference = paired_difference(together(found, OURS), together(found, EXTENDED), evaluation)
     low, high = difference.interval
