@@ -156,6 +156,19 @@ def test_the_summary_contains_the_git_commit(spark: SparkSession, project: Path)
     assert changed == {"commit": git("rev-parse", "HEAD"), "dirty": True}
 
 
+@pytest.mark.parametrize("git_installed", [True, False])
+def test_a_project_outside_a_repository_has_no_commit(
+    spark: SparkSession, project: Path, git_installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A download of the project is no clone, and a machine need not have git."""
+    if not git_installed:
+        monkeypatch.setenv("PATH", str(project / "conf"))
+    with pytest.raises(DatasetError, match=r"nowhere\.json"):
+        run(project, "ingestion", raw_events="nowhere.json")
+    (summary,) = summaries(project)
+    assert summary["git"] is None
+
+
 def test_a_node_can_take_the_run_so_far(spark: SparkSession, ingested: Path) -> None:
     """By a pipeline of two nodes between which the run is asked for."""
     seen: list[RunSoFar] = []
