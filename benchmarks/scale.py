@@ -1,14 +1,15 @@
 """Time and memory against the size of a log: ``make benchmark-scale``.
 
-For each number of users a log is simulated. Each stage then runs in a process of its own with a cold session, in a copy
-of the project, and so do the yardsticks on the same files: DuckDB and plain Spark from JSON to one aggregation, and the
-original's recipe. A figure is the median of the rounds, in which all take turns. Results are added to those of earlier
-calls in ``build/scale.json``; the table in ``docs/scale.md`` and the figure are made from all of them.
+For each number of users a log is simulated, as plain JSON lines. Each stage then runs in a process of its own with a
+cold session, in a copy of the project, and so do the yardsticks on the same files: DuckDB and plain Spark from JSON to
+one aggregation, and the original's recipe. A figure is the median of the rounds, in which all take turns. Results are
+added to those of earlier calls in ``build/scale.json``; the table in ``docs/scale.md`` and the figure are of all.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,18 @@ def bytes_in(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+def decompress(folder: Path) -> None:
+    """Make plain JSON lines, as the public log is, of the compressed parts of a folder."""
+
+    def one(part: Path) -> None:
+        with gzip.open(part) as compressed, part.with_suffix("").open("wb") as plain:
+            shutil.copyfileobj(compressed, plain, 1 << 20)
+        part.unlink()
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(one, folder.glob("part-*.gz")))
+
+
 def jobs_and_tasks(event_logs: Path) -> tuple[int, int]:
     """How many jobs and tasks the application of the only event log has run."""
     (file,) = (path for path in event_logs.iterdir() if not path.name.startswith("."))
@@ -97,6 +111,7 @@ def measure(users: int, rounds: int, with_original: bool, with_rest: bool) -> di
         folder = copy_of_project(Path(name))
         simulate = f"simulation.users={users},simulated_events={LOG}"
         simulation = as_fields(cost([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder))
+        decompress(folder / LOG)
         log = {"bytes": sum(part.stat().st_size for part in (folder / LOG).glob("part-*"))}
         print(f"{users} users: simulated in {simulation['seconds']:.0f} s", flush=True)
         taken: dict[str, list[dict[str, Any]]] = {}
