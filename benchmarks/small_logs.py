@@ -33,7 +33,7 @@ def newest(folder: Path, *parts: str) -> Path:
 
 
 def out_of_fold(folder: Path, seed: int, users: int, only: str | None) -> dict[str, pd.DataFrame]:
-    """The champion's scores out of fold, by recipe, on a new log."""
+    """The champion's scores out of fold, by recipe, on a new log; none where it has too few positives to learn from."""
     if only is not None:
         loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
         others = [name for name in loader["parameters"]["simulation"]["populations"] if name != only]
@@ -47,6 +47,8 @@ def out_of_fold(folder: Path, seed: int, users: int, only: str | None) -> dict[s
     for recipe, options in RECIPES.items():
         learn = ["run", "--pipelines=sampling,modeling", f"--to-outputs={LABEL}.champion_selection"]
         seconds([*KEDRO, *learn, *options], folder)
+        if not folder.joinpath("data", "06_models", LABEL).exists():
+            return {}
         selection = json.loads(newest(folder, "06_models", LABEL, "champion_selection.json").read_text())
         scores = newest(folder, "06_models", LABEL, selection["champion"], "out_of_fold")
         found[recipe] = pd.read_parquet(scores).sort_values(["user_id", "bin_end"], ignore_index=True)
@@ -58,8 +60,12 @@ def logs(seeds: Sequence[int], users: int, only: str | None, evaluation: Evaluat
     found = []
     for seed in seeds:
         with tempfile.TemporaryDirectory() as name:
-            found.append(out_of_fold(copy_of_project(Path(name)), seed, users, only))
-        scores = {recipe: ranking_report(rows, evaluation) for recipe, rows in found[-1].items()}
+            of_seed = out_of_fold(copy_of_project(Path(name)), seed, users, only)
+        if not of_seed:
+            print(f"  seed {seed}: a fold has no positive, and the label is skipped", flush=True)
+            continue
+        found.append(of_seed)
+        scores = {recipe: ranking_report(rows, evaluation) for recipe, rows in of_seed.items()}
         words = (
             f"{recipe} average precision {each.average_precision:.3f}, AUC-ROC {each.auc_roc:.3f}"
             for recipe, each in scores.items()
