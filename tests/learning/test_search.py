@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from sklearn.metrics import average_precision_score
 
+from sparkify_kedro.churn.reports import GridPoint
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Training
 from sparkify_kedro.learning.search import FeatureSets, assemble, fit, search_grid
@@ -103,6 +104,24 @@ def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: 
     best = fit(data, found.best.settings, search, training())
     ours, theirs = (model.transform(data).select("probability").collect() for model in (best, reference.bestModel))
     assert ours == theirs
+
+
+def test_a_fold_without_positives_has_a_model_and_no_score(rows: DataFrame) -> None:
+    """On few positives a fold may have none; the others are enough to choose by."""
+    thirds = rows.withColumn("fold", (F.col("user_id") % 3).cast("int")).where("fold < 2 or label = 0")
+    search = GRIDS["logistic_regression"]
+    assembled = assemble(thirds, [0, 1, 2], SETS, 120, training()).cache()
+    found = search_grid(assembled, [0, 1, 2], list(SETS), search, training())
+
+    def expected(fold: int, point: GridPoint) -> float:
+        model = fit(assembled.where(f"fold != {fold}"), point.settings, search, training())
+        scored = model.transform(assembled.where(f"fold = {fold}")).select("label", "probability").toPandas()
+        return float(average_precision_score(scored["label"], [vector[1] for vector in scored["probability"]]))
+
+    for point in found.points:
+        assert point.fold_scores == pytest.approx([expected(0, point), expected(1, point)])
+        assert point.score == pytest.approx(sum(point.fold_scores) / 2)
+    assert sorted(found.fold_models) == [0, 1, 2]
 
 
 def test_partitions_depend_on_keys_not_on_files_or_cores(rows: DataFrame) -> None:

@@ -254,7 +254,7 @@ class FeatureAudit(Report):
 
 
 class GridPoint(Report):
-    """A point of the grid with its average precision in each fold; ``score`` is their mean."""
+    """A point of the grid with its average precision in each fold with both classes; ``score`` is their mean."""
 
     settings: dict[str, Setting]
     fold_scores: list[float]

@@ -110,7 +110,7 @@ def train_calibrated(
         scores out of fold, up to ``evaluation.max_rows``.
 
     Raises:
-        SkipError: where a fold lacks rows of one of the two classes.
+        SkipError: where there are too few rows of one of the two classes.
     """
     sizes = fold_sizes(train)
     counts = ClassCounts(rows=sum(rows for rows, _ in sizes.values()), positives=sum(n for _, n in sizes.values()))
@@ -165,20 +165,25 @@ def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
     """Rows and positives per fold. Collects one row per fold.
 
     Raises:
-        SkipError: where there are no rows, or fewer than two folds with rows of both classes.
+        SkipError: where there are no rows, fewer rows of a class than folds, or fewer than two folds with both classes.
     """
     counts = train.groupBy("fold").agg(F.count(F.lit(1)).alias("rows"), F.sum("label").alias("positives")).collect()
     sizes = {row.fold: (row.rows, row.positives) for row in counts}
     if not sizes:
         raise SkipError("there are no rows to train on: use a longer log")
-    one_sided = [fold for fold, (rows, positives) in sorted(sizes.items()) if positives in (0, rows)]
-    if len(sizes) < 2 or one_sided:
-        counted = ", ".join(f"fold {fold}: {p} of {n} rows are positive" for fold, (n, p) in sorted(sizes.items()))
+    of_class = sum(positives for _, positives in sizes.values()), sum(rows - n for rows, n in sizes.values())
+    # A model for each fold is trained on the others, so these must have both classes whichever fold is left out.
+    if len(_with_both_classes(sizes)) < 2 or min(of_class) < len(sizes):
+        counted = ", ".join(f"fold {fold}: {p} of {n}" for fold, (n, p) in sorted(sizes.items()))
         raise SkipError(
-            f"cross-validation needs rows of both classes in every fold ({counted}): use a longer log, fewer folds "
-            "(sampling.split.folds.number) or another seed"
+            f"cross-validation needs as many rows of each class as there are folds, and both in at least two folds "
+            f"(positive rows in {counted}): use a longer log, fewer folds (sampling.split.folds.number) or another seed"
         )
     return sizes
+
+
+def _with_both_classes(sizes: Mapping[int, tuple[int, int]]) -> list[int]:
+    return [fold for fold, (rows, positives) in sorted(sizes.items()) if 0 < positives < rows]
 
 
 def in_order_of_keys(train: DataFrame, rows: int, training: Training) -> DataFrame:
@@ -275,15 +280,17 @@ def _best(scored: Sequence[_ScoredPoint]) -> _ScoredPoint:
 def _score_points(
     assembled: DataFrame, folds: Sequence[int], points: list[Settings], search: AlgorithmSearch, training: Training
 ) -> list[_ScoredPoint]:
-    """Each point, scored on every fold by a model that was trained on the others."""
+    """Each point, scored on every fold with both classes by a model that was trained on the others."""
     models = _fit_in_parallel([(_seen(assembled, fold), point) for fold in folds for point in points], search, training)
     by_fold = {fold: models[n * len(points) : (n + 1) * len(points)] for n, fold in enumerate(folds)}
     scored = [_score(_unseen(assembled, fold), by_fold[fold]) for fold in folds]
     table = ranking_scores(reduce(DataFrame.unionByName, scored), ["fold", "point"])
-    score = {(row.fold, row.point): row.average_precision for row in table.collect()}
+    # On few positives a fold may be without any: its model is used, but nothing can be ranked.
+    score = {(row.fold, row.point): row.average_precision for row in table.collect() if 0 < row.positives < row.rows}
     return [
         _ScoredPoint(
-            _point(settings, [score[fold, number] for fold in folds]), {fold: by_fold[fold][number] for fold in folds}
+            _point(settings, [score[fold, number] for fold in folds if (fold, number) in score]),
+            {fold: by_fold[fold][number] for fold in folds},
         )
         for number, settings in enumerate(points)
     ]

@@ -265,8 +265,10 @@ def test_the_audit_of_no_rows_is_skipped(rows: DataFrame) -> None:
 
 
 @pytest.mark.parametrize("only", ["label = 0", "label = 1", "fold = 0", "fold = 0 or label = 1"])
-def test_a_fold_without_both_classes_is_reported_by_the_audit(rows: DataFrame, only: str) -> None:
-    with pytest.raises(SkipError, match="rows of both classes in every fold"):
+def test_too_few_rows_of_a_class_are_reported_by_the_audit(rows: DataFrame, only: str) -> None:
+    with pytest.raises(
+        SkipError, match="as many rows of each class as there are folds, and both in at least two folds"
+    ):
         audit_features(rows.where(only), registry(LINES), TRAINING, AUDIT, LABEL)
 
 
@@ -326,10 +328,10 @@ def test_the_model_takes_columns_by_name(found: tuple[PipelineModel, dict[str, A
 
 
 @pytest.mark.parametrize("only", ["label = 0", "fold = 0", "fold = 0 or label = 1", "false"])
-def test_a_fold_without_both_classes_is_reported_by_the_search(
+def test_too_few_rows_of_a_class_are_reported_by_the_search(
     train: DataFrame, rows: DataFrame, audited: dict[str, Any], only: str
 ) -> None:
-    with pytest.raises(SkipError, match=r"rows of both classes in every fold|no rows to train on"):
+    with pytest.raises(SkipError, match=r"as many rows of each class as there are folds|no rows to train on"):
         search_model(train.where(only), rows, audited, TRAINING, SEARCH, EVALUATION)
 
 

@@ -190,13 +190,13 @@ def _replay(  # noqa: PLR0913, PLR0917 - a landmark and everything that training
 
 
 def _fold_sizes(train: DataFrame, landmark: int) -> dict[int, tuple[int, int]]:
-    """Rows and positives per fold; the error for a fold without both classes names the parameters of the backtest."""
+    """Rows and positives per fold; the error for too few rows of a class names the parameters of the backtest."""
     try:
         return fold_sizes(train)
     except ValueError as error:
         raise ValueError(
-            f"at the landmark of {day_of(landmark)} too few rows have a known label (a fold lacks rows of both "
-            "classes): replay fewer landmarks (backtest.landmarks), or use fewer folds (backtest.folds)"
+            f"at the landmark of {day_of(landmark)} too few rows have a known label (rows of both classes must be in "
+            "two folds at least): replay fewer landmarks (backtest.landmarks), or use fewer folds (backtest.folds)"
         ) from error
 
 

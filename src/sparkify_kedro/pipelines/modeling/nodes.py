@@ -75,7 +75,7 @@ def audit_features(
         limit is the parameter's, or what chance alone may reach on so few positives.
 
     Raises:
-        SkipError: where there are no rows, or a fold lacks rows of one of the two classes.
+        SkipError: where there are no rows, or too few of one of the two classes.
         ValueError: naming the features that rank suspiciously well, or that the rows lack.
     """
     sets = {name: feature_registry.of_set(name, label) for name in training.feature_sets}
@@ -138,7 +138,7 @@ def search_model(
         rows of ``development``, or of a sample of users where there are more than ``evaluation.max_rows``.
 
     Raises:
-        SkipError: where a fold lacks rows of one of the two classes.
+        SkipError: where there are too few rows of one of the two classes.
     """
     trained = train_calibrated(train, development, feature_audit.feature_sets, search, training, evaluation)
     out_of_fold = trained.out_of_fold
