@@ -71,7 +71,7 @@ def logs(seeds: Sequence[int], users: int, only: str | None, evaluation: Evaluat
             for recipe, each in scores.items()
         )
         print(f"  seed {seed} ({scores[OURS].positives} of {scores[OURS].rows}): {'; '.join(words)}", flush=True)
-    for recipe in RECIPES:
+    for recipe in RECIPES if found else ():
         each = [ranking_report(one[recipe], evaluation) for one in found]
         precision, auc_roc = np.mean([[scores.average_precision, scores.auc_roc] for scores in each], axis=0)
         print(f"  mean, {recipe}: average precision {precision:.3f}, AUC-ROC {auc_roc:.3f}", flush=True)
@@ -98,6 +98,8 @@ def main() -> None:
     evaluation = Evaluation.model_validate(loader["parameters"]["modeling"]["evaluation"])
     print(f"{len(asked.seeds)} logs of {asked.users} users, {LABEL} out of fold")
     logs(asked.seeds, asked.users, None, evaluation)
+    if not asked.single_seeds:
+        return
     largest = max(loader["parameters"]["simulation"]["populations"].items(), key=lambda item: item[1]["share"])[0]
     print(f"{len(asked.single_seeds)} logs of {asked.single_users} users of one population ({largest})")
     found = logs(asked.single_seeds, asked.single_users, largest, evaluation)
