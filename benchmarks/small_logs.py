@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from kedro.config import OmegaConfigLoader
+from scipy import stats
 
 from project_copy import KEDRO, PROJECT, copy_of_project, seconds
 from sparkify_kedro.learning.evaluation import paired_difference, ranking_report
@@ -75,6 +76,13 @@ def logs(seeds: Sequence[int], users: int, only: str | None, evaluation: Evaluat
         each = [ranking_report(one[recipe], evaluation) for one in found]
         precision, auc_roc = np.mean([[scores.average_precision, scores.auc_roc] for scores in each], axis=0)
         print(f"  mean, {recipe}: average precision {precision:.3f}, AUC-ROC {auc_roc:.3f}", flush=True)
+    if len(found) > 1:
+        areas = [{recipe: ranking_report(one[recipe], evaluation).auc_roc for recipe in RECIPES} for one in found]
+        gains = [each[OURS] - each[EXTENDED] for each in areas]
+        low, high = stats.t.interval(0.95, len(gains) - 1, np.mean(gains), stats.sem(gains))
+        print(
+            f"  {OURS} minus {EXTENDED}, by log: AUC-ROC {np.mean(gains):+.3f} ({low:+.3f} to {high:+.3f})", flush=True
+        )
     return found
 
 
