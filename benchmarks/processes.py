@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import psutil
 
-_SECONDS_BETWEEN_LOOKS = 0.2
+# To sum up the memory of a large process takes the system a while, in which the process waits.
+_SECONDS_BETWEEN_LOOKS = (0.2, 2.0)
 
 
 class Cost(NamedTuple):
@@ -45,7 +46,8 @@ def cost(command: list[str], folder: Path) -> Cost:
             looks = list(_look([running, *_descendants(running)]))
             cpu |= {pid: seconds for pid, seconds, _ in looks}
             peak = max(peak, sum(memory for *_, memory in looks))
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            least, most = _SECONDS_BETWEEN_LOOKS
+            time.sleep(min(max(least, (time.perf_counter() - started) / 20), most))
     if running.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{output.read_text(errors='replace')[-3_000:]}")
     return Cost(time.perf_counter() - started, sum(cpu.values()), peak)
