@@ -2,8 +2,9 @@
 
 For each number of users a log is simulated, as plain JSON lines. Each stage then runs in a process of its own with a
 cold session, in a copy of the project, and so do the yardsticks on the same files: DuckDB and plain Spark from JSON to
-one aggregation, and the original's recipe. A figure is the median of the rounds, in which all take turns. Results are
-added to those of earlier calls in ``build/scale.json``; the table in ``docs/scale.md`` and the figure are of all.
+one aggregation, and the original's recipe. A figure is the median of the rounds, in which all take turns; models are
+trained once. Results are added to those of earlier calls in ``build/scale.json``; the table in ``docs/scale.md`` and
+the figure are of all.
 """
 
 from __future__ import annotations
@@ -115,13 +116,15 @@ def measure(users: int, rounds: int, with_original: bool, with_rest: bool) -> di
         log = {"bytes": sum(part.stat().st_size for part in (folder / LOG).glob("part-*"))}
         print(f"{users} users: simulated in {simulation['seconds']:.0f} s", flush=True)
         taken: dict[str, list[dict[str, Any]]] = {}
-        for number in range(rounds):
-            for stage in [FEATURES, *([REST] if with_rest and number == 0 else [])]:
-                taken.setdefault(stage, []).append(measured(stage, folder))
-                print(f"{users} users: {stage} {taken[stage][-1]}", flush=True)
+        for _ in range(rounds):
+            taken.setdefault(FEATURES, []).append(measured(FEATURES, folder))
+            print(f"{users} users: {FEATURES} {taken[FEATURES][-1]}", flush=True)
             for who, command in yardsticks(with_original).items():
                 taken.setdefault(who, []).append(as_fields(cost(command, folder)))
                 print(f"{users} users: {who} {taken[who][-1]}", flush=True)
+        if with_rest:
+            taken[REST] = [measured(REST, folder)]
+            print(f"{users} users: {REST} {taken[REST][-1]}", flush=True)
         report = max((folder / "data/08_reporting/ingestion_report.json").iterdir()) / "ingestion_report.json"
         log["events"] = json.loads(report.read_text())["lines_read"]
     medians = {who: _median(every) for who, every in taken.items()}
