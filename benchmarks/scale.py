@@ -150,8 +150,10 @@ def draw(results: dict[str, Any]) -> go.Figure:
             )  # fmt: skip
             figure.add_trace(trace, row=1, col=column)
     figure.update_xaxes(type="log", title="events", dtick=1)
-    figure.update_yaxes(type="log")
-    figure.update_layout(template="plotly_white", width=1_100, height=460, legend={"orientation": "h", "y": -0.25})
+    figure.update_yaxes(type="log", tickvals=[0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000])
+    margin = {"t": 40, "r": 20}
+    legend = {"orientation": "h", "y": -0.25}
+    figure.update_layout(template="plotly_white", width=1_100, height=460, legend=legend, margin=margin)
     return figure
 
 
@@ -175,7 +177,9 @@ def table(results: dict[str, Any]) -> str:
     rows = ["| users | events | log | | wall | CPU | memory | written | jobs | tasks |", "|" + "---|" * 10]
     for users, found in sorted(results.items(), key=lambda item: int(item[0])):
         log = f"{int(users):,} | {found['log']['events']:,} | {found['log']['bytes'] / 1e9:.2f} GB"
-        for who, taken in {"simulation": found["simulation"], **found["taken"]}.items():
+        costs = {"simulation": found["simulation"], **found["taken"]}
+        for who in filter(costs.__contains__, ["simulation", *COLORS]):
+            taken = costs[who]
             cells = [
                 who,
                 f"{taken['seconds']:,.1f} s",
