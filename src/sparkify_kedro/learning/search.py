@@ -172,18 +172,15 @@ def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
     if not sizes:
         raise SkipError("there are no rows to train on: use a longer log")
     of_class = sum(positives for _, positives in sizes.values()), sum(rows - n for rows, n in sizes.values())
+    with_both = [fold for fold, (rows, positives) in sizes.items() if 0 < positives < rows]
     # A model for each fold is trained on the others, so these must have both classes whichever fold is left out.
-    if len(_with_both_classes(sizes)) < 2 or min(of_class) < len(sizes):
+    if len(with_both) < 2 or min(of_class) < len(sizes):
         counted = ", ".join(f"fold {fold}: {p} of {n}" for fold, (n, p) in sorted(sizes.items()))
         raise SkipError(
-            f"cross-validation needs as many rows of each class as there are folds, and both in at least two folds "
+            "cross-validation needs as many rows of each class as there are folds, and both in at least two folds "
             f"(positive rows in {counted}): use a longer log, fewer folds (sampling.split.folds.number) or another seed"
         )
     return sizes
-
-
-def _with_both_classes(sizes: Mapping[int, tuple[int, int]]) -> list[int]:
-    return [fold for fold, (rows, positives) in sorted(sizes.items()) if 0 < positives < rows]
 
 
 def in_order_of_keys(train: DataFrame, rows: int, training: Training) -> DataFrame:
