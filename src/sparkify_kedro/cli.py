@@ -6,12 +6,14 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
-from sparkify_kedro.framework.commands import RunCommand
+from sparkify_kedro.framework.commands import ListsInParams, RunCommand
 from sparkify_kedro.framework.runs.cli import runs
 from sparkify_kedro.pipelines.ingestion.cli import logs
 
 # Kedro's entry points and the packaged command look the command up under this name.
-run = RunCommand(name="run", callback=kedro_run.callback, params=kedro_run.params, help=kedro_run.help)
+run = RunCommand(
+    name="run", callback=kedro_run.callback, params=ListsInParams.of(kedro_run.params), help=kedro_run.help
+)
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__, commands={"run": run, "runs": runs, "logs": logs})

@@ -8,6 +8,7 @@ from sparkify_kedro.churn.vocabulary import FORECAST, LABELS
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.pipelines import (
     backtest,
+    experiments,
     feature_engineering,
     ingestion,
     modeling,
@@ -24,21 +25,29 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     ``__default__`` is everything from the raw log to the champions, the scores and the report. Not part of it are
     ``simulation`` (it makes a log, and a run should not quietly train on one it has made itself),
-    ``score_other_log`` (it uses a champion that has been trained) and ``backtest`` (it trains a model for every
-    landmark).
+    ``score_other_log`` (it uses a champion that has been trained), ``backtest`` (it trains a model for every landmark)
+    and ``experiments`` (it trains one for every variant).
     """
     reading, engineering = ingestion.create_pipeline(), feature_engineering.create_pipeline()
+    typing, algorithms = user_types.create_pipeline(), tuple(ALGORITHMS)
+    of_forecast = (
+        engineering
+        + typing
+        + sampling.create_pipeline(labels=[FORECAST])
+        + modeling.create_pipeline(labels=[FORECAST], algorithms=algorithms)
+    )
     pipelines = {
         "simulation": simulation.create_pipeline(),
         "ingestion": reading,
         "feature_engineering": engineering,
-        "user_types": user_types.create_pipeline(),
+        "user_types": typing,
         "sampling": sampling.create_pipeline(labels=LABELS),
-        "modeling": modeling.create_pipeline(labels=LABELS, algorithms=tuple(ALGORITHMS)),
+        "modeling": modeling.create_pipeline(labels=LABELS, algorithms=algorithms),
         "scoring": scoring.create_pipeline(),
-        "reporting": reporting.create_pipeline(labels=LABELS, algorithms=tuple(ALGORITHMS)),
+        "reporting": reporting.create_pipeline(labels=LABELS, algorithms=algorithms),
         "score_other_log": scoring.create_pipeline_for_another_log(reading, engineering),
-        "backtest": backtest.create_pipeline(label=FORECAST, algorithms=tuple(ALGORITHMS)),
+        "backtest": backtest.create_pipeline(label=FORECAST, algorithms=algorithms),
+        "experiments": experiments.create_pipeline(of_forecast, label=FORECAST, algorithms=algorithms),
     }
     pipelines["__default__"] = (
         pipelines["ingestion"]

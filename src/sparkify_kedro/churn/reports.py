@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 Setting = bool | int | float | str
 Interval = tuple[float, float]
@@ -435,3 +435,22 @@ class DriftReport(Report):
     stability: dict[str, ColumnStability]
     unseen: dict[str, list[str]]
     share_without_history: HistoryShares
+
+
+# --- Experiments ------------------------------------------------------------------------------------------------------
+
+
+class ExperimentResult(Report):
+    """A variant that was run, or has failed."""
+
+    fingerprint: str = Field(description="of its parameters, its code and the versions of its data")
+    algorithm: str
+    settings: str = Field(description="those that the search has chosen, in words")
+    features: int = Field(description="the number of features that the model takes")
+    seconds: float
+    peak_memory_bytes: int = Field(description="of the process and all that it has started, on this machine")
+    error: str | None = Field(description="why there are no scores")
+
+
+class ExperimentResults(RootModel[dict[str, ExperimentResult]]):
+    """The results by the name of the variant."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any
 
 import click
+from omegaconf import OmegaConf
 
 from .errors import error_message
 from .registry import check_selection
@@ -64,6 +66,34 @@ class RunCommand(OneSentenceCommand):
         except ValueError as error:
             raise click.ClickException(str(error)) from error
         return super().invoke(ctx)
+
+
+class ListsInParams(click.Option):
+    """``--params`` of Kedro's commands, in which a value may also be a list: ``a.b=[x,y],c=1``.
+
+    Kedro itself splits the text at every comma.
+    """
+
+    _LIST = re.compile(r"(?:^|,)\s*([^=,\s]+\s*=\s*\[[^\[\]]*\])\s*(?=,|$)")
+
+    @classmethod
+    def of(cls, options: list[click.Parameter]) -> list[click.Parameter]:
+        """The same options, with this one in place of Kedro's ``--params``."""
+        return [
+            cls(each.opts, type=each.type, default=each.default, help=each.help, callback=each.callback)
+            if isinstance(each, click.Option) and "--params" in each.opts
+            else each
+            for each in options
+        ]
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Kedro's parameters, and the lists."""
+        lists = self._LIST.findall(value) if isinstance(value, str) else []
+        without_lists = self._LIST.sub("", value).strip(",") if lists else value
+        parameters = super().process_value(ctx, without_lists)
+        if not lists:
+            return parameters
+        return OmegaConf.to_container(OmegaConf.merge(parameters or {}, OmegaConf.from_dotlist(lists)))
 
 
 def _log_traceback(error: Exception) -> None:

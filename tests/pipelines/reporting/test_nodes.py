@@ -117,6 +117,19 @@ AT_RISK = pd.DataFrame(
     }
 )  # fmt: skip
 
+EXPERIMENTS = pd.DataFrame(
+    {
+        "variant": ["default", "all_features", "broken"], "asks": ["nothing", EVIL, "too much"],
+        "algorithm": "random_forest", "against": [None, "default", None], "features": [9, 98, 0],
+        "average_precision": [0.123, 0.234, None], "average_precision_low": [0.1, 0.2, None],
+        "average_precision_high": [0.2, 0.3, None], "average_precision_by_chance_95th": [0.08, 0.08, None],
+        "auc_roc": [0.6, 0.7, None], "auc_roc_low": [0.5, 0.6, None], "auc_roc_high": [0.7, 0.8, None],
+        "difference": [0.0, 0.111, None], "difference_low": [0.0, 0.011, None], "difference_high": [0.0, 0.222, None],
+        "verdict": [None, "better", None], "seconds": [20.4, 9.6, 1.0], "peak_memory_mib": [1500, 1501, 1502],
+        "error": [None, None, f"no {EVIL}"],
+    }
+)  # fmt: skip
+
 
 def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
     of_labels: dict[str, Any] = {}
@@ -134,6 +147,8 @@ def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
         "all_models_figure": figure("All models"),
         "user_types_figure": figure("User types"),
         "backtest_figure": figure("Backtest: dots"),
+        "experiment_figure": figure("Experiments: lines"),
+        "experiment_table": EXPERIMENTS,
         "users_at_risk": AT_RISK,
         "drift_report": report(DriftReport, DRIFT),
         "drift_figure": figure("Drift: bars"),
@@ -172,7 +187,8 @@ def test_sections_are_in_order(whole: Text) -> None:
     order = [
         "Run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "Champions",
         "Users at risk", "Log", "1,010 lines were read", "Pages", "Most played songs", "Models", "All models",
-        "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Backtest: dots", "Drift: bars",
+        "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Backtest: dots",
+        "Experiments: lines", EVIL, "Drift: bars",
     ]  # fmt: skip
     places = []
     for words in order:
@@ -182,11 +198,11 @@ def test_sections_are_in_order(whole: Text) -> None:
 
 
 def test_values_from_a_log_are_escaped(whole: Text) -> None:
-    """A song, a user, a reason, a reason of rejection, an unknown page and column, and a device.
+    """A song, a user, a reason, a reason of rejection, an unknown page and column, a device, and experiments.
 
     In figures, plotly is handed escaped labels.
     """
-    assert whole.words.count(EVIL) == 7
+    assert whole.words.count(EVIL) == 9
     scripts = [attributes for tag, attributes in whole.tags if tag == "script"]
     plots = [tag for tag, attributes in whole.tags if attributes.get("class") == "plot"]
     # The figures' data, the library and the code that draws.
@@ -247,15 +263,25 @@ def test_a_page_without_models_gives_the_reason() -> None:
     assert "No users have been scored" in words
 
 
+def test_experiments_are_a_table(whole: Text) -> None:
+    words = " ".join(whole.words.split())
+    assert "default nothing random forest 9 0.123 0.10 to 0.20 0.080 0.60 0.50 to 0.70 20 1500" in words
+    assert f"all features {EVIL} random forest 98 0.234" in words
+    assert "0.111 0.011 to 0.222, from default better 10" in words
+    assert f"broken too much random forest failed: no {EVIL} 1" in words
+
+
 def test_an_empty_list_is_mentioned() -> None:
     assert "The list is empty" in page(users_at_risk=AT_RISK.head(0))
 
 
 def test_missing_parts_are_named_with_their_command() -> None:
-    words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None)).words
+    without = dict.fromkeys(("experiment_figure", "experiment_table"))
+    words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None, **without)).words
     assert "No users have been scored" in words
     assert "--pipelines=scoring,reporting" in words
     assert "--pipelines=backtest,reporting" in words
+    assert "--pipelines=experiments,reporting" in words
     assert "no rows to compare with the training rows" in words
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from kedro.io import DataCatalog
 
 from ..datasets import JSONLinesDataset
+from ..datasets.atomic_files import AtomicFileMixin
 from ..registry import registered_pipelines
 from .locks import ActiveRun, RunLocks
 from .versions import (
@@ -19,6 +20,7 @@ from .versions import (
     VERSION,
     VersionedDataset,
     delete,
+    file_of,
     hide,
     is_versioned,
     on_this_machine,
@@ -82,6 +84,8 @@ def find_leftovers(catalog: DataCatalog, locks: RunLocks) -> list[Leftover]:
             leftovers += _in_versions(dataset, active)
         elif isinstance(dataset, JSONLinesDataset) and not active:
             leftovers += _beside_log(dataset.path)
+        elif isinstance(dataset, AtomicFileMixin) and not active:
+            leftovers += _beside_file(Path(file_of(dataset)))
     leftovers += [Leftover(path, "lock file of a killed run") for path in locks.stale()]
     # Several datasets may share the folder of a version.
     return sorted(set(leftovers), key=lambda leftover: str(leftover.path))
@@ -126,6 +130,14 @@ def _beside_log(path: Path) -> Iterator[Leftover]:
             kind = "old log, to be moved back" if is_missing else "old log"
             yield Leftover(folder, kind, path if is_missing else None)
             is_missing = False
+
+
+def _beside_file(path: Path) -> Iterator[Leftover]:
+    """Drafts of a file without versions."""
+    draft = re.compile(rf"\.writing\.{_HEX}\.{re.escape(path.name)}")
+    for each in path.parent.iterdir() if path.parent.is_dir() else ():
+        if draft.fullmatch(each.name):
+            yield Leftover(each, "draft of a file")
 
 
 def _folders(path: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, DriftRepo
 from sparkify_kedro.framework.runs.summary import RunSoFar
 from sparkify_kedro.framework.skipping import Skipped
 
-from .page import first_users, in_one_sentence, stages
+from .page import first_users, in_one_sentence, records, stages
 from .parameters import Reporting
 
 _PACKAGE = "sparkify_kedro.pipelines.reporting"
@@ -66,6 +66,8 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     all_models_figure: go.Figure,
     user_types_figure: go.Figure,
     backtest_figure: go.Figure | None,
+    experiment_figure: go.Figure | None,
+    experiment_table: pd.DataFrame | None,
     users_at_risk: pd.DataFrame | Skipped | None,
     drift_report: DriftReport | Skipped | None,
     drift_figure: go.Figure | Skipped | None,
@@ -83,6 +85,8 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         all_models_figure: all models side by side.
         user_types_figure: the types of users.
         backtest_figure: None where no backtest has been run.
+        experiment_figure: None where no experiments have been run.
+        experiment_table: the same.
         users_at_risk: None, or the reason, where no users have been scored.
         drift_report: the same.
         drift_figure: the same.
@@ -111,6 +115,8 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         all_models_figure=all_models_figure,
         user_types_figure=user_types_figure,
         backtest_figure=backtest_figure,
+        experiment_figure=experiment_figure,
+        experiments=[] if experiment_table is None else records(experiment_table),
         at_risk=None if listed is None else first_users(listed, reporting.users_at_risk),
         listed=0 if listed is None else len(listed),
         drift=drift,

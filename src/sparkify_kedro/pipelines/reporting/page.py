@@ -65,3 +65,11 @@ def first_users(users_at_risk: pd.DataFrame, most: int) -> list[dict[str, Any]]:
         }
         for row in users_at_risk.head(most).to_dict("records")
     ]
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a small table, with None for what is missing."""
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in table.to_dict("records")
+    ]

@@ -46,6 +46,8 @@ _PAGE = (
     "all_models_figure",
     "user_types_figure",
     "backtest_figure",
+    "experiment_figure",
+    "experiment_table",
     "users_at_risk",
     "drift_report",
     "drift_figure",

@@ -1,0 +1,75 @@
+"""Experiments by the command line: variants of the newest run, a rerun, and the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+FORECAST = "will_churn_in_next_bin"
+VARIANTS = {
+    "other_windows": {
+        "asks": "windows of a week at the same landmarks",
+        "parameters": {"feature_engineering": {"time_bin_days": 7, "stride_days": 7}},
+    },
+    "nothing_to_learn": {
+        "asks": "labels that the log does not cover",
+        "parameters": {"feature_engineering": {"labels": {FORECAST: {"horizon_days": 300}}}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def found(small_project: Project, first_run: str) -> tuple[Project, str]:
+    own = small_project.folder / "conf/local/parameters_experiments.yml"
+    own.write_text(yaml.safe_dump({"experiments": {"variants": VARIANTS}}, sort_keys=False))
+    only = "experiments.only=[other_windows,nothing_to_learn]"
+    return small_project, small_project.kedro("run", "--pipelines=experiments,reporting", f"--params={only}")
+
+
+def table_of(project: Project) -> pd.DataFrame:
+    return pd.read_csv(project.newest("08_reporting", "experiments.csv")).set_index("variant")
+
+
+def test_the_default_is_what_the_run_has_judged(found: tuple[Project, str]) -> None:
+    project, _ = found
+    stored = project.table("06_models", FORECAST, "logistic_regression", "out_of_fold")
+    again = pd.read_parquet(project.folder / "data/08_reporting/experiments/scores/default.parquet")
+    keys = ["user_id", "bin_end"]
+    expected = stored.sort_values(keys, ignore_index=True)[again.columns]
+    pd.testing.assert_frame_equal(again.sort_values(keys, ignore_index=True), expected, check_exact=True)
+
+
+def test_a_variant_is_judged_on_the_same_rows_and_one_that_fails_is_told(found: tuple[Project, str]) -> None:
+    project, output = found
+    table = table_of(project)
+    assert list(table.index) == ["default", "other_windows", "nothing_to_learn"]
+    assert table["rows"]["other_windows"] == table["rows"]["default"] > 100
+    assert table["positives"]["other_windows"] == table["positives"]["default"] > 0
+    low, high = table.loc["other_windows", ["difference_low", "difference_high"]]
+    assert low <= table["difference"]["other_windows"] <= high
+    assert table["difference"]["other_windows"] != 0
+    assert "Experiment nothing_to_learn failed: there are no rows to train on" in output
+    assert "there are no rows to train on" in table["error"]["nothing_to_learn"]
+    assert table["peak_memory_mib"].min() > 100
+
+
+def test_a_rerun_and_the_report_know_them(found: tuple[Project, str]) -> None:
+    project, _ = found
+    again = project.kedro("run", "--pipelines=experiments", "--params=experiments.only=[other_windows]")
+    assert "Experiments: 0 to run, 3 known from earlier runs" in again
+    newest = project.versions("08_reporting", "report")[-1]
+    page = (project.folder / "data/08_reporting/report" / newest / "report.html").read_text()
+    assert "windows of a week at the same landmarks" in page
+
+
+def test_unknown_variants_are_refused(found: tuple[Project, str]) -> None:
+    project, _ = found
+    done = project.try_kedro("run", "--pipelines=experiments", "--params=experiments.only=[windows]")
+    assert done.code != 0
+    assert "there is no variant 'windows'" in done.output
