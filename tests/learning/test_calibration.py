@@ -14,11 +14,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from sparkify_kedro.learning.calibration import fit_calibration
-from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Segments, Training
+from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Segments, Smote, Training
 from sparkify_kedro.learning.search import CalibratedModel, probability, train_calibrated
 
 FEATURES = ["songs", "adverts", "memory"]
-TRAINING = Training(seed=7, feature_sets=["small"], parallel_fits=2, rows_per_partition=100_000)
+TRAINING = Training(
+    seed=7, feature_sets=["small"], parallel_fits=2, rows_per_partition=100_000, use_features=["*"],
+    leave_out_features=[], smote=Smote(most_rows=10_000, neighbors=5),
+)  # fmt: skip
 EVALUATION = Evaluation(
     seed=7,
     max_rows=100_000,

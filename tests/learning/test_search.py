@@ -42,6 +42,9 @@ def training(**changes: object) -> Training:
         "feature_sets": ["small"],
         "parallel_fits": 2,
         "rows_per_partition": 1_000,
+        "use_features": ["*"],
+        "leave_out_features": [],
+        "smote": {"most_rows": 10_000, "neighbors": 5},
     }
     return Training.model_validate(values | changes)
 

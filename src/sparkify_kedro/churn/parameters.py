@@ -11,6 +11,7 @@ from sparkify_kedro.framework.parameters import ParameterBlock
 
 from .vocabulary import LABELS, MILLISECONDS_PER_DAY, RATED_PAGES
 
+Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -125,3 +126,15 @@ class Split(ParameterBlock):
     seed: int
     hold_out: HoldOut
     folds: Folds
+
+
+Strategy = Literal["none", "undersample", "oversample", "class_weights", "smote"]
+
+
+class LabelSampling(ParameterBlock):
+    """Settings of one label, which is the key of the block in ``sampling.labels``."""
+
+    at_risk_only: bool = Field(description="whether rows of users who have cancelled are left out")
+    strategy: Strategy = Field(description="how the classes of the training rows are balanced")
+    keep_negatives: Share = Field(description="share of negatives kept by the strategy undersample")
+    keep_negatives_of_original: Share = Field(description="share of negatives that the original kept")

@@ -29,6 +29,15 @@ class UserTypeSearch(ParameterBlock):
     )
 
 
+class Smote(ParameterBlock):
+    """The strategy ``smote``: made-up rows of the smaller class."""
+
+    most_rows: int = Field(
+        ge=100, le=1_000_000, description="training rows to collect; with more, the label is skipped"
+    )
+    neighbors: int = Field(ge=1, le=100, description="nearest rows of the class between which a row is made up")
+
+
 class Training(ParameterBlock):
     """Settings of training that all labels and algorithms share."""
 
@@ -36,6 +45,9 @@ class Training(ParameterBlock):
     feature_sets: list[str] = Field(min_length=1, description="feature sets of the feature registry to choose from")
     parallel_fits: int = Field(ge=1, le=64, description="models fitted in parallel")
     rows_per_partition: int = Field(ge=1, description="training rows that one Spark task works on")
+    use_features: list[str] = Field(min_length=1, description="patterns of the features to use, of those in the sets")
+    leave_out_features: list[str] = Field(description="patterns of the features to leave out")
+    smote: Smote
 
 
 class AlgorithmSearch(ParameterBlock):

@@ -27,11 +27,13 @@ from pyspark.ml.functions import vector_to_array
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.parameters import Strategy
 from sparkify_kedro.churn.reports import ClassCounts, GridPoint, Setting
 from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.skipping import SkipError
 
 from .algorithms import ALGORITHMS
+from .balancing import WEIGHT, balance
 from .calibration import Calibration, expose_margin, fit_calibration
 from .evaluation import collect_scored
 from .parameters import AlgorithmSearch, Evaluation, Training
@@ -87,13 +89,14 @@ class CalibratedModel(NamedTuple):
     out_of_fold: pd.DataFrame
 
 
-def train_calibrated(
+def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
     train: DataFrame,
     development: DataFrame,
     feature_sets: FeatureSets,
     search: AlgorithmSearch,
     training: Training,
     evaluation: Evaluation,
+    strategy: Strategy = "none",
 ) -> CalibratedModel:
     """Search an algorithm's settings on the training rows, and calibrate out of fold on all development rows.
 
@@ -104,6 +107,7 @@ def train_calibrated(
         search: the algorithm and its grid.
         training: how to train.
         evaluation: how many scores out of fold to collect at most.
+        strategy: how the rows of each fit are balanced.
 
     Returns:
         The calibrated model and its search. Collects one number per grid point and fold, one row per fold, and the
@@ -116,14 +120,14 @@ def train_calibrated(
     counts = ClassCounts(rows=sum(rows for rows, _ in sizes.values()), positives=sum(n for _, n in sizes.values()))
     # Not cache(): each of a search's hundreds of tasks would then carry the plan that made the rows.
     assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).localCheckpoint()
-    result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training)
+    result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training, strategy)
     columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
     assembler = VectorAssembler(inputCols=columns, outputCol="features")
     # Both are many small jobs, which one after the other would leave cores idle.
     with ThreadPoolExecutor(1) as pool:
         everything = _seen(assembled, EVERY_FOLD)
         fit_one = inheritable_thread_target(train.sparkSession)(fit)
-        fitting = pool.submit(fit_one, everything, result.best.settings, search, training)
+        fitting = pool.submit(fit_one, everything, result.best.settings, search, training, strategy)
         calibration, out_of_fold = _calibrate(development, assembler, result.fold_models, evaluation)
         classifier = fitting.result()
     classifier.setFeaturesCol("features")
@@ -240,7 +244,12 @@ def _left_out(assembled: DataFrame, fold: int) -> DataFrame:
 
 
 def search_grid(
-    assembled: DataFrame, folds: Sequence[int], feature_sets: Sequence[str], search: AlgorithmSearch, training: Training
+    assembled: DataFrame,
+    folds: Sequence[int],
+    feature_sets: Sequence[str],
+    search: AlgorithmSearch,
+    training: Training,
+    strategy: Strategy = "none",
 ) -> SearchResult:
     """Score settings on every fold, trained on the other folds: first each feature set, then the grid with the best.
 
@@ -250,16 +259,24 @@ def search_grid(
         feature_sets: the names of the sets.
         search: the algorithm, its settings and its grid.
         training: the seed, and how many models to fit in parallel.
+        strategy: how the rows of each fit are balanced.
 
     Returns:
         The points, the best one (the first of several) and its models. Collects one number per point and fold.
     """
     grid = [dict(zip(search.grid, values, strict=True)) for values in product(*search.grid.values())]
     sets: list[Settings] = [{FEATURE_SET: name, **grid[0]} for name in feature_sets]
-    chosen = _score_points(assembled, folds, sets, search, training)
+
+    def score(points: list[Settings]) -> list[_ScoredPoint]:
+        """Each point, scored on every fold with both classes by a model that was trained on the others."""
+        tasks = [(_seen(assembled, fold), point) for fold in folds for point in points]
+        models = _fit_in_parallel(tasks, search, training, strategy)
+        return _score_points(assembled, folds, points, models)
+
+    chosen = score(sets)
     best_set = _best(chosen).point.settings[FEATURE_SET]
     others: list[Settings] = [{FEATURE_SET: best_set, **settings} for settings in grid[1:]]
-    scored = chosen + (_score_points(assembled, folds, others, search, training) if others else [])
+    scored = chosen + (score(others) if others else [])
     best = _best(scored)
     return SearchResult([each.point for each in scored], best.point, best.fold_models)
 
@@ -275,10 +292,16 @@ def _best(scored: Sequence[_ScoredPoint]) -> _ScoredPoint:
 
 
 def _score_points(
-    assembled: DataFrame, folds: Sequence[int], points: list[Settings], search: AlgorithmSearch, training: Training
+    assembled: DataFrame, folds: Sequence[int], points: list[Settings], models: Sequence[Classifier]
 ) -> list[_ScoredPoint]:
-    """Each point, scored on every fold with both classes by a model that was trained on the others."""
-    models = _fit_in_parallel([(_seen(assembled, fold), point) for fold in folds for point in points], search, training)
+    """Each point, scored on every fold with both classes.
+
+    Args:
+        assembled: the rows.
+        folds: the numbers of the folds.
+        points: the settings.
+        models: fold by fold, for each point the model that was trained on the other folds.
+    """
     by_fold = {fold: models[n * len(points) : (n + 1) * len(points)] for n, fold in enumerate(folds)}
     scored = [_score(_unseen(assembled, fold), by_fold[fold]) for fold in folds]
     table = ranking_scores(reduce(DataFrame.unionByName, scored), ["fold", "point"])
@@ -307,26 +330,30 @@ def _point(settings: Settings, fold_scores: list[float]) -> GridPoint:
     return GridPoint(settings=settings, fold_scores=fold_scores, score=math.fsum(fold_scores) / len(fold_scores))
 
 
-def fit(rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training) -> Classifier:
+def fit(
+    rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training, strategy: Strategy = "none"
+) -> Classifier:
     """Fit the algorithm on ordered rows with the vector ``features``, or that of the settings' feature set."""
     own = {name: value for name, value in settings.items() if name != FEATURE_SET}
     vector = _vector(str(settings[FEATURE_SET]))
     column = vector if vector in rows.columns else "features"
-    estimator = ALGORITHMS[search.algorithm].estimator(featuresCol=column, **search.settings, **own)
+    balanced = balance(rows, strategy, column, training)
+    weights = {"weightCol": WEIGHT} if balanced.is_weighted else {}
+    estimator = ALGORITHMS[search.algorithm].estimator(featuresCol=column, **weights, **search.settings, **own)
     if estimator.hasParam("seed"):
         estimator.setSeed(training.seed)
-    return estimator.fit(rows)
+    return estimator.fit(balanced.rows)
 
 
 def _fit_in_parallel(
-    tasks: list[tuple[DataFrame, Settings]], search: AlgorithmSearch, training: Training
+    tasks: list[tuple[DataFrame, Settings]], search: AlgorithmSearch, training: Training, strategy: Strategy
 ) -> list[Classifier]:
     """A model per task, in the order of the tasks; logs the progress."""
     # Jobs of the threads inherit the job group and local properties of this thread.
     fit_one = inheritable_thread_target(tasks[0][0].sparkSession)(fit)
     last_report = time.monotonic()
     with ThreadPoolExecutor(training.parallel_fits) as pool:
-        futures = [pool.submit(fit_one, rows, settings, search, training) for rows, settings in tasks]
+        futures = [pool.submit(fit_one, rows, settings, search, training, strategy) for rows, settings in tasks]
         for done, future in enumerate(as_completed(futures), start=1):
             if future.exception() is not None:
                 # Fits that have not begun are not needed.
@@ -338,7 +365,7 @@ def _fit_in_parallel(
     return [future.result() for future in futures]
 
 
-def _score(rows: DataFrame, models: list[Classifier]) -> DataFrame:
+def _score(rows: DataFrame, models: Sequence[Classifier]) -> DataFrame:
     """One row per row and model: ``fold``, ``point`` (the model's position), ``score`` and ``label``."""
     names = [f"probability_{position}" for position in range(len(models))]
     for name, model in zip(names, models, strict=True):

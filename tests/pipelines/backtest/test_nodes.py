@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from sklearn.metrics import roc_auc_score
 
 from partial_reports import report
+from sparkify_kedro.churn.parameters import LabelSampling
 from sparkify_kedro.churn.reports import ChampionMetadata, Comparison
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training, UserTypeSearch
 from sparkify_kedro.pipelines.backtest.nodes import draw_backtest, replay_landmarks
@@ -98,6 +99,7 @@ def replay(rows: DataFrame, landmarks: int = 3, card: dict[str, Any] = CARD, fol
         report(Comparison, COMPARISON),
         Backtest(landmarks=landmarks, folds=folds),
         TRAINING,
+        LabelSampling.model_validate(PARAMETERS["sampling"]["labels"][LABEL]),
         UserTypeSearch.model_validate(PARAMETERS["user_types"]),
         EVALUATION,
         **SEARCHES,

@@ -203,17 +203,27 @@ def test_verdicts_follow_from_the_interval(table: pd.DataFrame) -> None:
 
 
 def test_variants_are_judged_on_the_rows_of_the_one_they_are_compared_with(run: Run) -> None:
-    asked = experiments(more=0.5, fewer=0.5)
+    asked = experiments(more=0.5, fewer=0.5, landmark=0.5)
     scores, results = run(asked)
     found = {name: each for scored in scores for name, each in scored.items()}
     more = pd.concat([found["more"], found["more"].assign(bin_end=3, label=1, score=-9.0)])
-    loads = {"default": found["default"], "more": more, "fewer": found["fewer"].iloc[7:]}
+    first = found["landmark"]["bin_end"] == 1
+    loads = {
+        "default": found["default"], "more": more, "fewer": found["fewer"].iloc[7:],
+        "landmark": found["landmark"][first],
+    }  # fmt: skip
     by_name = compare_experiments(
         asked, EVALUATION, results[-1], {name: (lambda each=each: each) for name, each in loads.items()}
     ).set_index("variant")
     assert by_name["rows"]["more"] == 400
     assert by_name["average_precision"]["more"] == pytest.approx(
         average_precision_score(found["more"]["label"], found["more"]["score"])
+    )
+    assert by_name["rows"]["landmark"] == 200
+    at_first = found["default"][found["default"]["bin_end"] == 1]
+    assert by_name["difference"]["landmark"] == pytest.approx(
+        average_precision_score(loads["landmark"]["label"], loads["landmark"]["score"])
+        - average_precision_score(at_first["label"], at_first["score"])
     )
     assert by_name["error"]["fewer"] == "7 of the 400 rows of default have no score"
 

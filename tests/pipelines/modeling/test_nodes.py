@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from partial_reports import report as partial_report
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
-from sparkify_kedro.churn.parameters import FeatureEngineering
+from sparkify_kedro.churn.parameters import FeatureEngineering, LabelSampling
 from sparkify_kedro.churn.reports import (
     Baselines,
     ChampionSelection,
@@ -47,6 +47,7 @@ TRAINING = Training.model_validate(
 )
 # None of the features here comes from user types.
 NO_TYPES = partial_report(UserTypesByFold, {})
+SAMPLING = LabelSampling.model_validate(PARAMETERS["sampling"]["labels"]["will_churn_in_next_bin"])
 AUDIT = LeakAudit(levels=10, suspicious_auc_roc=0.9)
 SEARCH = AlgorithmSearch(
     algorithm="logistic_regression", settings={"maxIter": 20}, grid={"regParam": [0.01, 10.0], "elasticNetParam": [0.0]}
@@ -173,18 +174,18 @@ def audited(rows: DataFrame) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def found(train: DataFrame, rows: DataFrame, audited: dict[str, Any]) -> tuple[PipelineModel, dict[str, Any]]:
-    return search_model(train, rows, audited, TRAINING, SEARCH, EVALUATION)
+    return search_model(train, rows, audited, TRAINING, SEARCH, SAMPLING, EVALUATION)
 
 
 @pytest.fixture(scope="module")
 def out_of_fold(train: DataFrame, rows: DataFrame, audited: Json) -> DataFrame:
     audit = FeatureAudit.model_validate(audited)
-    return nodes.search_model(train, rows, audit, TRAINING, SEARCH, EVALUATION)[2].cache()
+    return nodes.search_model(train, rows, audit, TRAINING, SEARCH, SAMPLING, EVALUATION)[2].cache()
 
 
 @pytest.fixture(scope="module")
 def forest(train: DataFrame, rows: DataFrame, audited: dict[str, Any]) -> tuple[PipelineModel, dict[str, Any]]:
-    return search_model(train, rows, audited, TRAINING, TREES, EVALUATION)
+    return search_model(train, rows, audited, TRAINING, TREES, SAMPLING, EVALUATION)
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +244,18 @@ def test_only_features_of_the_set_are_audited(rows: DataFrame) -> None:
     assert audit_features(rows, registry(lines), training, AUDIT, LABEL)["feature_sets"] == {
         "original": ["songs", "page_about"]
     }
+
+
+def test_patterns_choose_features_of_the_set(rows: DataFrame) -> None:
+    def chosen(**patterns: list[str]) -> Any:
+        training = TRAINING.model_copy(update=patterns)
+        return audit_features(rows, registry(LINES), training, AUDIT, LABEL)["feature_sets"]["extended"]
+
+    assert chosen(use_features=["page_*", "adverts"]) == ["page_about", "adverts"]
+    assert chosen(leave_out_features=["page_*", "adverts"]) == ["songs"]
+    assert chosen(use_features=["*s"], leave_out_features=["songs"]) == ["adverts"]
+    with pytest.raises(ValueError, match="leave nothing of the feature set 'extended'"):
+        chosen(use_features=["page"])
 
 
 @pytest.mark.parametrize("feature_set", ["original", "extended"])
@@ -332,7 +345,7 @@ def test_too_few_rows_of_a_class_are_reported_by_the_search(
     train: DataFrame, rows: DataFrame, audited: dict[str, Any], only: str
 ) -> None:
     with pytest.raises(SkipError, match=r"as many rows of each class as there are folds|no rows to train on"):
-        search_model(train.where(only), rows, audited, TRAINING, SEARCH, EVALUATION)
+        search_model(train.where(only), rows, audited, TRAINING, SEARCH, SAMPLING, EVALUATION)
 
 
 # Judging.

@@ -12,7 +12,7 @@ import pytest
 from kedro.validation.exceptions import ModelInstantiationError
 from pyspark.sql import DataFrame, Row, SparkSession
 
-from sparkify_kedro.churn.parameters import Split
+from sparkify_kedro.churn.parameters import LabelSampling, Split
 from sparkify_kedro.pipelines.sampling import schemas
 from sparkify_kedro.pipelines.sampling.nodes import (
     sample_as_original,
@@ -20,7 +20,6 @@ from sparkify_kedro.pipelines.sampling.nodes import (
     sample_train,
     select_development,
 )
-from sparkify_kedro.pipelines.sampling.parameters import LabelSampling
 
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 COLUMNS = f"user_id string, bin_end bigint, page_home bigint, {', '.join(f'{name} int' for name in LABELS)}, \
@@ -83,10 +82,11 @@ def sampling_of(
     keep: float = 0.25,
     keep_of_original: float | None = None,
     at_risk_only: bool = False,
+    strategy: str = "undersample",
 ) -> LabelSampling:
     """A label's sampling; the original's share is the same unless it is given."""
     shares = {"keep_negatives": keep, "keep_negatives_of_original": keep_of_original or keep}
-    return LabelSampling.model_validate({"at_risk_only": at_risk_only} | shares)
+    return LabelSampling.model_validate({"at_risk_only": at_risk_only, "strategy": strategy} | shares)
 
 
 class Samples(NamedTuple):
@@ -202,6 +202,13 @@ def test_share_of_negatives_is_kept_in_training(by_user: Samples, all_by_user: S
     held_out = set(keys(by_row.test))
     negatives = sum(row.key not in held_out and row.churned_in_time_bin == 0 for row in ROWS)
     assert_share(sum(row.label == 0 for row in by_row.train), negatives, 0.25)
+
+
+def test_other_strategies_keep_every_row_for_the_fits_to_balance(table: DataFrame) -> None:
+    for strategy in ("none", "oversample", "class_weights", "smote"):
+        sampling = sampling_of(strategy=strategy)
+        development = select_development(table, split_of(), sampling, LABEL)
+        assert sample_train(development, split_of(), sampling, LABEL).count() == development.count()
 
 
 def test_negatives_are_downsampled_equally_in_every_fold(by_user: Samples, all_by_user: Samples) -> None:
@@ -349,6 +356,7 @@ def test_a_label_cannot_be_renamed_in_its_block() -> None:
     block = {
         "label": "will_churn_soon",
         "at_risk_only": False,
+        "strategy": "undersample",
         "keep_negatives": 1.0,
         "keep_negatives_of_original": 1.0,
     }

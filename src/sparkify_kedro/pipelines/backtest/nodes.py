@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from sparkify_kedro.churn.figure_style import BAND, BLUE, GRAY, ORANGE, finish
 from sparkify_kedro.churn.hash_sampling import uniform_hash
+from sparkify_kedro.churn.parameters import LabelSampling
 from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, RankingScores
 from sparkify_kedro.churn.vocabulary import KEYS, MILLISECONDS_PER_DAY, day_of
 from sparkify_kedro.learning.evaluation import collect_scored, ranking_report
@@ -37,6 +38,7 @@ def replay_landmarks(  # noqa: PLR0913, PLR0917 - everything that training takes
     comparison: Comparison,
     backtest: Backtest,
     training: Training,
+    sampling: LabelSampling,
     user_types: UserTypeSearch,
     evaluation: Evaluation,
     **searches: AlgorithmSearch,
@@ -53,6 +55,7 @@ def replay_landmarks(  # noqa: PLR0913, PLR0917 - everything that training takes
         comparison: the champion's scores on held-out users.
         backtest: how many landmarks, and the folds to search settings in.
         training: how to train.
+        sampling: how the classes are balanced within each fit; nothing is undersampled.
         user_types: how user types are fitted.
         evaluation: how to evaluate.
         searches: the grids, by algorithm.
@@ -68,7 +71,9 @@ def replay_landmarks(  # noqa: PLR0913, PLR0917 - everything that training takes
     search = searches[champion_metadata.algorithm]
     replayed = []
     for landmark in _landmarks(_labeled(user_time_bins, champion_metadata), champion_metadata, backtest.landmarks):
-        row = _replay(user_time_bins, landmark, champion_metadata, backtest, training, user_types, evaluation, search)
+        row = _replay(
+            user_time_bins, landmark, champion_metadata, backtest, training, sampling, user_types, evaluation, search
+        )
         day = day_of(landmark).isoformat()
         logger.info("Backtest %s: AUC-ROC %s on %s users", day, _rounded(row["auc_roc"]), row["rows"])
         replayed.append({"when": day, "horizon_days": champion_metadata.horizon_days, **row})
@@ -154,6 +159,7 @@ def _replay(  # noqa: PLR0913, PLR0917 - a landmark and everything that training
     champion: ChampionMetadata,
     backtest: Backtest,
     training: Training,
+    sampling: LabelSampling,
     user_types: UserTypeSearch,
     evaluation: Evaluation,
     search: AlgorithmSearch,
@@ -172,7 +178,7 @@ def _replay(  # noqa: PLR0913, PLR0917 - a landmark and everything that training
     try:
         sizes = _fold_sizes(train, landmark)
         feature_sets = {champion.feature_set: champion.features}
-        trained = train_calibrated(train, train, feature_sets, search, training, evaluation)
+        trained = train_calibrated(train, train, feature_sets, search, training, evaluation, sampling.strategy)
     finally:
         train.unpersist()
     users = labeled.where(F.col("bin_end") == landmark)

@@ -17,6 +17,7 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
                     **{name: name for name in ("user_time_bins", "champion_metadata", "comparison")},
                     "backtest": "params:backtest",
                     "training": "params:modeling.training",
+                    "sampling": f"params:sampling.labels.{label}",
                     "user_types": "params:user_types",
                     "evaluation": "params:modeling.evaluation",
                     **{algorithm: f"params:modeling.{algorithm}" for algorithm in algorithms},

@@ -93,7 +93,8 @@ def compare_experiments(
     """Compare each variant with the baseline, or the variant that it names, on the same rows and labels.
 
     The rows are those of the variant that is compared with, and so are their labels: a variant with more rows, such as
-    further landmarks, is judged on these alone, and one that lacks some of them cannot be compared.
+    further landmarks, is judged on these alone. One that lacks whole landmarks is compared on the others; one that
+    lacks single rows cannot be compared.
 
     Args:
         experiments: which variant is compared with which.
@@ -177,11 +178,15 @@ def _in_words(report: SearchReport) -> str:
 
 def _compared(one: pd.DataFrame, other: pd.DataFrame, against: str, evaluation: Evaluation) -> dict[str, Any]:
     """The scores of a variant on the rows of another, and the difference between both."""
-    judged = other[[*KEYS, "label"]].merge(one[[*KEYS, "score"]], on=list(KEYS), how="left")
-    if missing := int(judged["score"].isna().sum()):
-        return {"error": f"{missing} of the {len(judged)} rows of {against} have no score"}
+    both = other.merge(one[[*KEYS, "score"]], on=list(KEYS), how="left", suffixes=("_of_other", ""))
+    # Landmarks that a variant does not have, all of them, leave a fair sample; single rows might be the difficult ones.
+    unscored = both.groupby("bin_end")["score"].agg(lambda score: score.isna().mean())
+    if unscored.between(0, 1, inclusive="neither").any() or (unscored == 1).all():
+        return {"error": f"{int(both['score'].isna().sum())} of the {len(both)} rows of {against} have no score"}
+    common = both[both["score"].notna()].reset_index(drop=True)
+    judged = common[[*KEYS, "label", "score"]]
     scores = ranking_report(judged, evaluation)
-    difference = paired_difference(judged, other, evaluation)
+    difference = paired_difference(judged, judged.assign(score=common["score_of_other"]), evaluation)
     intervals = {
         "average_precision": scores.average_precision_interval,
         "auc_roc": scores.auc_roc_interval,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 from pyspark.ml import PipelineModel
 from pyspark.ml.classification import LogisticRegression
@@ -11,7 +12,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
-from sparkify_kedro.churn.parameters import FeatureEngineering
+from sparkify_kedro.churn.parameters import FeatureEngineering, LabelSampling
 from sparkify_kedro.churn.reports import (
     AlgorithmScores,
     Baseline,
@@ -78,7 +79,7 @@ def audit_features(
         SkipError: where there are no rows, or too few of one of the two classes.
         ValueError: naming the features that rank suspiciously well, or that the rows lack.
     """
-    sets = {name: feature_registry.of_set(name, label) for name in training.feature_sets}
+    sets = {name: _used(name, feature_registry.of_set(name, label), training) for name in training.feature_sets}
     features = [*dict.fromkeys(name for names in sets.values() for name in names)]
     original = feature_registry.of_set("original", label)
     candidates = [*dict.fromkeys([*features, *original])]
@@ -114,12 +115,32 @@ def audit_features(
     )
 
 
-def search_model(
+def _used(feature_set: str, features: list[str], training: Training) -> list[str]:
+    """The features that match a pattern of ``use_features`` and none of ``leave_out_features``."""
+
+    def is_any(name: str, patterns: list[str]) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+    used = [
+        name
+        for name in features
+        if is_any(name, training.use_features) and not is_any(name, training.leave_out_features)
+    ]
+    if not used:
+        raise ValueError(
+            f"modeling.training.use_features and leave_out_features leave nothing of the feature set '{feature_set}': "
+            "name other patterns or another set"
+        )
+    return used
+
+
+def search_model(  # noqa: PLR0913, PLR0917 - everything that training takes
     train: DataFrame,
     development: DataFrame,
     feature_audit: FeatureAudit,
     training: Training,
     search: AlgorithmSearch,
+    sampling: LabelSampling,
     evaluation: Evaluation,
 ) -> tuple[PipelineModel, SearchReport, DataFrame]:
     """Select an algorithm's feature set and settings by cross-validation, fit and calibrate it with them.
@@ -130,6 +151,7 @@ def search_model(
         feature_audit: the feature sets to choose from.
         training: how to train.
         search: the algorithm and its grid.
+        sampling: how the classes are balanced.
         evaluation: how out-of-fold scores are evaluated.
 
     Returns:
@@ -140,7 +162,9 @@ def search_model(
     Raises:
         SkipError: where there are too few rows of one of the two classes.
     """
-    trained = train_calibrated(train, development, feature_audit.feature_sets, search, training, evaluation)
+    trained = train_calibrated(
+        train, development, feature_audit.feature_sets, search, training, evaluation, sampling.strategy
+    )
     out_of_fold = trained.out_of_fold
     explanation = ALGORITHMS[search.algorithm].explain(trained.classifier, trained.features)
     report = SearchReport(

@@ -137,6 +137,7 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
                     "feature_audit",
                     "params:training",
                     "params:algorithm",
+                    "params:label_sampling",
                     "params:evaluation",
                 ],
                 outputs=["model", "search_report", "out_of_fold"],
@@ -173,6 +174,7 @@ def _model_algorithm(label: str, algorithm: str) -> Pipeline:
             "params:training": "params:modeling.training",
             "params:evaluation": "params:modeling.evaluation",
             "params:algorithm": f"params:modeling.{algorithm}",
+            "params:label_sampling": f"params:sampling.labels.{label}",
         },
         tags=[label, algorithm],
     )

@@ -6,9 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from sparkify_kedro.churn.hash_sampling import fold_of, is_held_out, uniform_hash
-from sparkify_kedro.churn.parameters import Split
-
-from .parameters import LabelSampling
+from sparkify_kedro.churn.parameters import LabelSampling, Split
 
 
 def select_development(user_time_bins: DataFrame, split: Split, sampling: LabelSampling, label: str) -> DataFrame:
@@ -28,17 +26,20 @@ def select_development(user_time_bins: DataFrame, split: Split, sampling: LabelS
 
 
 def sample_train(development: DataFrame, split: Split, sampling: LabelSampling, label: str) -> DataFrame:
-    """The rows of one label to train on, with downsampled negatives.
+    """The rows of one label to train on.
 
     Args:
         development: the label's rows that are not held out.
         split: the seed.
-        sampling: the share of negatives to keep.
+        sampling: the strategy, and the share of negatives to keep.
         label: the label.
 
     Returns:
-        The rows of ``development`` that are kept.
+        The rows of ``development`` that are kept: by the strategy ``undersample`` all positives and a share of the
+        negatives, otherwise all, since other strategies balance the classes within each fit.
     """
+    if sampling.strategy != "undersample":
+        return development
     return development.where(_is_kept(split, label, sampling.keep_negatives))
 
 
