@@ -7,7 +7,7 @@ PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint notebook sample pictures benchmark benchmark-contract \
-	benchmark-quality benchmark-served benchmark-small benchmark-intervals benchmark-scale lock
+	benchmark-quality benchmark-experiments benchmark-served benchmark-small benchmark-intervals benchmark-scale lock
 
 env: .venv/.complete
 
@@ -77,6 +77,10 @@ benchmark-contract: env
 # Three logs of 4,000 users: half an hour and more on two idle cores.
 benchmark-quality: env
 	PYTHONPATH=src $(BIN)/python benchmarks/forecast_quality.py
+
+# All experiments on three logs of 4,000 users: hours on two cores.
+benchmark-experiments: env
+	PYTHONPATH=src $(BIN)/python benchmarks/experiments.py
 
 # Twenty times: the cancellations that followed a date, beside the sum of the probabilities served then.
 benchmark-served: env

@@ -22,7 +22,7 @@ from sparkify_kedro.learning.search import train_calibrated
 
 TRAINING = Training(
     seed=7, feature_sets=["all"], parallel_fits=2, rows_per_partition=100_000, use_features=["*"],
-    leave_out_features=[], smote=Smote(most_rows=10_000, neighbors=5),
+    leave_out_features=[], latent_sets={}, smote=Smote(most_rows=10_000, neighbors=5),
 )  # fmt: skip
 EVALUATION = Evaluation(
     seed=7, max_rows=100_000, replicates=20, cost_ratio=5, top_shares=[0.1], few_positives=0,

@@ -20,7 +20,7 @@ from sparkify_kedro.learning.search import CalibratedModel, probability, train_c
 FEATURES = ["songs", "adverts", "memory"]
 TRAINING = Training(
     seed=7, feature_sets=["small"], parallel_fits=2, rows_per_partition=100_000, use_features=["*"],
-    leave_out_features=[], smote=Smote(most_rows=10_000, neighbors=5),
+    leave_out_features=[], latent_sets={}, smote=Smote(most_rows=10_000, neighbors=5),
 )  # fmt: skip
 EVALUATION = Evaluation(
     seed=7,
@@ -114,7 +114,7 @@ def test_probabilities_on_fresh_rows_are_the_true_ones(calibrated: CalibratedMod
     assert found["score"].mean() == pytest.approx(prevalence, rel=0.08)
     assert calibration_error(found) < 0.03
     # What the down-sampled classifier itself says.
-    classifier = calibrated.classifier.setProbabilityCol("own_probability")
+    classifier = calibrated.fitted.classifier.setProbabilityCol("own_probability")
     own = scored(PipelineModel([calibrated.model.stages[0], classifier]), fresh, "own_probability")
     classifier.setProbabilityCol("")
     assert own["score"].mean() > 3 * prevalence
@@ -200,7 +200,7 @@ def test_models_do_not_depend_on_row_order(train: DataFrame, rows: DataFrame, fr
     def results_of(*tables: DataFrame) -> tuple[Any, list[float], np.ndarray]:
         found = train_calibrated(*tables, {"small": FEATURES}, search, TRAINING, EVALUATION)
         by_user = scored(found.model, fresh).sort_values("user_id")["score"]
-        return found.classifier.toDebugString, [point.score for point in found.search.points], by_user.to_numpy()
+        return found.fitted.classifier.toDebugString, [point.score for point in found.search.points], by_user.to_numpy()
 
     one = results_of(train, rows)
     other = results_of(train.repartition(5, "songs"), rows.repartition(3, "adverts"))

@@ -44,6 +44,7 @@ def training(**changes: object) -> Training:
         "rows_per_partition": 1_000,
         "use_features": ["*"],
         "leave_out_features": [],
+        "latent_sets": {},
         "smote": {"most_rows": 10_000, "neighbors": 5},
     }
     return Training.model_validate(values | changes)
@@ -104,7 +105,7 @@ def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: 
 
     assert [point.score for point in found.points] == pytest.approx(reference.avgMetrics)
     assert found.best.score == max(point.score for point in found.points)
-    best = fit(data, found.best.settings, search, training())
+    best = fit(data, found.best.settings, search, training()).classifier
     ours, theirs = (model.transform(data).select("probability").collect() for model in (best, reference.bestModel))
     assert ours == theirs
 
@@ -117,7 +118,7 @@ def test_a_fold_without_positives_has_a_model_and_no_score(rows: DataFrame) -> N
     found = search_grid(assembled, [0, 1, 2], list(SETS), search, training())
 
     def expected(fold: int, point: GridPoint) -> float:
-        model = fit(assembled.where(f"fold != {fold}"), point.settings, search, training())
+        model = fit(assembled.where(f"fold != {fold}"), point.settings, search, training()).classifier
         scored = model.transform(assembled.where(f"fold = {fold}")).select("label", "probability").toPandas()
         return float(average_precision_score(scored["label"], [vector[1] for vector in scored["probability"]]))
 
@@ -161,7 +162,7 @@ def test_the_feature_set_is_chosen_first_and_then_the_settings(rows: DataFrame) 
     settings = [(point.settings["feature_set"], point.settings["regParam"]) for point in found.points]
     assert settings == [("without", 0.0), ("all", 0.0), ("all", 0.3)]
     assert found.best.settings["feature_set"] == "all"
-    assert all(model.numFeatures == 3 for model in found.fold_models.values())
+    assert all(model.classifier.numFeatures == 3 for model in found.fold_models.values())
 
 
 def test_a_fold_is_scored_by_features_that_were_fitted_without_it(rows: DataFrame) -> None:

@@ -273,6 +273,13 @@ class CalibrationCoefficients(Report):
         return None if self.slope > 0 else "no signal out of fold: every user gets the prevalence as probability"
 
 
+class Component(Report):
+    """A principal component of the features."""
+
+    explained_variance: float = Field(description="its share of the variance of the standardized features")
+    loadings: dict[str, float] = Field(description="by feature; their squares sum to 1")
+
+
 class SearchReport(Report):
     """An algorithm's grid search, its calibration, its scores out of fold, and what the model says of each feature."""
 
@@ -289,6 +296,7 @@ class SearchReport(Report):
     coefficients: dict[str, float] | None = None
     intercept: float | None = None
     importances: dict[str, float] | None = None
+    components: list[Component] | None = Field(default=None, description="where the feature set is a latent one")
 
 
 class CandidateScores(Report):
@@ -301,6 +309,7 @@ class CandidateScores(Report):
     out_of_fold: RankingScores
     sigmoid: CalibrationCoefficients
     threshold: float
+    components: list[Component] | None = Field(default=None, description="where the feature set is a latent one")
 
 
 class PairedDifference(Report):

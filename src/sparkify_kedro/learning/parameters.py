@@ -38,11 +38,21 @@ class Smote(ParameterBlock):
     neighbors: int = Field(ge=1, le=100, description="nearest rows of the class between which a row is made up")
 
 
+class LatentSet(ParameterBlock):
+    """A feature set that holds the principal components of another one."""
+
+    of: str = Field(description="a feature set of the feature registry")
+    components: int = Field(ge=1, le=100, description="how many components, of the largest variance")
+
+
 class Training(ParameterBlock):
     """Settings of training that all labels and algorithms share."""
 
     seed: int
-    feature_sets: list[str] = Field(min_length=1, description="feature sets of the feature registry to choose from")
+    feature_sets: list[str] = Field(
+        min_length=1, description="feature sets to choose from: of the feature registry, or latent ones"
+    )
+    latent_sets: dict[str, LatentSet] = Field(description="latent feature sets by name")
     parallel_fits: int = Field(ge=1, le=64, description="models fitted in parallel")
     rows_per_partition: int = Field(ge=1, description="training rows that one Spark task works on")
     use_features: list[str] = Field(min_length=1, description="patterns of the features to use, of those in the sets")

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import reduce
 from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from pyspark import inheritable_thread_target
@@ -36,6 +36,7 @@ from .algorithms import ALGORITHMS
 from .balancing import WEIGHT, balance
 from .calibration import Calibration, expose_margin, fit_calibration
 from .evaluation import collect_scored
+from .latent import Fitted, fit_components
 from .parameters import AlgorithmSearch, Evaluation, Training
 from .ranking import ranking_scores
 from .user_types import EVERY_FOLD, TYPE_FEATURES, without_fold
@@ -48,8 +49,6 @@ Settings = dict[str, Setting]
 FeatureSets = Mapping[str, Sequence[str]]
 # The setting that names a feature set; all others are the estimator's.
 FEATURE_SET = "feature_set"
-# Spark declares no common type of classification models with setters of their output columns.
-Classifier = Any
 
 
 class SearchResult(NamedTuple):
@@ -63,7 +62,7 @@ class SearchResult(NamedTuple):
 
     points: list[GridPoint]
     best: GridPoint
-    fold_models: Mapping[int, Classifier]
+    fold_models: Mapping[int, Fitted]
 
 
 class CalibratedModel(NamedTuple):
@@ -72,7 +71,7 @@ class CalibratedModel(NamedTuple):
     Attributes:
         search: the result of the grid search.
         features: the columns that the model takes.
-        classifier: the model's second stage, fitted with the best settings on all training rows.
+        fitted: fitted with the best settings on all training rows.
         train: the training rows, by class.
         model: takes the features by name and adds ``probability``, calibrated at natural prevalence.
         calibration: the sigmoid.
@@ -82,7 +81,7 @@ class CalibratedModel(NamedTuple):
 
     search: SearchResult
     features: Sequence[str]
-    classifier: Classifier
+    fitted: Fitted
     train: ClassCounts
     model: PipelineModel
     calibration: Calibration
@@ -129,16 +128,16 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
         fit_one = inheritable_thread_target(train.sparkSession)(fit)
         fitting = pool.submit(fit_one, everything, result.best.settings, search, training, strategy)
         calibration, out_of_fold = _calibrate(development, assembler, result.fold_models, evaluation)
-        classifier = fitting.result()
-    classifier.setFeaturesCol("features")
-    model = PipelineModel([assembler, *expose_margin(classifier), calibration.model])
-    return CalibratedModel(result, columns, classifier, counts, model, calibration, out_of_fold)
+        fitted = fitting.result()
+    *before, classifier = fitted.on("features")
+    model = PipelineModel([assembler, *before, *expose_margin(classifier), calibration.model])
+    return CalibratedModel(result, columns, fitted, counts, model, calibration, out_of_fold)
 
 
 def _calibrate(
     development: DataFrame,
     assembler: VectorAssembler,
-    fold_models: Mapping[int, Classifier],
+    fold_models: Mapping[int, Fitted],
     evaluation: Evaluation,
 ) -> tuple[Calibration, pd.DataFrame]:
     """The sigmoid, fitted on margins out of fold, and the scores that it makes of them."""
@@ -147,12 +146,7 @@ def _calibrate(
     assembled = assembler.transform(own).select(*KEYS, "fold", label, "features").cache()
     margins = reduce(
         DataFrame.unionByName,
-        [
-            PipelineModel(expose_margin(model.setFeaturesCol("features"))).transform(
-                assembled.where(F.col("fold") == fold)
-            )
-            for fold, model in fold_models.items()
-        ],
+        [_with_margin(assembled.where(F.col("fold") == fold), fitted) for fold, fitted in fold_models.items()],
     ).select(*KEYS, "margin", "label")
     # As above: the fit of the sigmoid is dozens of jobs, and the plan holds every fold's model.
     try:
@@ -163,6 +157,11 @@ def _calibrate(
     scored = calibration.model.transform(margins)
     scores = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
     return calibration, collect_scored(scores, evaluation)
+
+
+def _with_margin(rows: DataFrame, fitted: Fitted) -> DataFrame:
+    *before, classifier = fitted.on("features")
+    return PipelineModel([*before, *expose_margin(classifier)]).transform(rows)
 
 
 def fold_sizes(train: DataFrame) -> dict[int, tuple[int, int]]:
@@ -283,7 +282,7 @@ def search_grid(
 
 class _ScoredPoint(NamedTuple):
     point: GridPoint
-    fold_models: Mapping[int, Classifier]
+    fold_models: Mapping[int, Fitted]
 
 
 def _best(scored: Sequence[_ScoredPoint]) -> _ScoredPoint:
@@ -292,7 +291,7 @@ def _best(scored: Sequence[_ScoredPoint]) -> _ScoredPoint:
 
 
 def _score_points(
-    assembled: DataFrame, folds: Sequence[int], points: list[Settings], models: Sequence[Classifier]
+    assembled: DataFrame, folds: Sequence[int], points: list[Settings], models: Sequence[Fitted]
 ) -> list[_ScoredPoint]:
     """Each point, scored on every fold with both classes.
 
@@ -332,22 +331,26 @@ def _point(settings: Settings, fold_scores: list[float]) -> GridPoint:
 
 def fit(
     rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training, strategy: Strategy = "none"
-) -> Classifier:
+) -> Fitted:
     """Fit the algorithm on ordered rows with the vector ``features``, or that of the settings' feature set."""
     own = {name: value for name, value in settings.items() if name != FEATURE_SET}
     vector = _vector(str(settings[FEATURE_SET]))
     column = vector if vector in rows.columns else "features"
+    latent = training.latent_sets.get(str(settings[FEATURE_SET]))
+    before = [] if latent is None else fit_components(rows, column, latent.components)
+    if before:
+        rows, column = PipelineModel(before).transform(rows), "components"
     balanced = balance(rows, strategy, column, training)
     weights = {"weightCol": WEIGHT} if balanced.is_weighted else {}
     estimator = ALGORITHMS[search.algorithm].estimator(featuresCol=column, **weights, **search.settings, **own)
     if estimator.hasParam("seed"):
         estimator.setSeed(training.seed)
-    return estimator.fit(balanced.rows)
+    return Fitted(before, estimator.fit(balanced.rows))
 
 
 def _fit_in_parallel(
     tasks: list[tuple[DataFrame, Settings]], search: AlgorithmSearch, training: Training, strategy: Strategy
-) -> list[Classifier]:
+) -> list[Fitted]:
     """A model per task, in the order of the tasks; logs the progress."""
     # Jobs of the threads inherit the job group and local properties of this thread.
     fit_one = inheritable_thread_target(tasks[0][0].sparkSession)(fit)
@@ -365,10 +368,12 @@ def _fit_in_parallel(
     return [future.result() for future in futures]
 
 
-def _score(rows: DataFrame, models: Sequence[Classifier]) -> DataFrame:
+def _score(rows: DataFrame, models: Sequence[Fitted]) -> DataFrame:
     """One row per row and model: ``fold``, ``point`` (the model's position), ``score`` and ``label``."""
     names = [f"probability_{position}" for position in range(len(models))]
-    for name, model in zip(names, models, strict=True):
-        rows = model.setProbabilityCol(name).setRawPredictionCol("").setPredictionCol("").transform(rows)
+    for position, (name, model) in enumerate(zip(names, models, strict=True)):
+        model.classifier.setProbabilityCol(name).setRawPredictionCol("").setPredictionCol("")
+        vector = model.before[0].getInputCol() if model.before else model.classifier.getFeaturesCol()
+        rows = PipelineModel(model.on(vector, f"_{position}")).transform(rows)
     scores = F.array(*(probability(name) for name in names))
     return rows.select("fold", "label", F.posexplode(scores).alias("point", "score"))

@@ -32,7 +32,6 @@ from sparkify_kedro.churn.reports import (
     UserTypesByFold,
 )
 from sparkify_kedro.churn.vocabulary import KEYS
-from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.evaluation import (
     cheapest_threshold,
     collect_scored,
@@ -42,6 +41,7 @@ from sparkify_kedro.learning.evaluation import (
     segments_of,
     without_ranking,
 )
+from sparkify_kedro.learning.latent import explain
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Training
 from sparkify_kedro.learning.profile import SCORE, profile_columns, without_history
 from sparkify_kedro.learning.search import (
@@ -79,7 +79,10 @@ def audit_features(
         SkipError: where there are no rows, or too few of one of the two classes.
         ValueError: naming the features that rank suspiciously well, or that the rows lack.
     """
-    sets = {name: _used(name, feature_registry.of_set(name, label), training) for name in training.feature_sets}
+    sets = {
+        name: _used(name, feature_registry.of_set(_registered(name, training), label), training)
+        for name in training.feature_sets
+    }
     features = [*dict.fromkeys(name for names in sets.values() for name in names)]
     original = feature_registry.of_set("original", label)
     candidates = [*dict.fromkeys([*features, *original])]
@@ -113,6 +116,12 @@ def audit_features(
         ],
         best_original_feature=next(row.feature for row in ranked if row.feature in original),
     )
+
+
+def _registered(feature_set: str, training: Training) -> str:
+    """The set of the feature registry that holds the features of a set."""
+    latent = training.latent_sets.get(feature_set)
+    return feature_set if latent is None else latent.of
 
 
 def _used(feature_set: str, features: list[str], training: Training) -> list[str]:
@@ -166,7 +175,8 @@ def search_model(  # noqa: PLR0913, PLR0917 - everything that training takes
         train, development, feature_audit.feature_sets, search, training, evaluation, sampling.strategy
     )
     out_of_fold = trained.out_of_fold
-    explanation = ALGORITHMS[search.algorithm].explain(trained.classifier, trained.features)
+    explanation = explain(trained.fitted, search.algorithm, trained.features)
+    latent = trained.fitted.map
     report = SearchReport(
         algorithm=search.algorithm,
         metric="average_precision",
@@ -178,6 +188,7 @@ def search_model(  # noqa: PLR0913, PLR0917 - everything that training takes
         calibration=CalibrationCoefficients(slope=trained.calibration.slope, intercept=trained.calibration.intercept),
         out_of_fold=ranking_report(out_of_fold, evaluation),
         threshold=cheapest_threshold(out_of_fold, evaluation.cost_ratio),
+        components=None if latent is None else latent.components(trained.features),
         **explanation._asdict(),
     )
     scored = development.sparkSession.createDataFrame(out_of_fold, out_of_fold_schema.struct)
@@ -301,7 +312,7 @@ def evaluate_as_original(
         model = fit(ordered, search_report.best.settings, search, training)
     finally:
         ordered.unpersist()
-    scored = model.transform(assembler.transform(test)).withColumn("score", probability())
+    scored = PipelineModel(model.on("features")).transform(assembler.transform(test)).withColumn("score", probability())
     collected = collect_scored(scored.select(*KEYS, "label", "score"), evaluation)
     return ranking_report(collected.assign(row=collected.index), evaluation, unit="row")
 
@@ -352,6 +363,7 @@ def select_champion(
             out_of_fold=report.out_of_fold,
             sigmoid=report.calibration,
             threshold=report.threshold,
+            components=report.components,
         )
         for name, report in search_reports.items()
     }

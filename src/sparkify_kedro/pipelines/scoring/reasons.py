@@ -8,7 +8,7 @@ from pyspark.ml import PipelineModel
 
 from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
 from sparkify_kedro.churn.reports import ChampionMetadata
-from sparkify_kedro.learning.algorithms import ALGORITHMS
+from sparkify_kedro.learning.latent import contributions
 
 
 def strongest_reasons(
@@ -30,13 +30,13 @@ def strongest_reasons(
     features, profile = metadata.features, metadata.profile
     values = rows[features].to_numpy(dtype=float)
     means = np.array([profile[name].mean for name in features])
-    contributions = ALGORITHMS[metadata.algorithm].contributions(champion.stages[1], values, means)
-    strongest = np.argsort(-np.abs(contributions), axis=1, kind="stable")[:, :most]
+    added = contributions(champion, metadata.algorithm, values, means)
+    strongest = np.argsort(-np.abs(added), axis=1, kind="stable")[:, :most]
     return pd.DataFrame(
         [
             {
                 f"reason_{number}": in_words(
-                    registry.features[features[column]], values[row, column], contributions[row, column]
+                    registry.features[features[column]], values[row, column], added[row, column]
                 )
                 for number, column in enumerate(columns, start=1)
             }
