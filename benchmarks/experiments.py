@@ -1,8 +1,8 @@
 """The experiments on large simulated logs: ``make benchmark-experiments``.
 
-For each seed a log of 4,000 users is simulated, and the variants of ``conf/base/parameters_experiments.yml`` are trained
-on it and compared out of fold. Printed is, per variant and log, the difference in average precision from what it is
-compared with, with its 95 % interval over users, and the mean over the logs.
+For each seed a log of 4,000 users is simulated, and the variants of ``conf/base/parameters_experiments.yml`` are
+trained on it and compared out of fold. Printed is, per variant and log, the difference in average precision from what
+it is compared with, with its 95 % interval over users, and the mean over the logs.
 """
 
 from __future__ import annotations
