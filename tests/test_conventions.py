@@ -52,7 +52,7 @@ READ_BY_HOOKS = {"runs"}  # a block of parameters
 SHARED = {"feature_registry"}  # a block of parameters of several pipelines
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
-BESIDE_DEFAULT = {"simulation", "score_other_log", "backtest", "experiments"}
+BESIDE_DEFAULT = {"simulation", "score_other_log", "backtest", "experiments", "exploration"}
 LAYERS = (
     "raw",
     "intermediate",

@@ -9,6 +9,7 @@ from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.pipelines import (
     backtest,
     experiments,
+    exploration,
     feature_engineering,
     ingestion,
     modeling,
@@ -25,8 +26,8 @@ def register_pipelines() -> dict[str, Pipeline]:
 
     ``__default__`` is everything from the raw log to the champions, the scores and the report. Not part of it are
     ``simulation`` (it makes a log, and a run should not quietly train on one it has made itself),
-    ``score_other_log`` (it uses a champion that has been trained), ``backtest`` (it trains a model for every landmark)
-    and ``experiments`` (it trains one for every variant).
+    ``score_other_log`` (it uses a champion that has been trained), ``backtest`` (it trains a model for every landmark),
+    ``experiments`` (it trains one for every variant) and ``exploration`` (its figures describe the log, and take time).
     """
     reading, engineering = ingestion.create_pipeline(), feature_engineering.create_pipeline()
     typing, algorithms = user_types.create_pipeline(), tuple(ALGORITHMS)
@@ -46,6 +47,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "scoring": scoring.create_pipeline(),
         "reporting": reporting.create_pipeline(labels=LABELS, algorithms=algorithms),
         "score_other_log": scoring.create_pipeline_for_another_log(reading, engineering),
+        "exploration": exploration.create_pipeline(),
         "backtest": backtest.create_pipeline(label=FORECAST, algorithms=algorithms),
         "experiments": experiments.create_pipeline(of_forecast, label=FORECAST, algorithms=algorithms),
     }

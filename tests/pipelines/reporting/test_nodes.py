@@ -117,6 +117,7 @@ AT_RISK = pd.DataFrame(
     }
 )  # fmt: skip
 
+EXPLORATION = ("sessions", "retention", "transitions", "week", "level_flows")
 EXPERIMENTS = pd.DataFrame(
     {
         "variant": ["default", "all_features", "broken"], "asks": ["nothing", EVIL, "too much"],
@@ -146,6 +147,7 @@ def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
         "class_balance_figure": figure("Prevalence"),
         "all_models_figure": figure("All models"),
         "user_types_figure": figure("User types"),
+        **{f"{name}_figure": figure(f"Exploration: {name}") for name in EXPLORATION},
         "backtest_figure": figure("Backtest: dots"),
         "experiment_figure": figure("Experiments: lines"),
         "experiment_table": EXPERIMENTS,
@@ -186,7 +188,8 @@ def whole() -> Text:
 def test_sections_are_in_order(whole: Text) -> None:
     order = [
         "Run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "Champions",
-        "Users at risk", "Log", "1,010 lines were read", "Pages", "Most played songs", "Models", "All models",
+        "Users at risk", "Log", "1,010 lines were read", "Pages", "Most played songs",
+        *(f"Exploration: {name}" for name in EXPLORATION), "Models", "All models",
         "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Backtest: dots",
         "Experiments: lines", EVIL, "Drift: bars",
     ]  # fmt: skip
@@ -276,12 +279,14 @@ def test_an_empty_list_is_mentioned() -> None:
 
 
 def test_missing_parts_are_named_with_their_command() -> None:
-    without = dict.fromkeys(("experiment_figure", "experiment_table"))
+    of_exploration = [f"{name}_figure" for name in EXPLORATION]
+    without = dict.fromkeys(("experiment_figure", "experiment_table", *of_exploration))
     words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None, **without)).words
     assert "No users have been scored" in words
     assert "--pipelines=scoring,reporting" in words
     assert "--pipelines=backtest,reporting" in words
     assert "--pipelines=experiments,reporting" in words
+    assert "--pipelines=exploration,reporting" in words
     assert "no rows to compare with the training rows" in words
 
 

@@ -65,6 +65,11 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     class_balance_figure: go.Figure,
     all_models_figure: go.Figure,
     user_types_figure: go.Figure,
+    sessions_figure: go.Figure | None,
+    retention_figure: go.Figure | None,
+    transitions_figure: go.Figure | None,
+    week_figure: go.Figure | None,
+    level_flows_figure: go.Figure | None,
     backtest_figure: go.Figure | None,
     experiment_figure: go.Figure | None,
     experiment_table: pd.DataFrame | None,
@@ -84,6 +89,11 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         class_balance_figure: the prevalence of each label.
         all_models_figure: all models side by side.
         user_types_figure: the types of users.
+        sessions_figure: None where the log has not been explored; so are the next four.
+        retention_figure: the same.
+        transitions_figure: the same.
+        week_figure: the same.
+        level_flows_figure: the same.
         backtest_figure: None where no backtest has been run.
         experiment_figure: None where no experiments have been run.
         experiment_table: the same.
@@ -114,6 +124,11 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         class_balance_figure=class_balance_figure,
         all_models_figure=all_models_figure,
         user_types_figure=user_types_figure,
+        exploration=[
+            figure
+            for figure in (sessions_figure, retention_figure, transitions_figure, week_figure, level_flows_figure)
+            if figure is not None
+        ],
         backtest_figure=backtest_figure,
         experiment_figure=experiment_figure,
         experiments=[] if experiment_table is None else records(experiment_table),

@@ -39,6 +39,8 @@ _LABEL_FIGURES = (
     "search_figure",
 )
 
+_EXPLORATION = ("sessions", "retention", "transitions", "week", "level_flows")
+
 # The inputs of the page that are not of one label.
 _PAGE = (
     "ingestion_report",
@@ -207,6 +209,7 @@ def _render(labels: Sequence[str]) -> Pipeline:
                 inputs={
                     **{name: name for name in _PAGE},
                     "log_section": "log.report_section",
+                    **{f"{name}_figure": f"exploration.{name}_figure" for name in _EXPLORATION},
                     "reporting": "params:reporting",
                     **{
                         f"{label}_{name}": f"{label}.{name}"
