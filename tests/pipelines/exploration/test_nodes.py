@@ -72,7 +72,7 @@ def test_users_are_active_in_the_weeks_of_their_events(events: DataFrame) -> Non
     assert set(nodes.retention(events, 5)["cohort"]) == {"2018-07", "2018-09"}
     (heat,) = nodes.draw_retention(events, EXPLORATION).data
     # Plotly draws upward: the earliest cohort is on top.
-    assert list(heat.y) == ["2018-09 (2 users)", "earlier (1 users)"]
+    assert list(heat.y) == ["2018-09 (2)", "earlier (1)"]
     assert [list(row) for row in heat.z] == [[0.5, 0.5], [1.0, 1.0]]
 
 

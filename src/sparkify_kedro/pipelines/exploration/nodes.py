@@ -135,7 +135,7 @@ def draw_retention(events: DataFrame, exploration: Exploration) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             x=[f"week {week + 1}" for week in wide.columns.astype(int)],
-            y=[f"{name} ({users[name]:,} users)" for name in names],
+            y=[f"{name} ({users[name]:,})" for name in names],
             z=wide.to_numpy().tolist(),
             zmin=0,
             zmax=1,
@@ -144,7 +144,7 @@ def draw_retention(events: DataFrame, exploration: Exploration) -> go.Figure:
             hovertemplate="%{y}<br>%{x}: %{z:.0%} active<extra></extra>",
         )
     )
-    figure.update_yaxes(type="category")
+    figure.update_yaxes(type="category", title_text="registration (users)")
     return finish(
         figure,
         "Users active in a week, by month of registration",
@@ -323,7 +323,7 @@ def draw_level_flows(events: DataFrame) -> go.Figure:
                 "value": table["users"].tolist(),
                 "color": [f"rgba(136, 136, 136, {0.25 if name != _GONE else 0.45})" for name in table["ends"]],
             },
-            textfont={"color": GRAY},
+            textfont={"color": GRAY, "size": 14},
         )
     )
     return finish(
