@@ -21,8 +21,8 @@ VARIANTS = {
         },
     },
     "nothing_to_learn": {
-        "asks": "labels that the log does not cover",
-        "parameters": {"feature_engineering": {"labels": {FORECAST: {"horizon_days": 300}}}},
+        "asks": "features that do not exist",
+        "parameters": {"modeling": {"training": {"use_features": ["no_such_feature"]}}},
     },
 }
 
@@ -59,8 +59,8 @@ def test_a_variant_is_judged_on_the_same_rows_and_one_that_fails_is_told(found: 
     # On so short a log no model has a signal, and the scores of both are the prevalence.
     assert table["features"]["other_windows"] != table["features"]["default"]
     assert "feature_set original" in table["settings"]["other_windows"]
-    assert "Experiment nothing_to_learn failed: there are no rows to train on" in output
-    assert "there are no rows to train on" in table["error"]["nothing_to_learn"]
+    assert "Experiment nothing_to_learn failed: modeling.training.use_features" in output
+    assert "leave nothing of the feature set 'compact'" in table["error"]["nothing_to_learn"]
     assert table["peak_memory_mib"].min() > 100
 
 
