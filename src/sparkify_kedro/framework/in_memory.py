@@ -28,15 +28,10 @@ def run_in_memory(part: Pipeline, outputs: Sequence[str], catalog: DataCatalog) 
     copies = {name: f"output_in_memory_{number}" for number, name in enumerate(outputs)}
     copying = Pipeline([Node(func=_identity, inputs=name, outputs=copy) for name, copy in copies.items()])
     for name in part.all_outputs() | set(copies.values()):
-        catalog[name] = in_memory()
+        catalog[name] = MemoryDataset(copy_mode="assign")  # Spark's dataframes and models cannot be copied
     with _only_warnings("kedro"):
         SequentialRunner().run(part + copying, catalog)
         return {name: catalog.load(copy) for name, copy in copies.items()}
-
-
-def in_memory() -> MemoryDataset:
-    """A dataset in memory, also for Spark's dataframes and models, which cannot be copied."""
-    return MemoryDataset(copy_mode="assign")
 
 
 def persist_tables(part: Pipeline) -> tuple[Pipeline, list[DataFrame]]:

@@ -78,7 +78,9 @@ class Variant:
         """
         catalog = DataCatalog(
             {
-                name: MemoryDataset(self._data[name] if not is_parameter(name) else self._parameters[name], "assign")
+                name: MemoryDataset(
+                    self._parameters[name] if is_parameter(name) else self._data[name], copy_mode="assign"
+                )
                 for name in self._part.inputs()
             }
         )

@@ -23,6 +23,8 @@ CHAMPION = "data/06_models/will_churn_soon/champion"
 JSON = "data/06_models/will_churn_soon/champion_selection.json"
 LOG = "data/01_raw/simulated_events"
 JSON_DRAFT = f"{JSON}/{NEW}/.writing.{HEX}.champion_selection.json"
+RESULTS = "data/08_reporting/experiments/results.json"
+RESULTS_DRAFT = f"data/08_reporting/experiments/.writing.{HEX}.results.json"
 DRAFT = f"data/01_raw/.simulated_events.{HEX}.writing"
 
 
@@ -95,6 +97,7 @@ def complete(project: Path) -> dict[str, str]:
         f"{CHAMPION}/2026-01-01T12.00.00.000Z/model_card.md",
         f"{JSON}/{OLD}/champion_selection.json",
         f"{LOG}/part-0.json.gz",
+        RESULTS,
         "data/08_reporting/run_summary.json/2026-01-01T00.00.00.000Z/run_summary.json",
     )
     return files(project)
@@ -121,6 +124,7 @@ def test_without_killed_runs_there_are_no_leftovers(
         ([f"{TABLE}/{NEW}/{NOTE}"], f"{TABLE}/{NEW}/{NOTE}"),
         ([f"{CHAMPION}/{NEW}/.writing.{HEX}.model_card.md"], f"{CHAMPION}/{NEW}/.writing.{HEX}.model_card.md"),
         ([f"{TABLE}/{NEW}/.removing.{HEX}.user_time_bins/_SUCCESS"], f"{TABLE}/{NEW}/.removing.{HEX}.user_time_bins"),
+        ([RESULTS_DRAFT], RESULTS_DRAFT),
         ([f"{DRAFT}/_log/part-0.json.gz"], DRAFT),
         ([f"{DRAFT}.replaced/part-0.json.gz"], f"{DRAFT}.replaced"),
         ([f"data/.running/{NEW}.{HEX}.json"], f"data/.running/{NEW}.{HEX}.json"),
@@ -135,6 +139,7 @@ def test_without_killed_runs_there_are_no_leftovers(
         "note",
         "text",
         "removal",
+        "file without versions",
         "log",
         "old log",
         "announcement",
@@ -203,6 +208,7 @@ def test_links_are_not_followed(
     )
     (project / TABLE / NEW).symlink_to(elsewhere / NEW)
     (project / JSON / OLD / f".writing.{HEX}.champion_selection.json").symlink_to(elsewhere / NEW)
+    (project / RESULTS_DRAFT).symlink_to(elsewhere / NEW / "champion_selection.json/part-0")
     (project / "data/05_model_input/will_churn_soon").mkdir(parents=True)
     (project / "data/05_model_input/will_churn_soon/train").symlink_to(elsewhere)
     assert clear() == []

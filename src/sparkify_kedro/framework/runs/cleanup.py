@@ -135,8 +135,8 @@ def _beside_log(path: Path) -> Iterator[Leftover]:
 def _beside_file(path: Path) -> Iterator[Leftover]:
     """Drafts of a file without versions."""
     draft = re.compile(rf"\.writing\.{_HEX}\.{re.escape(path.name)}")
-    for each in path.parent.iterdir() if path.parent.is_dir() else ():
-        if draft.fullmatch(each.name):
+    for each in path.parent.iterdir() if path.parent.is_dir() and not path.parent.is_symlink() else ():
+        if draft.fullmatch(each.name) and each.is_file() and not each.is_symlink():
             yield Leftover(each, "draft of a file")
 
 

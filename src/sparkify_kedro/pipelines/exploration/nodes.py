@@ -7,6 +7,8 @@ predict: what they show of users who cancel includes the days before it.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -192,22 +194,12 @@ def draw_transitions(events: DataFrame, exploration: Exploration) -> go.Figure:
     table = transitions(events, exploration.pages)
     names = sorted(set(table["page"]) | set(table["next_page"]))
     shown = [plain(name) for name in names]
-    titles = [f"user {outcome}" for outcome in _COLORS]
-    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.03)
-    for column, outcome in enumerate(_COLORS, start=1):
-        rows = table[table["outcome"] == outcome]
-        wide = rows.pivot_table(index="page", columns="next_page", values="share").reindex(index=names, columns=names)
-        figure.add_heatmap(
-            x=shown,
-            y=shown,
-            z=wide.fillna(0).to_numpy().tolist(),
-            coloraxis="coloraxis",
-            hovertemplate="%{y} to %{x}: %{z:.1%}<extra></extra>",
-            row=1,
-            col=column,
-        )
-    figure.update_layout(coloraxis={"colorscale": "Blues", "cmin": 0, "cmax": 1, "colorbar": {"tickformat": ".0%"}})
-    figure.update_yaxes(type="category", autorange="reversed")
+    wide = {
+        outcome: rows.pivot_table(index="page", columns="next_page", values="share").reindex(index=names, columns=names)
+        for outcome, rows in table.groupby("outcome")
+    }
+    figure = _side_by_side(wide, shown, shown, "%{y} to %{x}: %{z:.1%}")
+    figure.update_layout(coloraxis={"cmax": 1, "colorbar": {"tickformat": ".0%"}})
     figure.update_xaxes(type="category", tickangle=-60)
     return finish(
         figure,
@@ -250,22 +242,12 @@ def draw_week(events: DataFrame) -> go.Figure:
         events: one row per event.
     """
     table = listening_by_week(events)
-    titles = [f"user {outcome}" for outcome in _COLORS]
-    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.03)
-    for column, outcome in enumerate(_COLORS, start=1):
-        rows = table[table["outcome"] == outcome]
-        wide = rows.pivot_table(index="weekday", columns="hour", values="share").reindex(range(7), columns=range(24))
-        figure.add_heatmap(
-            x=list(range(24)),
-            y=list(_WEEKDAYS),
-            z=wide.fillna(0).to_numpy().tolist(),
-            coloraxis="coloraxis",
-            hovertemplate="%{y} %{x}:00 UTC: %{z:.2%} of songs<extra></extra>",
-            row=1,
-            col=column,
-        )
-    figure.update_layout(coloraxis={"colorscale": "Blues", "cmin": 0, "colorbar": {"tickformat": ".1%"}})
-    figure.update_yaxes(type="category", autorange="reversed")
+    wide = {
+        outcome: rows.pivot_table(index="weekday", columns="hour", values="share").reindex(range(7), columns=range(24))
+        for outcome, rows in table.groupby("outcome")
+    }
+    figure = _side_by_side(wide, list(range(24)), list(_WEEKDAYS), "%{y} %{x}:00 UTC: %{z:.2%} of songs")
+    figure.update_layout(coloraxis={"colorbar": {"tickformat": ".1%"}})
     figure.update_xaxes(title_text="hour (UTC)")
     return finish(
         figure,
@@ -332,6 +314,20 @@ def draw_level_flows(events: DataFrame) -> go.Figure:
         "Users by their level at their first event in the log and at their last one; gone are those who cancelled. "
         "Changes in between are not shown.",
     )
+
+
+def _side_by_side(shares: Mapping[Any, pd.DataFrame], x: list[Any], y: list[Any], hover: str) -> go.Figure:
+    """A heat map for each outcome, with one scale of colors; the first row on top, and 0 where a share is missing."""
+    titles = [f"user {outcome}" for outcome in _COLORS]
+    figure = make_subplots(rows=1, cols=2, shared_yaxes=True, subplot_titles=titles, horizontal_spacing=0.03)
+    for column, outcome in enumerate(_COLORS, start=1):
+        z = shares[outcome].fillna(0).to_numpy().tolist() if outcome in shares else [[0] * len(x) for _ in y]
+        figure.add_heatmap(
+            x=x, y=y, z=z, coloraxis="coloraxis", hovertemplate=f"{hover}<extra></extra>", row=1, col=column
+        )
+    figure.update_layout(coloraxis={"colorscale": "Blues", "cmin": 0})
+    figure.update_yaxes(type="category", autorange="reversed")
+    return figure
 
 
 def _duration(minutes: float) -> str:
