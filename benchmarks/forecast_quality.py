@@ -110,7 +110,7 @@ def truth(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> dict[str, 
         allow_exact_matches=False,
     )
     score = [
-        hazards[row.population].churn_probability(
+        hazards[row.population].probability(
             row.level_at_end,
             "Logged Out" if row.page == "Logout" else "Logged In",
             row.event_gap_seconds,

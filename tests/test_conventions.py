@@ -27,7 +27,7 @@ from omegaconf.errors import InterpolationResolutionError
 from pydantic import BaseModel
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.churn.vocabulary import LABELS
+from sparkify_kedro.churn.vocabulary import LABELS, LEVEL_LABELS
 from sparkify_kedro.framework import datasets
 from sparkify_kedro.framework.table_schema import TableSchema
 from sparkify_kedro.learning.algorithms import ALGORITHMS
@@ -42,8 +42,9 @@ KINDS = ("catalog", "globals", "parameters", "spark")
 
 PIPELINES = register_pipelines()
 NAMED_PIPELINES = {name: pipeline for name, pipeline in PIPELINES.items() if name != "__default__"}
-# Of a folder of its own; scoring of another log is scoring's.
-FOLDERS = set(NAMED_PIPELINES) - {"score_other_log"}
+# Made of the parts of other pipelines, without a folder of their own.
+COMPOSED = {"score_other_log", "level_changes"}
+FOLDERS = set(NAMED_PIPELINES) - COMPOSED
 EVERYTHING = sum(PIPELINES.values(), Pipeline([]))
 
 WRITTEN_BY_HOOKS = {"run_summary"}
@@ -52,7 +53,8 @@ READ_BY_HOOKS = {"runs"}  # a block of parameters
 SHARED = {"feature_registry"}  # a block of parameters of several pipelines
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
-BESIDE_DEFAULT = {"simulation", "score_other_log", "backtest", "experiments", "exploration"}
+BESIDE_DEFAULT = {*COMPOSED, "simulation", "backtest", "experiments", "exploration"}
+LEVEL_CHANGES = ("level_changes",)
 LAYERS = (
     "raw",
     "intermediate",
@@ -490,12 +492,12 @@ def test_no_file_belongs_to_a_missing_pipeline() -> None:
     assert catalogs <= names | WRITTEN_BY_HOOKS
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", [*LABELS, *LEVEL_LABELS])
 def test_a_label_is_a_namespace_and_a_tag(label: str) -> None:
-    """With ``--namespaces`` and with ``--tags`` alike, in sampling, modeling and reporting, and nowhere else."""
+    """With ``--namespaces`` and with ``--tags`` alike, in the pipelines that learn it, and nowhere else."""
     for name, pipeline in NAMED_PIPELINES.items():
         spaced = {node.name for node in pipeline.nodes if f"{node.namespace}.".startswith(f"{label}.")}
-        assert bool(spaced) is (name in ("sampling", "modeling", "reporting"))
+        assert bool(spaced) is (name in (("sampling", "modeling", "reporting") if label in LABELS else LEVEL_CHANGES))
         assert spaced == {node.name for node in pipeline.only_nodes_with_tags(label).nodes}
         if spaced:
             assert spaced == {node.name for node in pipeline.only_nodes_with_namespaces([label]).nodes}
@@ -518,7 +520,7 @@ def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algo
 def test_a_tag_of_an_algorithm_is_of_that_algorithm_alone() -> None:
     for algorithm in ALGORITHMS:
         tagged = EVERYTHING.only_nodes_with_tags(algorithm).nodes
-        assert {node.namespace for node in tagged} == {f"{label}.{algorithm}" for label in LABELS}
+        assert {node.namespace for node in tagged} == {f"{label}.{algorithm}" for label in (*LABELS, *LEVEL_LABELS)}
 
 
 # Code

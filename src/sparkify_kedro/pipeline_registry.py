@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from sparkify_kedro.churn.vocabulary import FORECAST, LABELS
+from sparkify_kedro.churn.vocabulary import FORECAST, LABELS, LEVEL_LABELS
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.pipelines import (
     backtest,
@@ -27,7 +27,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     ``__default__`` is everything from the raw log to the champions, the scores and the report. Not part of it are
     ``simulation`` (it makes a log, and a run should not quietly train on one it has made itself),
     ``score_other_log`` (it uses a champion that has been trained), ``backtest`` (it trains a model for every landmark),
-    ``experiments`` (it trains one for every variant) and ``exploration`` (its figures describe the log, and take time).
+    ``experiments`` (it trains one for every variant), ``level_changes`` (downgrades and upgrades, which need models of
+    their own) and ``exploration`` (its figures describe the log, and take time).
     """
     reading, engineering = ingestion.create_pipeline(), feature_engineering.create_pipeline()
     typing, algorithms = user_types.create_pipeline(), tuple(ALGORITHMS)
@@ -45,7 +46,13 @@ def register_pipelines() -> dict[str, Pipeline]:
         "sampling": sampling.create_pipeline(labels=LABELS),
         "modeling": modeling.create_pipeline(labels=LABELS, algorithms=algorithms),
         "scoring": scoring.create_pipeline(),
-        "reporting": reporting.create_pipeline(labels=LABELS, algorithms=algorithms),
+        "reporting": reporting.create_pipeline(labels=LABELS, on_request=LEVEL_LABELS, algorithms=algorithms),
+        "level_changes": (
+            sampling.create_pipeline(labels=LEVEL_LABELS)
+            + modeling.create_pipeline(labels=LEVEL_LABELS, algorithms=algorithms)
+            + scoring.create_pipeline_for_labels(LEVEL_LABELS)
+            + reporting.create_pipeline_for_labels(LEVEL_LABELS, algorithms=algorithms)
+        ),
         "score_other_log": scoring.create_pipeline_for_another_log(reading, engineering),
         "exploration": exploration.create_pipeline(),
         "backtest": backtest.create_pipeline(label=FORECAST, algorithms=algorithms),

@@ -12,7 +12,7 @@ import yaml
 from kedro.validation.exceptions import ModelInstantiationError
 
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
-from sparkify_kedro.churn.vocabulary import LABELS
+from sparkify_kedro.churn.vocabulary import LABELS, LEVEL_LABELS
 from sparkify_kedro.learning.user_types import TYPE_FEATURES
 from sparkify_kedro.pipelines.feature_engineering.schemas import (
     EXTENDED_FEATURES,
@@ -28,7 +28,9 @@ LINES: Lines = yaml.safe_load(FILE.read_text())["feature_registry"]
 # The table's columns and their types, read without Spark.
 TYPES: dict[str, str] = dict(column.split() for column in user_time_bins.columns.split(", "))
 
-FORECAST = "will_churn_in_next_bin"
+EVERY_LABEL = (*LABELS, *LEVEL_LABELS)
+# The labels that look only ahead of the window.
+AHEAD = ("will_churn_in_next_bin", "will_downgrade", "will_upgrade")
 # These tell that activity stopped, which the cancellation itself brings about in the bin in which it falls.
 SEE_ACTIVITY_STOP = {
     "days_since_last_event",
@@ -44,7 +46,15 @@ PERSONAL = {
     *("user_id", "userId", "first_name", "firstName", "last_name", "lastName", "location", "user_agent", "userAgent"),
     *("registration", "session_id", "sessionId"),
 }
-ANSWERS = {*LABELS, "churned_at", "at_risk", "page_cancel", "page_cancellation_confirmation"}
+ANSWERS = {
+    *EVERY_LABEL,
+    "page_submit_downgrade",
+    "page_submit_upgrade",
+    "churned_at",
+    "at_risk",
+    "page_cancel",
+    "page_cancellation_confirmation",
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +79,9 @@ def test_every_entry_is_valid(registry: FeatureRegistry) -> None:
     assert list(registry.features) == list(LINES)
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("label", EVERY_LABEL)
 def test_a_model_takes_its_features_in_the_order_of_the_registry(registry: FeatureRegistry, label: str) -> None:
-    withheld = EXPOSURES if label == FORECAST else EXPOSURES | SEE_ACTIVITY_STOP
+    withheld = EXPOSURES if label in AHEAD else EXPOSURES | SEE_ACTIVITY_STOP
     assert registry.of_set("original", label) == list(ORIGINAL_FEATURES)
     everything = [name for name in LINES if name not in withheld]
     assert registry.of_set("extended_compact", label) == everything
@@ -81,11 +91,14 @@ def test_a_model_takes_its_features_in_the_order_of_the_registry(registry: Featu
 
 def test_features_that_reveal_inactivity_are_excluded_from_other_labels(registry: FeatureRegistry) -> None:
     serving = {
-        name: {label for label in LABELS if feature.may_serve(label)} for name, feature in registry.features.items()
+        name: {label for label in EVERY_LABEL if feature.may_serve(label)}
+        for name, feature in registry.features.items()
     }
-    assert {name for name, labels in serving.items() if labels == {FORECAST}} == SEE_ACTIVITY_STOP
+    assert {name for name, labels in serving.items() if labels == {*AHEAD}} == SEE_ACTIVITY_STOP
     assert {name for name, labels in serving.items() if not labels} == EXPOSURES
-    assert all(labels == set(LABELS) for name, labels in serving.items() if name not in SEE_ACTIVITY_STOP | EXPOSURES)
+    assert all(
+        labels == set(EVERY_LABEL) for name, labels in serving.items() if name not in SEE_ACTIVITY_STOP | EXPOSURES
+    )
 
 
 # What a line must be, beyond its types
@@ -103,7 +116,7 @@ def faults(lines: Lines) -> list[str]:
             "what is original is extended, too": "original" not in line["sets"] or "extended" in line["sets"],
             "the largest set has all": "extended_compact" in line["sets"],
             "user types are no extended feature": ("extended" in line["sets"]) is (name not in TYPE_FEATURES),
-            "its labels are labels": not is_restricted or set(line["labels"]) <= set(LABELS),
+            "its labels are labels": not is_restricted or set(line["labels"]) <= set(EVERY_LABEL),
             "a restriction has a reason": bool(line.get("why", "").strip()) is is_restricted,
             "a logarithm's name says so": name.startswith("log_") is (line.get("scale", "plain") == "log"),
             "a flag's unit says so": (TYPES.get(name) == "int") is (line["unit"] in ("0 or 1", "bins")),
@@ -218,7 +231,7 @@ def test_an_unknown_feature_set_is_reported_with_a_suggestion(
     registry: FeatureRegistry, asked: str, advice: str
 ) -> None:
     with pytest.raises(ValueError, match="feature_sets has ") as caught:
-        registry.of_set(asked, FORECAST)
+        registry.of_set(asked, AHEAD[0])
     assert str(caught.value).endswith(advice)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from .vocabulary import LABELS
+
 # Medium tones: visible on white and black pages, distinguishable for color-blind readers and in gray.
 BLUE, ORANGE, GREEN, GRAY = "#2f7fd6", "#d9700f", "#1a9e77", "#888888"
 ALGORITHM_COLORS = {"logistic_regression": BLUE, "random_forest": GREEN, "gradient_boosted_trees": ORANGE}
@@ -26,6 +28,11 @@ def words(name: str) -> str:
 def heading(name: str) -> str:
     """An identifier as words, capitalized for a title."""
     return words(name).capitalize()
+
+
+def positives_of(label: str) -> str:
+    """What the positive rows of a label are called."""
+    return "churners" if label in LABELS else "positives"
 
 
 def algorithm_name(name: str, champion: str) -> str:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sparkify_kedro.framework.parameters import ParameterBlock
 
-from .vocabulary import LABELS, MILLISECONDS_PER_DAY, RATED_PAGES
+from .vocabulary import LABELS, LEVEL_LABELS, MILLISECONDS_PER_DAY, RATED_PAGES
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -45,8 +45,9 @@ class Shrinkage(ParameterBlock):
 
 
 class Label(ParameterBlock):
-    """A label: a cancellation in the window of a row, in the days after it (the horizon), or in either."""
+    """A label: an event in the window of a row, in the days after it (the horizon), or in either."""
 
+    event: Literal["cancellation", "downgrade", "upgrade"]
     in_window: bool
     horizon_days: int = Field(ge=0, le=366, strict=True, description="0: the window alone")
 
@@ -54,7 +55,14 @@ class Label(ParameterBlock):
     def _not_empty(self) -> Label:
         if not self.in_window and self.horizon_days == 0:
             raise ValueError("needs in_window: true or a horizon of at least a day")
+        if self.in_window and self.level is not None:
+            raise ValueError(f"needs in_window: false, since only users who are {self.level} at the landmark have it")
         return self
+
+    @property
+    def level(self) -> str | None:
+        """The level of the users who have the label: only those who pay can downgrade; None where all have it."""
+        return {"downgrade": "paid", "upgrade": "free"}.get(self.event)
 
 
 class FeatureEngineering(ParameterBlock):
@@ -80,8 +88,9 @@ class FeatureEngineering(ParameterBlock):
     @field_validator("labels")
     @classmethod
     def _known_labels(cls, labels: dict[str, Label]) -> dict[str, Label]:
-        if set(labels) != set(LABELS):
-            raise ValueError(f"must have exactly the keys {', '.join(LABELS)} (LABELS in churn/vocabulary.py)")
+        known = (*LABELS, *LEVEL_LABELS)
+        if set(labels) != set(known):
+            raise ValueError(f"must have exactly the keys {', '.join(known)} (LABELS, LEVEL_LABELS in vocabulary.py)")
         return labels
 
     @model_validator(mode="after")

@@ -400,9 +400,15 @@ class ChampionMetadata(Report):
     share_without_history: float | None
 
     @property
+    def of_label(self) -> dict[str, Any]:
+        """The parameters of the label: its event, and where that counts."""
+        parameters: dict[str, Any] = self.feature_engineering["labels"][self.label]
+        return parameters
+
+    @property
     def horizon_days(self) -> int:
-        """The days after a landmark in which a cancellation counts for the label."""
-        return int(self.feature_engineering["labels"][self.label]["horizon_days"])
+        """The days after a landmark in which the event counts for the label."""
+        return int(self.of_label["horizon_days"])
 
 
 class ScoredUsers(Report):

@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, time
 # A row of ``user_time_bins`` and of every table made of it: a user, and the end of the window that it describes.
 KEYS = ("user_id", "bin_end")
 
-# The labels, as parameters define them (``feature_engineering.labels``). Every label has its own pipelines.
+# The labels of a cancellation, which every run learns. All labels are defined in ``feature_engineering.labels``.
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
+# Those of a change of the level, which are learned on request.
+LEVEL_LABELS = ("will_downgrade", "will_upgrade")
 # The label whose probability is served: a cancellation in the horizon, among users who have not cancelled yet.
 FORECAST = "will_churn_in_next_bin"
 

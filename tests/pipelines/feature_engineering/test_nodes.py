@@ -72,7 +72,7 @@ FEATURES = (
     "artists_in_time_bin",
     "distinct_songs_in_time_bin",
 )
-LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
+LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon", "will_downgrade", "will_upgrade")
 
 ACTIVITIES = ("sessions", "songs", "active_days")
 RATED_PAGES = {
@@ -129,9 +129,11 @@ def parameters(days: int, stride: int | None = None, horizon: int | None = None)
             "stride_days": stride,
             "min_history_days": MIN_HISTORY,
             "labels": {
-                "churned_in_time_bin": {"in_window": True, "horizon_days": 0},
-                "will_churn_in_next_bin": {"in_window": False, "horizon_days": horizon},
-                "will_churn_soon": {"in_window": True, "horizon_days": horizon},
+                "churned_in_time_bin": {"event": "cancellation", "in_window": True, "horizon_days": 0},
+                "will_churn_in_next_bin": {"event": "cancellation", "in_window": False, "horizon_days": horizon},
+                "will_churn_soon": {"event": "cancellation", "in_window": True, "horizon_days": horizon},
+                "will_downgrade": {"event": "downgrade", "in_window": False, "horizon_days": horizon},
+                "will_upgrade": {"event": "upgrade", "in_window": False, "horizon_days": horizon},
             },
             "population": {**POPULATION, "per_1000_songs": PER_1000_SONGS},
             "shrinkage": SHRINKAGE,
@@ -226,6 +228,7 @@ def reference(log: Log) -> Rows:
     windows = windows_of(log)
     extended = extended_features(log, windows)
     rows = {key: {**row, **extended[key]} for key, row in original_columns(log, windows).items()}
+    rows = {key: {**row, **level_labels(log, windows, row)} for key, row in rows.items()}
     kept = {key: row for key, row in rows.items() if is_row(log, key[1], row["churned_at"])}
     return {key_of(row, log): row for row in kept.values()}
 
@@ -275,6 +278,23 @@ def original_columns(log: Log, windows: dict[tuple[str, int], Window]) -> Rows:
             "churned_at": churned_at,
         }
     return rows
+
+
+def level_labels(log: Log, windows: dict[tuple[str, int], Window], row: dict[str, Any]) -> dict[str, int | None]:
+    """Whether the first change in a later window falls into the horizon, for users at the level that it changes."""
+    user, end = row["user_id"], row["bin_end"]
+    horizon_end = end + log.days * DAY
+    later = [event for key, (_, new) in windows.items() if key[0] == user and key[1] > end for event in new]
+    is_known = log.stride is None or horizon_end <= log.last_ts + 1
+    labels: dict[str, int | None] = {}
+    for name, page, level in (
+        ("will_downgrade", "Submit Downgrade", "paid"),
+        ("will_upgrade", "Submit Upgrade", "free"),
+    ):
+        first = min((event.ts for event in later if event.page == page), default=None)
+        happens = first is not None and end <= first < horizon_end
+        labels[name] = int(happens) if is_known and row["at_risk"] and row["level_at_end"] == level else None
+    return labels
 
 
 def totals(keys: list[tuple[str, int]], groups: list[list[Event]], day: Callable[[int], int]) -> pd.DataFrame:
@@ -804,6 +824,13 @@ LANDMARK_EVENTS = [
     at("before", 20), visit("before", 42 * DAY - 1, "Cancellation Confirmation"),
     # Cancels in the last window; there is no later row.
     at("leaver", 1, "Submit Downgrade"), at("leaver", 44, "Cancellation Confirmation"),
+    # Pays, downgrades at a landmark's very moment, and upgrades again one moment before the horizon's end.
+    at("changer", 20, level="paid"), at("changer", 28, "Submit Downgrade", level="paid", item=1),
+    at("changer", 28.5, level="free", item=2),
+    visit("changer", 56 * DAY - 1, "Submit Upgrade", level="free", session=2),
+    # Upgrades, and cancels before the next landmark.
+    at("short", 10, level="free"), at("short", 15, "Submit Upgrade", level="free"),
+    at("short", 27, "Cancellation Confirmation", level="paid"),
     # A session across the landmark of day 42.
     *(visit("night owl", 42 * DAY + after * MINUTE, "NextSong", song=song, artist="A", item=item)
       for item, (after, song) in enumerate([(-20, "S"), (-10, "T"), (10, "S"), (30, "U")])),
@@ -824,6 +851,13 @@ ROWS_AT_LANDMARKS = [
     ("before", 42, {"at_risk": False, "churned_in_time_bin": 1, "will_churn_in_next_bin": 0, "will_churn_soon": 1}),
     ("leaver", 14, {"downgraded_in_time_bin": 1, "previously_downgraded": 0}),
     ("leaver", 28, {"downgraded_in_time_bin": 0, "previously_downgraded": 1}),
+    # Only who pays can downgrade, and only who does not can upgrade; nobody can who has cancelled.
+    ("silent", 42, {"will_downgrade": 0, "will_upgrade": None}),
+    ("silent", 56, {"will_downgrade": None, "will_upgrade": None}),
+    ("changer", 28, {"will_downgrade": 1, "will_upgrade": None}),
+    ("changer", 42, {"will_downgrade": None, "will_upgrade": 1}),
+    ("short", 14, {"will_downgrade": None, "will_upgrade": 1}),
+    ("short", 28, {"will_downgrade": None, "will_upgrade": None, "churned_in_time_bin": 1}),
     ("night owl", 42, {"page_nextsong": 2, "distinct_songs_in_time_bin": 2, "days_since_last_event": 1 / 144}),
     ("night owl", 56, {"page_nextsong": 2, "distinct_songs_in_time_bin": 2}),
 ]
@@ -904,7 +938,9 @@ def test_a_horizon_may_differ_from_the_window(spark: SparkSession, horizon: int)
     rows = engineer_user_time_bins(events, span, parameters(DAYS, 14, horizon)).where("at_risk").collect()
     labels = {(row.user_id, (row.bin_end - REGISTRATION) // DAY): row.will_churn_in_next_bin for row in rows}
     positive = {key for key, label in labels.items() if label == 1}
-    assert positive == {7: {("at", 42), ("leaver", 42)}, 28: {("before", 28), ("leaver", 28)}}[horizon]
+    assert positive == {7: {("at", 42), ("leaver", 42)}, 28: {("before", 28), ("leaver", 28), ("short", 14)}}[horizon]
+    changes = {(row.user_id, (row.bin_end - REGISTRATION) // DAY) for row in rows if row.will_upgrade == 1}
+    assert changes == {7: {("short", 14)}, 28: {("short", 14)}}[horizon]
 
 
 @st.composite

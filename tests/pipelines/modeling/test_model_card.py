@@ -25,7 +25,14 @@ JUDGED = {
 CARD: dict[str, Any] = {
     "label": LABEL, "algorithm": "logistic_regression", "model": "PipelineModel_1", "settings": {"regParam": 0.1},
     "feature_set": "extended", "features": ["songs", "adverts"], "user_types": None,
-    "feature_engineering": {"time_bin_days": 14, "stride_days": None, "anchor": "as_of"},
+    "feature_engineering": {
+        "time_bin_days": 14, "stride_days": None, "anchor": "as_of",
+        "labels": {
+            LABEL: {"event": "cancellation", "in_window": False, "horizon_days": 14},
+            "will_churn_soon": {"event": "cancellation", "in_window": True, "horizon_days": 14},
+            "will_upgrade": {"event": "upgrade", "in_window": False, "horizon_days": 14},
+        },
+    },
     "cost_ratio": 5.0, "threshold": 0.143,
 }  # fmt: skip
 COMPARISON: dict[str, Any] = {
@@ -120,6 +127,14 @@ def test_a_row_split_is_mentioned(unit: str) -> None:
 def test_the_card_of_a_same_bin_label_refers_to_the_forecast() -> None:
     assert "use `will_churn_in_next_bin`" in card(CARD | {"label": "will_churn_soon"})
     assert "use `will_churn_in_next_bin`" not in card()
+
+
+def test_the_card_of_a_change_of_the_level_does_not_speak_of_churn() -> None:
+    content = card(CARD | {"label": "will_upgrade"})
+    assert "The probability that a user who does not pay upgrades within the horizon" in content
+    assert "a missed positive costs" in content
+    assert "share of positives reached" in content
+    assert "churner" not in content
 
 
 def test_the_card_of_a_partial_run_names_the_log_of_the_earlier_run() -> None:

@@ -27,6 +27,8 @@ from sparkify_kedro.pipelines.reporting.parameters import Reporting
 
 EVIL = "<script>alert('x')</script>"
 LABELS = ("churned_in_time_bin", "will_churn_soon")
+# Learned in this run and in no run.
+ON_REQUEST = ("will_upgrade", "will_downgrade")
 REPORTING = Reporting.model_validate(
     {
         "pages": 3, "songs": 2, "tenure_bins": 3, "features": 2, "users_at_risk": 2,
@@ -134,13 +136,17 @@ EXPERIMENTS = pd.DataFrame(
 
 def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
     of_labels: dict[str, Any] = {}
-    for label in LABELS:
+    for label in (*LABELS, "will_upgrade"):
         section = render_label_section(comparison(), metadata(label), figure(f"Of {label}", EVIL), label=label)
         values = {"comparison": comparison(), "champion_metadata": metadata(label), "report_section": section}
         of_labels |= {
             f"{label}_{name}": Skipped(f"no {EVIL} to train on") if label in skipped else value
             for name, value in values.items()
         }
+    of_labels |= dict.fromkeys(
+        [f"will_downgrade_{name}" for name in ("comparison", "champion_metadata", "report_section", "users")]
+    )
+    of_labels["will_upgrade_users"] = AT_RISK.assign(user_id=["upgrades", EVIL, "not shown"])
     given = {
         "log_section": render_log_section(report(IngestionReport, LOG), SONGS, figure("Pages", EVIL)),
         "ingestion_report": report(IngestionReport, LOG),
@@ -157,7 +163,7 @@ def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
         "run_so_far": report(RunSoFar, RUN),
         "reporting": REPORTING,
     } | changes
-    return render_report(labels=LABELS, **given, **of_labels)
+    return render_report(labels=(*LABELS, *ON_REQUEST), **given, **of_labels)
 
 
 class Text(HTMLParser):
@@ -188,7 +194,8 @@ def whole() -> Text:
 def test_sections_are_in_order(whole: Text) -> None:
     order = [
         "Run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "Champions",
-        "Users at risk", "Log", "1,010 lines were read", "Pages", "Most played songs",
+        "Users at risk", "Users with the highest probability: will upgrade", "upgrades",
+        "Log", "1,010 lines were read", "Pages", "Most played songs",
         *(f"Exploration: {name}" for name in EXPLORATION), "Models", "All models",
         "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Backtest: dots",
         "Experiments: lines", EVIL, "Drift: bars",
@@ -205,7 +212,7 @@ def test_values_from_a_log_are_escaped(whole: Text) -> None:
 
     In figures, plotly is handed escaped labels.
     """
-    assert whole.words.count(EVIL) == 9
+    assert whole.words.count(EVIL) == 11
     scripts = [attributes for tag, attributes in whole.tags if tag == "script"]
     plots = [tag for tag, attributes in whole.tags if attributes.get("class") == "plot"]
     # The figures' data, the library and the code that draws.
@@ -337,9 +344,9 @@ def test_seconds_are_shown_for_the_run_that_took_them() -> None:
     ],
 )
 def test_the_sentence_on_a_champion_compares_it_with_chance(of_champion: dict[str, Any], expected: str) -> None:
-    sentence = in_one_sentence(report(AlgorithmScores, scores(**of_champion)))
+    sentence = in_one_sentence(report(AlgorithmScores, scores(**of_champion)), "churners")
     assert sentence.startswith(
-        "Of the 40 test rows at highest risk (10%), 10 churn: 2.5 times the rate of random rows."
+        "The 40 test rows with the highest scores (10%) include 10 churners: 2.5 times the rate of random rows."
     )
     assert expected in sentence
 
@@ -347,4 +354,4 @@ def test_the_sentence_on_a_champion_compares_it_with_chance(of_champion: dict[st
 def test_a_champion_without_evaluation_is_mentioned() -> None:
     unknown = scores()
     unknown["test"] |= {"auc_roc": None, "auc_roc_interval": None}
-    assert "cannot be evaluated" in in_one_sentence(report(AlgorithmScores, unknown))
+    assert "cannot be evaluated" in in_one_sentence(report(AlgorithmScores, unknown), "churners")

@@ -107,7 +107,7 @@ def test_curves_enclose_the_areas_that_were_measured(comparison: Comparison, pre
     top = comparison.algorithms["simple"].top[-1]
     assert np.interp(0.1, lift.x, lift.y) == pytest.approx(top.lift, rel=0.1)
     reached = comparison.algorithms["simple"].top[-1].recall
-    assert f"the 10% at highest risk include {reached:.0%} of the churners" in figures[2].layout.title.text
+    assert f"the 10% at the top include {reached:.0%} of the churners" in figures[2].layout.title.text
 
 
 def test_the_band_contains_the_curve_and_narrows_with_users() -> None:

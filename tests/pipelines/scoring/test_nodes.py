@@ -70,7 +70,7 @@ def scoring(drift: float = 0.25, **rule: object) -> Scoring:
 # ---------------------------------------------------------------------------------------------------------------------
 
 SPAN = LogSpan(first_ts=ms(2018, 11, 1, 8), last_ts=ms(2018, 11, 30, 17))
-WITHOUT_TYPES = partial_report(ChampionMetadata, {"user_types": None})
+WITHOUT_TYPES = partial_report(ChampionMetadata, {"label": NEXT, "user_types": None})
 
 
 def engineering(**changes: object) -> FeatureEngineering:
@@ -88,6 +88,16 @@ def test_all_users_at_risk_at_the_as_of_date_are_scored(spark: SparkSession, as_
     table = spark.createDataFrame(rows, "user_id string, bin_end bigint, at_risk boolean")
     found = nodes.select_rows_to_score(table, SPAN, WITHOUT_TYPES, engineering(as_of=as_of)).collect()
     assert [(row.user_id, row.bin_end) for row in found] == [("stays", landmark)]
+
+
+@pytest.mark.parametrize(("label", "expected"), [("will_downgrade", ["pays"]), ("will_upgrade", ["does not"])])
+def test_only_users_at_the_level_of_a_label_are_scored(spark: SparkSession, label: str, expected: list[str]) -> None:
+    landmark = SPAN.last_ts + 1
+    rows = [("pays", landmark, True, "paid"), ("does not", landmark, True, "free"), ("left", landmark, False, "paid")]
+    table = spark.createDataFrame(rows, "user_id string, bin_end bigint, at_risk boolean, level_at_end string")
+    metadata = WITHOUT_TYPES.model_copy(update={"label": label})
+    found = nodes.select_rows_to_score(table, SPAN, metadata, ENGINEERING).collect()
+    assert [row.user_id for row in found] == expected
 
 
 def test_a_log_without_events_is_refused(spark: SparkSession) -> None:
@@ -179,7 +189,7 @@ def seven(spark: SparkSession) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def scores(seven: DataFrame, champion: Champion) -> DataFrame:
-    return nodes.score_users(seven, *champion, ENGINEERING).cache()
+    return nodes.score_users(seven, *champion, ENGINEERING, NEXT).cache()
 
 
 def test_ranks_and_deciles_by_hand(scores: DataFrame) -> None:
@@ -199,7 +209,7 @@ def test_ranks_and_deciles_by_hand(scores: DataFrame) -> None:
 
 
 def test_deciles_of_many_users_are_tenths(train: DataFrame, champion: Champion) -> None:
-    scored = nodes.score_users(train.select(*set(train.columns) - {"label", "fold"}), *champion, ENGINEERING)
+    scored = nodes.score_users(train.select(*set(train.columns) - {"label", "fold"}), *champion, ENGINEERING, NEXT)
     assert [row["count"] for row in scored.groupBy("decile").count().orderBy("decile").collect()] == [30] * 10
 
 
@@ -222,7 +232,7 @@ def test_features_that_are_missing_are_named(seven: DataFrame, champion: Champio
         match=f"^the champion of {NEXT} was trained on log_tenure_days, paid_at_end, which the rows to score lack: "
         "train again",
     ):
-        nodes.score_users(seven.drop("log_tenure_days", "paid_at_end"), *champion, ENGINEERING)
+        nodes.score_users(seven.drop("log_tenure_days", "paid_at_end"), *champion, ENGINEERING, NEXT)
 
 
 @pytest.mark.parametrize(
@@ -240,13 +250,13 @@ def test_other_parameters_than_at_training_are_named(
     seven: DataFrame, champion: Champion, changes: dict[str, Any], expected: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^the champion of {NEXT} was trained with {expected}"):
-        nodes.score_users(seven, *champion, engineering(**{"stride_days": 7} | changes))
+        nodes.score_users(seven, *champion, engineering(**{"stride_days": 7} | changes), NEXT)
 
 
 def test_other_rows_than_at_training_are_scored(seven: DataFrame, scores: DataFrame, champion: Champion) -> None:
     """The as-of date and the stride decide which rows there are, not how they are made."""
     others = engineering(as_of="2018-11-20", stride_days=7, min_history_days=0)
-    assert sorted(nodes.score_users(seven, *champion, others).collect()) == sorted(scores.collect())
+    assert sorted(nodes.score_users(seven, *champion, others, NEXT).collect()) == sorted(scores.collect())
 
 
 def test_metadata_of_another_run_or_label_is_refused(seven: DataFrame, champion: Champion) -> None:
@@ -255,10 +265,10 @@ def test_metadata_of_another_run_or_label_is_refused(seven: DataFrame, champion:
         ValueError,
         match=f"^{NEXT}.champion and {NEXT}.champion_metadata are from different runs: load the same version of both",
     ):
-        nodes.score_users(seven, champion.model, other_run, ENGINEERING)
+        nodes.score_users(seven, champion.model, other_run, ENGINEERING, NEXT)
     other_label = champion.metadata.model_copy(update={"label": "will_churn_soon"})
     with pytest.raises(ValueError, match=f"^{NEXT}.champion_metadata describes a champion of will_churn_soon: train"):
-        nodes.score_users(seven, champion.model, other_label, ENGINEERING)
+        nodes.score_users(seven, champion.model, other_label, ENGINEERING, NEXT)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -308,7 +318,7 @@ def test_an_empty_list_has_its_columns(scores: DataFrame, seven: DataFrame, cham
 def test_reasons_are_the_strongest_by_hand(spark: SparkSession, champion: Champion, trained_on: pd.DataFrame) -> None:
     """Coefficient times distance from the training mean, in the order of its size."""
     rows = current(spark, [("a", 13, 365, 1), ("b", 0, 21, 0)])
-    scored = nodes.score_users(rows, *champion, ENGINEERING)
+    scored = nodes.score_users(rows, *champion, ENGINEERING, NEXT)
     table = listed(scored, rows, champion).set_index("user_id")
     coefficients = dict(zip(FEATURES, champion.model.stages[1].coefficients, strict=True))
     expected = {
@@ -350,7 +360,7 @@ def drift(spark: SparkSession, frame: pd.DataFrame, champion: Champion, log: Dat
     rows = spark.createDataFrame(frame.drop(columns=["label", "fold"])).withColumn(
         "churned_at", F.lit(None).cast("long")
     )
-    scored = nodes.score_users(rows, *champion, ENGINEERING)
+    scored = nodes.score_users(rows, *champion, ENGINEERING, NEXT)
     return drift_of(scored, rows, rows if log is None else log, champion)
 
 
@@ -425,7 +435,7 @@ def test_every_user_of_the_log_is_accounted_for(
 
 def test_a_log_without_scorable_users_gives_empty_tables(seven: DataFrame, champion: Champion) -> None:
     no_users = seven.limit(0)
-    scored = nodes.score_users(no_users, *champion, ENGINEERING)
+    scored = nodes.score_users(no_users, *champion, ENGINEERING, NEXT)
     assert scored.count() == 0
     assert list(listed(scored, no_users, champion).columns) == LIST_COLUMNS
     log = seven.withColumn("churned_at", F.when(F.col("user_id") == "a", 100).cast("long"))

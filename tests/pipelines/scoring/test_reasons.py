@@ -46,6 +46,8 @@ def assembled(spark: SparkSession, rows: pd.DataFrame) -> DataFrame:
 def champion(algorithm: str, assembled: DataFrame, rows: pd.DataFrame) -> tuple[PipelineModel, ChampionMetadata]:
     model = ALGORITHMS[algorithm].estimator(**SETTINGS[algorithm]).fit(assembled)
     card: dict[str, Any] = {
+        "label": "churn",
+        "feature_engineering": {"labels": {"churn": {"event": "cancellation"}}},
         "algorithm": algorithm,
         "features": FEATURES,
         "profile": {name: {"mean": rows[name].mean()} for name in FEATURES},
@@ -107,4 +109,8 @@ def feature(**changes: object) -> Feature:
     ],
 )
 def test_in_words(line: Feature, value: float, contribution: float, expected: str) -> None:
-    assert in_words(line, value, contribution) == expected
+    assert in_words(line, value, contribution, "risk") == expected
+
+
+def test_an_upgrade_is_no_risk() -> None:
+    assert in_words(feature(), 27.0, -0.3, "chance") == "songs heard: 27 (lowers the chance)"

@@ -1,4 +1,4 @@
-"""The true churn probability, against the simulation of many users from a known state."""
+"""The true probability of an event, against the simulation of many users from a known state."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from kedro.config import OmegaConfigLoader
 
+from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, UPGRADE
 from sparkify_kedro.pipelines.simulation.behavior import DAY, Chain, Clock, Habits, walk
 from sparkify_kedro.pipelines.simulation.hazard import Hazard
 from sparkify_kedro.pipelines.simulation.parameters import Simulation
@@ -24,31 +25,32 @@ RAW = OmegaConfigLoader(str(CONF), base_env="base", default_run_env="base")["par
 PARAMETERS = Simulation.model_validate(RAW)
 POPULATIONS = tuple(PARAMETERS.populations)
 LEVELS = ("free", "paid")
+EVENTS = (CANCELLATION, DOWNGRADE, UPGRADE)
 WEEK = 7 * DAY
 USERS = 150
 # A frequency strays further than this many standard errors once in 16 000 times.
 STANDARD_ERRORS = 4
 
 
-def hazard(population: str = "template") -> Hazard:
-    return Hazard.of(PARAMETERS, population)
+def hazard(population: str = "template", page: str = CANCELLATION) -> Hazard:
+    return Hazard.of(PARAMETERS, population, page)
 
 
-def cancels(parameters: Simulation, population: str, habits: Habits, users: int) -> int:
-    """How many of ``users`` walks cancel within 14 days that start at any time of a week."""
+def happens(parameters: Simulation, population: str, habits: Habits, users: int) -> Counter[str]:
+    """How many of ``users`` walks have an event within 14 days, by its page, that start at any time of a week."""
     chain, clock = Chain.of(parameters, population), Clock.of(parameters)
-    cancelled = 0
+    happened: Counter[str] = Counter()
     for user in range(users):
         random = Random(f"{population} {user}")
         first = clock.start + int(random.random() * WEEK)
         events = walk(habits._replace(first=first), chain, clock._replace(end=first + 2 * WEEK), random)
-        cancelled += any(event.state.auth == "Cancelled" for event in events)
-    return cancelled
+        happened.update({event.state.page for event in events} & set(EVENTS))
+    return happened
 
 
 @cache
-def cancels_of_daily_users(population: str, level: str) -> int:
-    return cancels(PARAMETERS, population, Habits(0, 90, DAY, level, "Logged In"), USERS)
+def happens_to_daily_users(population: str, level: str) -> Counter[str]:
+    return happens(PARAMETERS, population, Habits(0, 90, DAY, level, "Logged In"), USERS)
 
 
 def sessions(
@@ -66,16 +68,27 @@ def sessions(
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("population", POPULATIONS)
 def test_simulated_cancellations_agree_with_the_probability(population: str, level: str) -> None:
-    truth = hazard(population).churn_probability(level, "Logged In", 90, DAY)
+    truth = hazard(population).probability(level, "Logged In", 90, DAY)
     error = math.sqrt(truth * (1 - truth) / USERS)
-    assert cancels_of_daily_users(population, level) / USERS == pytest.approx(truth, abs=STANDARD_ERRORS * error)
+    cancelled = happens_to_daily_users(population, level)[CANCELLATION]
+    assert cancelled / USERS == pytest.approx(truth, abs=STANDARD_ERRORS * error)
+
+
+@pytest.mark.parametrize(("level", "page"), [("free", UPGRADE), ("paid", DOWNGRADE)])
+@pytest.mark.parametrize("population", POPULATIONS)
+def test_simulated_changes_of_the_level_agree_with_the_probability(population: str, level: str, page: str) -> None:
+    """A user who cancels before has not changed the level."""
+    truth = hazard(population, page).probability(level, "Logged In", 90, DAY)
+    error = math.sqrt(truth * (1 - truth) / USERS)
+    changed = happens_to_daily_users(population, level)[page]
+    assert changed / USERS == pytest.approx(truth, abs=STANDARD_ERRORS * error)
 
 
 def test_simulated_cancellations_of_mixed_users_agree_with_the_probabilities() -> None:
     kinds = [(population, level) for population in POPULATIONS for level in LEVELS]
-    truths = [hazard(population).churn_probability(level, "Logged In", 90, DAY) for population, level in kinds]
+    truths = [hazard(population).probability(level, "Logged In", 90, DAY) for population, level in kinds]
     error = math.sqrt(sum(truth * (1 - truth) * USERS for truth in truths))
-    cancelled = sum(cancels_of_daily_users(*kind) for kind in kinds)
+    cancelled = sum(happens_to_daily_users(*kind)[CANCELLATION] for kind in kinds)
     assert cancelled == pytest.approx(sum(truths) * USERS, abs=3 * error)
 
 
@@ -92,7 +105,7 @@ def test_session_outcomes_and_durations_agree_with_simulation(population: str, l
     opened = truth.standings.index((level, auth))
     standings, seconds = zip(*sessions(PARAMETERS, population, Habits(0, 90, DAY, level, auth), count), strict=True)
     ends = Counter("Cancelled" if end[1] == "Cancelled" else end for end in standings)
-    for end, probability in zip((*truth.standings, "Cancelled"), truth.outcomes[opened], strict=True):
+    for end, probability in zip((*truth.standings, "gone", "Cancelled"), truth.outcomes[opened], strict=True):
         error = math.sqrt(probability * (1 - probability) / count)
         # One session more or less than expected is no error where hardly any ends so.
         assert ends[end] / count == pytest.approx(probability, abs=STANDARD_ERRORS * error + 1 / count)
@@ -134,15 +147,15 @@ def test_pauses_overlap_with_songs(event_gap: int) -> None:
 )
 def test_weekends_and_breaks_reduce_the_sessions(changes: dict[str, object]) -> None:
     parameters, users = one_page_sessions(**changes), 1_000
-    truth = Hazard.of(parameters, "one_page").churn_probability("free", "Logged In", 1, DAY)
+    truth = Hazard.of(parameters, "one_page").probability("free", "Logged In", 1, DAY)
     error = math.sqrt(truth * (1 - truth) / users)
-    cancelled = cancels(parameters, "one_page", Habits(0, 1, DAY, "free", "Logged In"), users)
+    cancelled = happens(parameters, "one_page", Habits(0, 1, DAY, "free", "Logged In"), users)[CANCELLATION]
     assert cancelled / users == pytest.approx(truth, abs=3 * error)
 
 
 def test_sessions_without_duration_cancel_at_a_constant_rate() -> None:
     parameters = one_page_sessions(session_break_seconds=0, weekend_redraw=0.5)
-    truth = Hazard.of(parameters, "one_page").churn_probability("free", "Logged In", 1, DAY, days=10)
+    truth = Hazard.of(parameters, "one_page").probability("free", "Logged In", 1, DAY, days=10)
     assert truth == pytest.approx(1 - math.exp(-10 * 0.05 * (1 - 0.5 * 2 / 7)), rel=1e-3)
 
 
@@ -151,14 +164,14 @@ def test_a_cancelled_user_does_not_return() -> None:
     back = {"free": {"Cancelled": {"Cancellation Confirmation": {"Home, Logged In": 1.0}}}}
     returning = {"one_page": {"share": 1, "transitions": back}}
     truths = [Hazard.of(one, "one_page").outcomes for one in (parameters, one_page_sessions(populations=returning))]
-    np.testing.assert_allclose(truths[0], [[0.95, 0.05]])
+    np.testing.assert_allclose(truths[0], [[0.95, 0, 0.05]])
     np.testing.assert_allclose(truths[1], truths[0])
 
 
 @pytest.mark.parametrize("population", POPULATIONS)
 def test_every_session_ends_somewhere(population: str) -> None:
     outcomes = hazard(population).outcomes
-    assert outcomes.shape == (5, 6)
+    assert outcomes.shape == (5, 7)
     assert (outcomes >= 0).all()
     np.testing.assert_allclose(outcomes.sum(axis=1), 1)
 
@@ -166,8 +179,8 @@ def test_every_session_ends_somewhere(population: str) -> None:
 @pytest.mark.parametrize(("level", "auth"), hazard().standings)
 def test_the_probability_increases_with_session_rate_and_horizon(level: str, auth: str) -> None:
     truth = hazard()
-    by_gap = [truth.churn_probability(level, auth, 90, gap * DAY) for gap in (64, 16, 4, 1, 0.25)]
-    by_days = [truth.churn_probability(level, auth, 90, 4 * DAY, days) for days in (0, 1, 14, 60, 10_000)]
+    by_gap = [truth.probability(level, auth, 90, gap * DAY) for gap in (64, 16, 4, 1, 0.25)]
+    by_days = [truth.probability(level, auth, 90, 4 * DAY, days) for days in (0, 1, 14, 60, 10_000)]
     assert by_gap == sorted(set(by_gap))
     assert by_days == sorted(set(by_days))
     assert by_days[0] == 0
@@ -177,13 +190,13 @@ def test_the_probability_increases_with_session_rate_and_horizon(level: str, aut
 @pytest.mark.parametrize("level", LEVELS)
 def test_longer_pauses_make_longer_and_fewer_sessions(level: str) -> None:
     truth = hazard()
-    short, long = (truth.churn_probability(level, "Logged In", gap, DAY) for gap in (30, 300))
+    short, long = (truth.probability(level, "Logged In", gap, DAY) for gap in (30, 300))
     assert 0.9 * short < long < short
 
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_populations_have_the_expected_order(level: str) -> None:
-    churn = {name: hazard(name).churn_probability(level, "Logged In", 90, WEEK) for name in POPULATIONS}
+    churn = {name: hazard(name).probability(level, "Logged In", 90, WEEK) for name in POPULATIONS}
     assert sorted(churn, key=churn.__getitem__) == ["happy", "template", "grumpy", "many_adverts"]
 
 
@@ -195,13 +208,13 @@ def test_an_unknown_population_is_refused() -> None:
 @pytest.mark.parametrize(("level", "auth"), [("gold", "Logged In"), ("free", "Cancelled"), ("paid", "Guest")])
 def test_a_standing_in_which_no_session_opens_is_refused(level: str, auth: str) -> None:
     with pytest.raises(ValueError, match=f"no session starts as '{level}, {auth}'; known are: free, Guest; "):
-        hazard().churn_probability(level, auth, 90, DAY)
+        hazard().probability(level, auth, 90, DAY)
 
 
 @pytest.mark.parametrize(("event_gap", "session_gap", "days"), [(0, DAY, 14), (90, -1, 14), (90, DAY, -1)])
 def test_invalid_gaps_and_days_are_refused(event_gap: float, session_gap: float, days: float) -> None:
     with pytest.raises(ValueError, match="gaps must be positive and days must not be negative"):
-        hazard().churn_probability("free", "Logged In", event_gap, session_gap, days)
+        hazard().probability("free", "Logged In", event_gap, session_gap, days)
 
 
 def test_a_session_that_ends_where_none_opens_is_refused() -> None:

@@ -63,7 +63,7 @@ def truth(users: pd.DataFrame, events: pd.DataFrame, rows: pd.DataFrame) -> np.n
     known = rows.merge(users.drop(columns="level"), on="user_id").merge(last[["page", "level"]], on="user_id")
     return np.array(
         [
-            hazards[user.population].churn_probability(
+            hazards[user.population].probability(
                 user.level,
                 "Logged Out" if user.page == "Logout" else "Logged In",
                 user.event_gap_seconds,

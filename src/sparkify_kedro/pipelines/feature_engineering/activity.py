@@ -62,6 +62,7 @@ def daily_stays(events: DataFrame, keys: Sequence[str]) -> DataFrame:
         any_of(F.col("gender") == "M").alias("is_male"),
         F.min(F.when(page == CANCELLATION, ts)).alias("first_cancellation"),
         F.min(F.when(page == DOWNGRADE, ts)).alias("first_downgrade"),
+        F.min(F.when(page == UPGRADE, ts)).alias("first_upgrade"),
         *(F.count_if(page == name).alias(page_feature(name)) for name in _PAGES),
     )
 
@@ -114,7 +115,10 @@ def merge_days(days: DataFrame) -> DataFrame:
     return days.groupBy(*KEYS, *_STAY).agg(
         *(F.min(name).alias(name) for name in firsts),
         *(F.max(name).alias(name) for name in ("last_ts", "last_item", "is_male")),
-        F.min(F.when(is_new, F.col("first_ts"))).alias("new_first_ts"),
+        *(
+            F.min(F.when(is_new, F.col(name))).alias(f"new_{name}")
+            for name in ("first_ts", "first_downgrade", "first_upgrade")
+        ),
         F.collect_set("day").alias("days"),
         F.collect_set(F.when(is_new, F.col("day"))).alias("new_days"),
         *(F.sum(name).alias(name) for name in counts),
@@ -134,8 +138,9 @@ def window_totals(stays: DataFrame) -> DataFrame:
     Returns:
         One row per user and landmark: flags and counts of the window; ``session_ms`` (from first to last event of each
         session and level, summed), ``paid_ms`` (the part of it at level paid), ``active_days``; the same three,
-        ``new_sessions`` and counts for the new events alone; ``level_at_end`` and ``device``; and for each level, of
-        the new events alone, the sessions and the visits to each page (see ``at_level``).
+        ``new_sessions``, counts and the first downgrade and upgrade for the new events alone; ``level_at_end`` and
+        ``device``; and for each level, of the new events alone, the sessions and the visits to each page (see
+        ``at_level``).
     """
     # level and user_agent come last, so that a tie in the other columns is deterministic.
     place = F.struct("last_ts", "last_item", *_STAY)
@@ -166,6 +171,8 @@ def _window_aggregates() -> dict[str, Column]:
         **{f"new_{name}": F.sum(f"new_{page_feature(page)}") for name, page in RATED_PAGES.items()},
         "first_cancellation": F.min("first_cancellation"),
         "first_downgrade": F.min("first_downgrade"),
+        "first_new_downgrade": F.min("new_first_downgrade"),
+        "first_new_upgrade": F.min("new_first_upgrade"),
         "registration": F.min("registration"),
         "last_event_ts": F.max("last_ts"),
     }

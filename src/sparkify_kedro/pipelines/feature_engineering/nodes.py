@@ -37,7 +37,7 @@ _TOTALS = (
 # What is known of a user, and does not vanish in a window without events.
 _LASTING = (
     "is_male", "first_cancellation", "first_downgrade", "registration", "last_event_ts", "level_at_end", "device",
-    "churned_at",
+    "churned_at", "next_downgrade", "next_upgrade",
 )  # fmt: skip
 
 
@@ -69,16 +69,26 @@ def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: Fe
     stays = merge_days(at_landmarks(daily_stays(known, keys).repartition("user_id"), as_of, parameters))
     songs = distinct_songs(at_landmarks(daily_songs(known, keys), as_of, parameters))
     windows = window_totals(stays).join(songs, list(KEYS), "inner")
-    of_user = Window.partitionBy("user_id")
-    with_churn = windows.withColumn("churned_at", F.min("first_cancellation").over(of_user))
-    counts = [name for name in with_churn.columns if name not in (*KEYS, *_LASTING)]
-    bins = fill_landmarks(with_churn, counts, as_of, parameters)
+    with_events = windows.withColumns(_events()).drop("first_new_downgrade", "first_new_upgrade")
+    counts = [name for name in with_events.columns if name not in (*KEYS, *_LASTING)]
+    bins = fill_landmarks(with_events, counts, as_of, parameters)
     with_totals = bins.withColumns(_totals(first_ts, as_of, parameters))
     with_history = with_totals.withColumns(_history(parameters)).where(is_row(first_ts, parameters))
     features = with_history.withColumns(
         {**_extended_features(parameters), **_counts_in_history(), **label_columns(as_of, parameters)}
     )
     return features.withColumn("at_risk", at_risk()).select(*user_time_bins.struct.names)
+
+
+def _events() -> dict[str, Column]:
+    """When the user cancels, and when the next downgrade and the next upgrade after the landmark are."""
+    of_user = Window.partitionBy("user_id")
+    after = of_user.orderBy("bin_end").rowsBetween(1, Window.unboundedFollowing)
+    return {
+        "churned_at": F.min("first_cancellation").over(of_user),
+        "next_downgrade": F.min("first_new_downgrade").over(after),
+        "next_upgrade": F.min("first_new_upgrade").over(after),
+    }
 
 
 def _totals(first_ts: int, as_of: int, parameters: FeatureEngineering) -> dict[str, Column]:

@@ -1,6 +1,6 @@
 """The schema of the table that feature engineering creates."""
 
-from sparkify_kedro.churn.vocabulary import COUNTED_PAGES, KEYS, LABELS, LEVELS, RATED_PAGES
+from sparkify_kedro.churn.vocabulary import COUNTED_PAGES, KEYS, LABELS, LEVEL_LABELS, LEVELS, RATED_PAGES
 from sparkify_kedro.framework.table_schema import TableSchema
 
 from .activity import page_feature
@@ -53,7 +53,7 @@ user_time_bins = TableSchema(
             *(f"{name} double" for name in _REALS),
             "sessions_in_history bigint",
             *(f"sessions_at_{level}_in_history bigint, pages_at_{level}_in_history array<bigint>" for level in LEVELS),
-            *(f"{name} int" for name in LABELS),
+            *(f"{name} int" for name in (*LABELS, *LEVEL_LABELS)),
             "at_risk boolean",
             "bin_end bigint",
             "churned_at bigint",

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from sparkify_kedro.churn.figure_style import positives_of
 from sparkify_kedro.churn.rendering import render, source_of
 from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, LogSpan
 from sparkify_kedro.framework.runs.summary import RunSoFar
@@ -16,6 +17,8 @@ _PURPOSES = {
     "churned_in_time_bin": "Descriptive: how similar a window is to windows in which users cancel.",
     "will_churn_in_next_bin": "The probability that a user at risk cancels within the horizon after the as-of date.",
     "will_churn_soon": "The probability that a user cancels in the window or within the horizon after it.",
+    "will_downgrade": "The probability that a user who pays downgrades within the horizon after the as-of date.",
+    "will_upgrade": "The probability that a user who does not pay upgrades within the horizon after the as-of date.",
 }
 
 
@@ -48,6 +51,8 @@ def write_model_card(
         split=parameters["sampling"]["split"],
         rows=_rows(champion_metadata.feature_engineering),
         purpose=_PURPOSES.get(champion_metadata.label, f"The probability of {champion_metadata.label}."),
+        positives=positives_of(champion_metadata.label),
+        in_window=champion_metadata.of_label["in_window"],
         parameters=yaml.safe_dump({name: parameters[name] for name in _MAKING}, sort_keys=False),
     )
 

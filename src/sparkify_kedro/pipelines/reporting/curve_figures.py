@@ -9,7 +9,17 @@ import pandas as pd
 import plotly.graph_objects as go
 from pyspark.sql import DataFrame
 
-from sparkify_kedro.churn.figure_style import ALGORITHM_COLORS, DOTTED, GRAY, band, finish, heading, number, words
+from sparkify_kedro.churn.figure_style import (
+    ALGORITHM_COLORS,
+    DOTTED,
+    GRAY,
+    band,
+    finish,
+    heading,
+    number,
+    positives_of,
+    words,
+)
 from sparkify_kedro.churn.reports import Comparison
 from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.learning.curves import (
@@ -59,34 +69,34 @@ def draw_curves(
             bands = curve_bands(rows, evaluation)
     scores = comparison.champion_scores.test
     chance = number(scores.chance.average_precision_mean if scores.chance else None)
-    champion = f"{heading(label)}: {words(comparison.champion)}"
+    champion, found = f"{heading(label)}: {words(comparison.champion)}", positives_of(label)
     read_band = "The shaded area is the 95 % band of the champion's curve over bootstrap samples of users. "
     return (
         _draw(
             curves, bands, "precision_recall", ("recall", "precision"),
             title=f"{champion}, average precision {number(scores.average_precision)} (chance {chance})",
-            how_to_read="From left to right more users are contacted: recall, the share of churners found, grows, and "
-            f"precision, the share of churners among the contacted, approaches the dotted prevalence. {read_band}",
+            how_to_read=f"From left to right more users are contacted: recall, the share of {found} found, grows, and "
+            f"precision, the share of {found} among the contacted, approaches the dotted prevalence. {read_band}",
             baseline=Curve(np.array([0, 1]), np.array([scores.prevalence or 0] * 2)),
         ),
         _draw(
             curves, bands, "roc", ("false positive rate", "true positive rate"),
             title=f"{champion}, AUC-ROC {number(scores.auc_roc)} (chance 0.50)",
-            how_to_read="The share of churners contacted, by the share of other users contacted; the dotted diagonal "
+            how_to_read=f"The share of {found} contacted, by the share of other users contacted; the dotted diagonal "
             f"is chance. {read_band}",
             baseline=Curve(np.array([0, 1]), np.array([0, 1])),
         ),
         _draw(
-            curves, bands, "gain", ("share of users contacted", "share of churners reached"),
-            title=f"{heading(label)}: {_gain_in_words(comparison)}",
-            how_to_read="The share of churners reached when that share of users is contacted, those at highest risk "
-            f"first; on the dotted diagonal contacts are random. {read_band}",
+            curves, bands, "gain", ("share of users contacted", f"share of {found} reached"),
+            title=f"{heading(label)}: {_gain_in_words(comparison, found)}",
+            how_to_read=f"The share of {found} reached when that share of users is contacted, those with the highest "
+            f"probability first; on the dotted diagonal contacts are random. {read_band}",
             baseline=Curve(np.array([0, 1]), np.array([0, 1])),
         ),
         _draw(
             curves, bands, "lift", ("share of users contacted", "lift"),
-            title=f"{heading(label)}: {_lift_in_words(comparison)}",
-            how_to_read="How many times more churners are among the contacted than among as many random users; it "
+            title=f"{heading(label)}: {_lift_in_words(comparison, found)}",
+            how_to_read=f"How many times more {found} are among the contacted than among as many random users; it "
             f"falls to 1, the dotted line, when everybody is contacted. {read_band}",
             baseline=Curve(np.array([0, 1]), np.array([1, 1])),
         ),
@@ -153,15 +163,15 @@ def _draw(  # noqa: PLR0913 - the curves, and all texts around them
     return finish(figure, title, how_to_read)
 
 
-def _gain_in_words(comparison: Comparison) -> str:
+def _gain_in_words(comparison: Comparison, found: str) -> str:
     top = comparison.champion_scores.top[-1]
     if top.recall is None:
-        return "no churners in the test rows"
-    return f"the {top.share:.0%} at highest risk include {top.recall:.0%} of the churners"
+        return f"no {found} in the test rows"
+    return f"the {top.share:.0%} at the top include {top.recall:.0%} of the {found}"
 
 
-def _lift_in_words(comparison: Comparison) -> str:
+def _lift_in_words(comparison: Comparison, found: str) -> str:
     top = comparison.champion_scores.top[-1]
     if top.lift is None:
-        return "no churners in the test rows"
-    return f"lift {top.lift:.1f} among the {top.share:.0%} at highest risk"
+        return f"no {found} in the test rows"
+    return f"lift {top.lift:.1f} among the {top.share:.0%} at the top"

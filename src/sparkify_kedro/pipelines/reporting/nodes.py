@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import yaml
 from plotly.offline import get_plotlyjs
 
+from sparkify_kedro.churn.figure_style import positives_of
 from sparkify_kedro.churn.rendering import render, source_of
 from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, DriftReport, IngestionReport
 from sparkify_kedro.framework.runs.summary import RunSoFar
@@ -53,7 +54,13 @@ def render_label_section(
         An HTML fragment.
     """
     return render(
-        _PACKAGE, "label_section.html.j2", label=label, comparison=comparison, card=champion_metadata, figures=figures
+        _PACKAGE,
+        "label_section.html.j2",
+        label=label,
+        singular=positives_of(label)[:-1],
+        comparison=comparison,
+        card=champion_metadata,
+        figures=figures,
     )
 
 
@@ -103,13 +110,15 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         run_so_far: the run.
         reporting: how much to show, and published scores.
         of_labels: ``{label}_comparison``, ``{label}_champion_metadata`` and ``{label}_report_section``; of a skipped
-            label, the reason in place of each.
+            label, the reason in place of each, and None of one that no run has learned. ``{label}_users``: the users
+            with the highest probabilities, of labels that have scores of their own.
 
     Returns:
         HTML that includes the plotting library. Every string is escaped, also in figures.
     """
     skipped = {label: each.reason for label in labels if isinstance(each := of_labels[f"{label}_comparison"], Skipped)}
-    sections = [_section(label, of_labels) for label in labels if label not in skipped]
+    learned = [label for label in labels if isinstance(of_labels[f"{label}_comparison"], Comparison)]
+    sections = [_section(label, of_labels) for label in learned]
     champions = {section["label"]: section["model"] for section in sections}
     listed = None if isinstance(users_at_risk, Skipped) else users_at_risk
     drift = None if isinstance(drift_report, Skipped) else drift_report
@@ -134,6 +143,11 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         experiments=[] if experiment_table is None else records(experiment_table),
         at_risk=None if listed is None else first_users(listed, reporting.users_at_risk),
         listed=0 if listed is None else len(listed),
+        likely={
+            label: first_users(users, reporting.users_at_risk)
+            for label in learned
+            if isinstance(users := of_labels.get(f"{label}_users"), pd.DataFrame)
+        },
         drift=drift,
         scored_by_another=is_outdated,
         drift_figure=None if isinstance(drift_figure, Skipped) else drift_figure,
@@ -157,5 +171,5 @@ def _section(label: str, of_labels: Mapping[str, Any]) -> dict[str, Any]:
         "model": metadata.model,
         "html": of_labels[f"{label}_report_section"],
         "scores": comparison.champion_scores,
-        "sentence": in_one_sentence(comparison.champion_scores),
+        "sentence": in_one_sentence(comparison.champion_scores, positives_of(label)),
     }

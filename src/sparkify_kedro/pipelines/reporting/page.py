@@ -23,20 +23,19 @@ class StageLine(BaseModel):
     seconds: float
 
 
-def in_one_sentence(scores: AlgorithmScores) -> str:
+def in_one_sentence(scores: AlgorithmScores, found: str) -> str:
     """What acting on a model brings, and whether the test rows support it."""
     test, top = scores.test, scores.top[-1]
     if test.auc_roc_interval is None or top.precision is None or top.lift is None:
         return "The test rows lack one of the two classes, so this model cannot be evaluated."
-    churners = round(top.precision * top.rows)
     sentence = (
-        f"Of the {top.rows} test rows at highest risk ({top.share:.0%}), {churners} churn: {top.lift:.1f} times the "
-        "rate of random rows."
+        f"The {top.rows} test rows with the highest scores ({top.share:.0%}) include {round(top.precision * top.rows)} "
+        f"{found}: {top.lift:.1f} times the rate of random rows."
     )
     if test.chance_verdict:
         return f"{sentence} The ranking is {test.chance_verdict}."
     if test.warning:
-        return f"{sentence} The ranking is better than chance; with so few churners it is uncertain by how much."
+        return f"{sentence} The ranking is better than chance; with so few {found} it is uncertain by how much."
     return f"{sentence} The ranking of held-out users is better than chance."
 
 

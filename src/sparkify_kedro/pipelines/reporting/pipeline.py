@@ -57,14 +57,22 @@ _PAGE = (
 )
 
 
-def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
+def create_pipeline(labels: Sequence[str], on_request: Sequence[str], algorithms: Sequence[str]) -> Pipeline:
     """Figures of the log and of each label, in namespaces of their own, and the page.
 
     A label that was skipped has no figures; the page gives the reason.
+
+    Args:
+        labels: the labels of every run.
+        on_request: labels that other pipelines learn; the page has those that have been learned.
+        algorithms: the algorithms.
     """
-    names = list(labels)
-    of_labels = skippable(sum((_report_label(label, algorithms) for label in names), Pipeline([])))
-    return _report_log() + of_labels + _render(names)
+    return _report_log() + create_pipeline_for_labels(labels, algorithms) + _render(labels, on_request)
+
+
+def create_pipeline_for_labels(labels: Iterable[str], algorithms: Sequence[str]) -> Pipeline:
+    """Figures and section of each label alone."""
+    return skippable(sum((_report_label(label, algorithms) for label in labels), Pipeline([])))
 
 
 def _report_log() -> Pipeline:
@@ -182,8 +190,9 @@ def _report_label(label: str, algorithms: Sequence[str]) -> Pipeline:
     )
 
 
-def _render(labels: Sequence[str]) -> Pipeline:
-    comparisons = {label: f"{label}.comparison" for label in labels}
+def _render(labels: Sequence[str], on_request: Sequence[str]) -> Pipeline:
+    everything = (*labels, *on_request)
+    comparisons = {label: f"{label}.comparison" for label in everything}
     return Pipeline(
         [
             Node(
@@ -205,7 +214,7 @@ def _render(labels: Sequence[str]) -> Pipeline:
                 name="draw_user_types",
             ),
             Node(
-                func=bind(render_report, labels=tuple(labels)),
+                func=bind(render_report, labels=everything),
                 inputs={
                     **{name: name for name in _PAGE},
                     "log_section": "log.report_section",
@@ -213,9 +222,10 @@ def _render(labels: Sequence[str]) -> Pipeline:
                     "reporting": "params:reporting",
                     **{
                         f"{label}_{name}": f"{label}.{name}"
-                        for label in labels
+                        for label in everything
                         for name in ("comparison", "champion_metadata", "report_section")
                     },
+                    **{f"{label}_users": f"{label}.users_at_risk" for label in on_request},
                 },
                 outputs="report",
                 name="render_report",

@@ -20,6 +20,7 @@ from sparkify_kedro.churn.figure_style import (
     heading,
     number,
     plain,
+    positives_of,
     words,
 )
 from sparkify_kedro.churn.reports import Comparison, SearchReport, Setting
@@ -29,7 +30,7 @@ from .parameters import Reporting
 
 
 def draw_calibration(comparison: Comparison, label: str) -> go.Figure:
-    """Observed churn rate against mean predicted probability on held-out users, by tenths of the rows.
+    """Observed rate against mean predicted probability on held-out users, by tenths of the rows.
 
     Args:
         comparison: the label's champion and scores.
@@ -53,14 +54,15 @@ def draw_calibration(comparison: Comparison, label: str) -> go.Figure:
         )  # fmt: skip
     figure.add_scatter(x=[0, highest], y=[0, highest], mode="lines", line=DOTTED, name="perfect calibration")
     figure.update_xaxes(title_text="mean predicted probability", tickformat=".0%", rangemode="tozero")
-    figure.update_yaxes(title_text="observed churn rate", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title_text="observed rate", tickformat=".0%", rangemode="tozero")
     champion = comparison.champion_scores
     return finish(
         figure,
         f"{heading(label)}: calibration error {number(champion.calibration_error, 3)} (expected by chance "
         f"{number(champion.calibration_error_by_chance, 3)})",
-        "A point is a tenth of the test rows. On the dotted line the observed churn rate equals the predicted "
-        "probability. With few churners points scatter: compare the error with the one expected by chance.",
+        "A point is a tenth of the test rows. On the dotted line the observed rate equals the predicted "
+        f"probability. With few {positives_of(label)} points scatter: compare the error with the one expected by "
+        "chance.",
     )
 
 
@@ -131,8 +133,8 @@ def draw_segments(comparison: Comparison, label: str) -> go.Figure:
     return finish(
         figure,
         f"{heading(label)}: {words(comparison.champion)} within segments",
-        "The numbers beside a segment are its churners and test rows. An interval that includes the dotted line does "
-        "not show that the model ranks there; a segment without a dot lacks one of the two classes.",
+        f"The numbers beside a segment are its {positives_of(label)} and test rows. An interval that includes the "
+        "dotted line does not show that the model ranks there; a segment without a dot lacks one of the two classes.",
         height=150 + 24 * max(len(lines), 4),
     )
 

@@ -1,5 +1,5 @@
-"""Scoring: rows and the champion -> churn scores, users at risk with reasons, and how far the rows have drifted."""
+"""Scoring: rows and a champion -> scores, users at risk with reasons, and how far the rows have drifted."""
 
-from .pipeline import create_pipeline, create_pipeline_for_another_log
+from .pipeline import create_pipeline, create_pipeline_for_another_log, create_pipeline_for_labels
 
-__all__ = ["create_pipeline", "create_pipeline_for_another_log"]
+__all__ = ["create_pipeline", "create_pipeline_for_another_log", "create_pipeline_for_labels"]

@@ -21,7 +21,7 @@ from sparkify_kedro.churn.reports import (
     LogSpan,
     ScoredUsers,
 )
-from sparkify_kedro.churn.vocabulary import FORECAST, day_of
+from sparkify_kedro.churn.vocabulary import day_of
 from sparkify_kedro.framework.errors import InputDataError
 from sparkify_kedro.framework.skipping import SkipError
 from sparkify_kedro.learning.profile import (
@@ -51,13 +51,13 @@ def select_rows_to_score(
     champion_metadata: ChampionMetadata,
     feature_engineering: FeatureEngineering,
 ) -> DataFrame:
-    """The rows to score: the users at risk at the as-of date.
+    """The rows to score: the users at risk at the as-of date, and at the level that the champion's label is about.
 
     Args:
         user_time_bins: one row per (user_id, bin_end).
         log_span: the log's first and last event.
-        champion_metadata: the user types that the champion's features come from.
-        feature_engineering: the as-of date.
+        champion_metadata: the champion's label, and the user types that its features come from.
+        feature_engineering: the as-of date, and the labels.
 
     Returns:
         One row per user, with the features of user types if the champion takes any.
@@ -74,6 +74,8 @@ def select_rows_to_score(
             "do not end"
         )
     rows = rows_at_risk(user_time_bins, as_of_ts(log_span, feature_engineering))
+    if (level := feature_engineering.labels[champion_metadata.label].level) is not None:
+        rows = rows.where(F.col("level_at_end") == level)
     types = champion_metadata.user_types
     return rows if types is None else with_user_types(rows, types)
 
@@ -83,23 +85,25 @@ def score_users(
     champion: PipelineModel,
     champion_metadata: ChampionMetadata,
     feature_engineering: FeatureEngineering,
+    label: str,
 ) -> DataFrame:
-    """The calibrated probability that a user cancels within the horizon, and the user's rank by it.
+    """The calibrated probability that the label's event happens to a user within the horizon, and the rank by it.
 
     Args:
-        rows_to_score: one row per user at risk.
-        champion: the champion of the forecast.
+        rows_to_score: one row per user.
+        champion: the champion of the label.
         champion_metadata: its features and the parameters that they were made with.
         feature_engineering: the parameters that the rows were made with.
+        label: the label, such as a cancellation.
 
     Returns:
-        One row per user: ``as_of`` and ``horizon_days``, ``probability`` of a cancellation in these days, ``rank`` (1
-        is the highest risk; users of equal probability by id) and ``decile`` (1 to 10).
+        One row per user: ``as_of`` and ``horizon_days``, ``probability`` of the event in these days, ``rank`` (1
+        is the highest; users of equal probability by id) and ``decile`` (1 to 10).
 
     Raises:
         ValueError: where the champion was trained with other features or parameters.
     """
-    check_champion(FORECAST, champion, champion_metadata)
+    check_champion(label, champion, champion_metadata)
     check_rows(champion_metadata, rows_to_score.columns, feature_engineering.model_dump(mode="json"))
     by_risk = Window.orderBy(F.desc("probability"), "user_id")
     rank, users = F.row_number().over(by_risk), F.count(F.lit(1)).over(Window.partitionBy())
@@ -127,7 +131,7 @@ def list_users_at_risk(
     Args:
         churn_scores: one row per user.
         rows_to_score: the rows that were scored.
-        champion: the champion of the forecast.
+        champion: the champion.
         champion_metadata: its features, and their profile.
         feature_registry: the definitions of the features.
         scoring: which users to list, and the number of reasons.

@@ -1,8 +1,11 @@
-"""From rows and the champion of the forecast to churn scores."""
+"""From rows and a champion to scores: of the forecast, and of the other labels whose users are scored."""
+
+from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
 from sparkify_kedro.churn.vocabulary import FORECAST
+from sparkify_kedro.framework.nodes import bind
 from sparkify_kedro.framework.skipping import skippable
 
 from .drift_figure import draw_drift
@@ -13,7 +16,23 @@ OTHER_LOG = "other_log"
 
 def create_pipeline() -> Pipeline:
     """Score the rows of the newest run at its as-of date; skipped where the forecast is."""
-    return skippable(_score())
+    return skippable(_score(FORECAST))
+
+
+def create_pipeline_for_labels(labels: Iterable[str]) -> Pipeline:
+    """The same for other labels, each in the label's namespace."""
+    return skippable(sum((_score_label(label) for label in labels), Pipeline([])))
+
+
+def _score_label(label: str) -> Pipeline:
+    champion = {f"{label}.{name}": f"{label}.{name}" for name in ("champion", "champion_metadata")}
+    return Pipeline(
+        _score(label),
+        namespace=label,
+        inputs={"user_time_bins": "user_time_bins", "log_span": "log_span", **champion},
+        parameters={f"params:{name}" for name in ("feature_engineering", "feature_registry", "scoring")},
+        tags=[label],
+    )
 
 
 def create_pipeline_for_another_log(ingestion: Pipeline, feature_engineering: Pipeline) -> Pipeline:
@@ -27,15 +46,15 @@ def create_pipeline_for_another_log(ingestion: Pipeline, feature_engineering: Pi
     champion = {f"{FORECAST}.{name}" for name in ("champion", "champion_metadata")}
     blocks = ("ingestion", "feature_engineering", "feature_registry", "scoring")
     return Pipeline(
-        read + feature_engineering + _score(),
+        read + feature_engineering + _score(FORECAST),
         namespace=OTHER_LOG,
         inputs={"scoring_events", "scoring_files", *champion},
         parameters={f"params:{name}" for name in blocks},
     )
 
 
-def _score() -> Pipeline:
-    champion, metadata = f"{FORECAST}.champion", f"{FORECAST}.champion_metadata"
+def _score(label: str) -> Pipeline:
+    champion, metadata = f"{label}.champion", f"{label}.champion_metadata"
     return Pipeline(
         [
             Node(
@@ -45,7 +64,7 @@ def _score() -> Pipeline:
                 name="select_rows_to_score",
             ),
             Node(
-                func=score_users,
+                func=bind(score_users, label=label),
                 inputs=["rows_to_score", champion, metadata, "params:feature_engineering"],
                 outputs="churn_scores",
                 name="score_users",

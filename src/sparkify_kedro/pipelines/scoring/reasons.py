@@ -25,18 +25,19 @@ def strongest_reasons(
 
     Returns:
         Columns ``reason_1``, ``reason_2``, …, the strongest first, such as "thumbs down per 1,000 songs since
-        registration: 21.3 (raises the risk)"; empty where fewer features contribute.
+        registration: 21.3 (raises the risk)" (of an upgrade: "the chance"); empty where fewer features contribute.
     """
     features, profile = metadata.features, metadata.profile
     values = rows[features].to_numpy(dtype=float)
     means = np.array([profile[name].mean for name in features])
+    outcome = "chance" if metadata.of_label.get("event") == "upgrade" else "risk"
     added = contributions(champion, metadata.algorithm, values, means)
     strongest = np.argsort(-np.abs(added), axis=1, kind="stable")[:, :most]
     return pd.DataFrame(
         [
             {
                 f"reason_{number}": in_words(
-                    registry.features[features[column]], values[row, column], added[row, column]
+                    registry.features[features[column]], values[row, column], added[row, column], outcome
                 )
                 for number, column in enumerate(columns, start=1)
             }
@@ -47,7 +48,7 @@ def strongest_reasons(
     )
 
 
-def in_words(feature: Feature, value: float, contribution: float) -> str:
+def in_words(feature: Feature, value: float, contribution: float, outcome: str) -> str:
     """The feature, its value in its unit, and the direction of its effect; empty where it has none."""
     if contribution == 0:
         return ""
@@ -55,4 +56,4 @@ def in_words(feature: Feature, value: float, contribution: float) -> str:
     # Three digits, without exponents.
     text = f"{natural:.3g}" if abs(natural) < 999.5 else f"{natural:,.0f}"
     shown = ("yes" if value else "no") if feature.unit == "0 or 1" else text
-    return f"{feature.definition}: {shown} ({'raises' if contribution > 0 else 'lowers'} the risk)"
+    return f"{feature.definition}: {shown} ({'raises' if contribution > 0 else 'lowers'} the {outcome})"

@@ -1,4 +1,6 @@
-"""The true churn probability of a simulated user: cancellation within a number of days, computed without simulation.
+"""The true probability that a simulated user cancels, downgrades or upgrades within a number of days.
+
+It is computed without simulation.
 
 The probability is an upper limit for models of the log: between sessions, no model can be expected to rank users
 better, because everything else that happens to them is random.
@@ -34,7 +36,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import expm
 
-from sparkify_kedro.churn.vocabulary import SONG
+from sparkify_kedro.churn.vocabulary import CANCELLATION, SONG
 
 from .behavior import DAY, Chain, Choice, State
 from .parameters import Simulation
@@ -71,8 +73,9 @@ class Steps(NamedTuple):
 class Hazard(NamedTuple):
     """The session process of a population.
 
-    ``standings`` are the n pairs of level and login state in which a session may start. ``outcomes`` (n x (n + 1)) are
-    the probabilities of the final standing by initial standing, with cancellation in the last column; rows sum to 1.
+    ``standings`` are the n pairs of level and login state in which a session may start. ``outcomes`` (n x (n + 2)) are
+    the probabilities of the final standing by initial standing, with another end of the subscription and the event in
+    the last columns; rows sum to 1.
     ``sessions_kept`` is the share of session starts that are not moved because of a weekend.
     """
 
@@ -83,8 +86,13 @@ class Hazard(NamedTuple):
     sessions_kept: float
 
     @classmethod
-    def of(cls, parameters: Simulation, population: str) -> Hazard:
+    def of(cls, parameters: Simulation, population: str, page: str = CANCELLATION) -> Hazard:
         """Compute the part that is the same for all users of a population.
+
+        Args:
+            parameters: of the simulation.
+            population: its name.
+            page: the event, by its page.
 
         Raises:
             ValueError: if the population is unknown, or a session may end in a standing in which none starts.
@@ -95,20 +103,20 @@ class Hazard(NamedTuple):
         chain = Chain.of(parameters, population)
         standings, states = tuple(chain.openings), _states(chain)
         openings = _matrix([chain.openings[standing] for standing in standings], states)
-        transitions = _matrix([_onward(chain, state) for state in states], states)
+        transitions = _matrix([_onward(chain, state, page) for state in states], states)
         visits = _expected_visits(openings, transitions)
         return cls(
             standings=standings,
-            outcomes=_outcomes(visits * (1 - transitions.sum(axis=1)), standings, states),
+            outcomes=_outcomes(visits * (1 - transitions.sum(axis=1)), standings, states, page),
             steps=_steps(openings, transitions, visits, states, chain.redirects),
             session_break=parameters.session_break_seconds,
             sessions_kept=1 - parameters.weekend_redraw * WEEKEND_SHARE,
         )
 
-    def churn_probability(
+    def probability(
         self, level: str, auth: str, event_gap_seconds: float, session_gap_seconds: float, days: float = 14
     ) -> float:
-        """Return the probability that a user who is between sessions cancels within a number of days.
+        """Return the probability that the event happens within a number of days to a user who is between sessions.
 
         Args:
             level: the user's level, ``free`` or ``paid``.
@@ -133,15 +141,15 @@ class Hazard(NamedTuple):
         return float(expm(generator * days * DAY)[self.standings.index((level, auth)), -1])
 
     def _generator(self, event_gap: float, session_gap: float) -> np.ndarray:
-        """Rates per second between n states of waiting, n of being in a session, and cancelled: (2n + 1) x (2n + 1)."""
+        """Rates per second between n states of waiting, n of being in a session, gone and the event."""
         count = len(self.standings)
         # A session of one event without a break has no duration; one second keeps its rate finite.
         in_session = np.maximum(self.steps.seconds(event_gap) + self.session_break, 1)
-        to_waiting, to_cancelled = self.outcomes[:, :-1], self.outcomes[:, -1]
-        rates = np.zeros((2 * count + 1, 2 * count + 1))
-        rates[:count, count:-1] = np.eye(count) * self.sessions_kept / session_gap
-        rates[count:-1, :count] = to_waiting / in_session[:, None]
-        rates[count:-1, -1] = to_cancelled / in_session
+        to_waiting, to_ends = self.outcomes[:, :count], self.outcomes[:, count:]
+        rates = np.zeros((2 * count + 2, 2 * count + 2))
+        rates[:count, count:-2] = np.eye(count) * self.sessions_kept / session_gap
+        rates[count:-2, :count] = to_waiting / in_session[:, None]
+        rates[count:-2, -2:] = to_ends / in_session[:, None]
         return rates - np.diag(rates.sum(axis=1))
 
 
@@ -150,9 +158,9 @@ def _states(chain: Chain) -> list[State]:
     return sorted({*chain.transitions, *(state for choice in choices for state in choice.outcomes)})
 
 
-def _onward(chain: Chain, state: State) -> Choice | None:
-    """The transitions from a state; none after a cancellation."""
-    return None if state.auth == "Cancelled" else chain.transitions.get(state)
+def _onward(chain: Chain, state: State, page: str) -> Choice | None:
+    """The transitions from a state; none after the event or a cancellation."""
+    return None if state.page == page or state.auth == "Cancelled" else chain.transitions.get(state)
 
 
 def _matrix(choices: Sequence[Choice | None], states: list[State]) -> np.ndarray:
@@ -170,12 +178,14 @@ def _expected_visits(openings: np.ndarray, transitions: np.ndarray) -> np.ndarra
     return np.linalg.solve((np.eye(len(transitions)) - transitions).T, openings.T).T
 
 
-def _outcomes(ends: np.ndarray, standings: tuple[Standing, ...], states: list[State]) -> np.ndarray:
-    """Sum the probabilities of the final states to those of the final standings and of cancellation."""
-    outcomes = np.zeros((len(standings), len(standings) + 1))
+def _outcomes(ends: np.ndarray, standings: tuple[Standing, ...], states: list[State], page: str) -> np.ndarray:
+    """Sum the probabilities of the final states to those of the final standings, of being gone, and of the event."""
+    outcomes = np.zeros((len(standings), len(standings) + 2))
     for state, probabilities in zip(states, ends.T, strict=True):
-        if state.auth == "Cancelled":
+        if state.page == page:
             outcomes[:, -1] += probabilities
+        elif state.auth == "Cancelled":
+            outcomes[:, -2] += probabilities
         elif (state.level, state.auth) in standings:
             outcomes[:, standings.index((state.level, state.auth))] += probabilities
         elif (probabilities > 1e-9).any():

@@ -1,4 +1,4 @@
-"""The churn probability for an observer who knows every parameter of the simulation, and of a user only the log.
+"""The probability of an event for an observer who knows every parameter of the simulation, and of a user only the log.
 
 Between this and the true hazard lies what a log cannot tell: a user's population and mean pauses are known to the
 hazard, and only estimated by the observer. So the observer is the limit for models of the log.
@@ -23,7 +23,7 @@ import pandas as pd
 from scipy.special import logsumexp
 from scipy.stats import norm
 
-from sparkify_kedro.churn.vocabulary import SONG, midnight
+from sparkify_kedro.churn.vocabulary import CANCELLATION, SONG, midnight
 
 from .behavior import Chain, Choice, State
 from .hazard import Hazard
@@ -50,9 +50,9 @@ class Evidence(NamedTuple):
 
 
 def observed_probabilities(
-    events: pd.DataFrame, rows: pd.DataFrame, parameters: Simulation, days: float = 14
+    events: pd.DataFrame, rows: pd.DataFrame, parameters: Simulation, days: float = 14, page: str = CANCELLATION
 ) -> np.ndarray:
-    """The probability that a user cancels within a number of days, for each row.
+    """The probability that an event happens to a user within a number of days, for each row.
 
     Args:
         events: ``user_id``, ``ts`` and ``registration`` (ms since the epoch), ``session_id``, ``item_in_session``,
@@ -60,6 +60,7 @@ def observed_probabilities(
         rows: ``user_id`` and ``bin_end`` (ms since the epoch), the landmark; users with an event before it.
         parameters: of the simulation.
         days: the horizon.
+        page: the event, by its page.
 
     Returns:
         A probability per row, in the order of the rows.
@@ -70,7 +71,7 @@ def observed_probabilities(
     log_population = evidence.log_population + np.log(shares / shares.sum())
     population = np.exp(log_population - logsumexp(log_population, axis=1, keepdims=True))
     gaps = _quantiles(parameters.session_gap_seconds, _SESSION_GAPS)
-    hazards = {name: Hazard.of(parameters, name) for name in populations}
+    hazards = {name: Hazard.of(parameters, name, page) for name in populations}
     mean_pause = gaps / next(iter(hazards.values())).sessions_kept
     log_gap = -evidence.sessions[:, None] * np.log(mean_pause) - evidence.waited[:, None] / mean_pause
     gap = np.exp(log_gap - logsumexp(log_gap, axis=1, keepdims=True))
@@ -82,9 +83,7 @@ def observed_probabilities(
         level, auth, event = kind
         place = np.array([each == kind for each in kinds])
         for number, name in enumerate(populations):
-            of_gaps = np.array(
-                [hazards[name].churn_probability(level, auth, event_gaps[event], each, days) for each in gaps]
-            )
+            of_gaps = np.array([hazards[name].probability(level, auth, event_gaps[event], each, days) for each in gaps])
             result[place] += population[place, number] * (gap[place] @ of_gaps)
     return result
 
