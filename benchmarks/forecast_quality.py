@@ -6,7 +6,7 @@ the user: held-out users by the champion, the others out of fold. The simulation
 every row, and that of an observer who knows its parameters and sees only the log: what models of the log can reach at
 most. The share that a model reaches is (score - chance) / (observer - chance). Then the champions of each log score
 the log of the next seed as of a date, and the cancellations of the following 14 days are compared with the scores on
-held-out users.
+held-out users. With ``--level-changes`` it is downgrades and upgrades instead, as configured, beside the truth.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from kedro.config import OmegaConfigLoader
 
 from project_copy import KEDRO, PROJECT, copy_of_project, seconds
 from sparkify_kedro.churn.reports import RankingScores
+from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, LEVEL_LABELS, UPGRADE
 from sparkify_kedro.learning.evaluation import paired_difference, probability_report, ranking_report
 from sparkify_kedro.learning.parameters import Evaluation
 from sparkify_kedro.pipelines.simulation.hazard import Hazard
@@ -49,14 +50,30 @@ def report(folder: Path, *parts: str) -> Any:
     return json.loads(newest(folder, "08_reporting", *parts).read_text())
 
 
-def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
-    """Simulate a log and train on it; the scored rows by label and recipe, the truth's among them."""
+def read(folder: Path, seed: int, users: int) -> None:
+    """Simulate a log, and engineer its features."""
     log = "data/01_raw/log"
     simulate = f"simulation.users={users},simulation.seed={seed},simulated_events={log}"
     seconds([*KEDRO, "run", "--pipelines=simulation", f"--params={simulate}"], folder)
     seconds(
         [*KEDRO, "run", "--pipelines=ingestion,feature_engineering,user_types", f"--params=raw_events={log}"], folder
     )
+
+
+def train_level_changes(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
+    """The scored rows of downgrades and upgrades, and the truth's."""
+    read(folder, seed, users)
+    seconds([*KEDRO, "run", "--pipelines=level_changes"], folder)
+    results: dict[str, dict[str, Any]] = {}
+    for label, page in (("will_downgrade", DOWNGRADE), ("will_upgrade", UPGRADE)):
+        rows = unseen(folder, label, report(folder, label, "comparison.json")["champion"])
+        results[label] = {OURS: rows} | truth(folder, rows, seed, users, page)
+    return results
+
+
+def train(folder: Path, seed: int, users: int) -> dict[str, dict[str, Any]]:
+    """Simulate a log and train on it; the scored rows by label and recipe, the truth's among them."""
+    read(folder, seed, users)
     learn = ["run", "--pipelines=sampling,modeling"]
     of_labels = f"--namespaces={','.join(LABELS)}"
     shares = ",".join(f"sampling.labels.{label}.keep_negatives={share}" for label, share in ORIGINAL_SHARES.items())
@@ -90,15 +107,15 @@ def unseen(folder: Path, label: str, algorithm: str) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(held_out, columns=[*keys, *others, "score"]), scored], ignore_index=True)
 
 
-def truth(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> dict[str, pd.DataFrame]:
-    """The rows, scored by the observer of the log, and by the true probability of a cancellation."""
+def truth(folder: Path, rows: pd.DataFrame, seed: int, users: int, page: str = CANCELLATION) -> dict[str, pd.DataFrame]:
+    """The rows, scored by the observer of the log, and by the true probability of an event."""
     loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
     simulation = Simulation.model_validate(loader["parameters"]["simulation"] | {"seed": seed, "users": users})
     truth = pd.read_parquet(newest(folder, "01_raw", "simulated_users"))
     columns = ["user_id", "ts", "page", "level", "session_id", "item_in_session", "registration"]
     events = pd.read_parquet(newest(folder, "02_intermediate", "events"), columns=columns)
     events = events[events["user_id"].isin(rows["user_id"])]
-    hazards = {name: Hazard.of(simulation, name) for name in simulation.populations}
+    hazards = {name: Hazard.of(simulation, name, page) for name in simulation.populations}
     known = rows.merge(truth[["user_id", "population", "event_gap_seconds", "session_gap_seconds"]], on="user_id")
     # A user whose last page is Logout is logged out at the landmark.
     last = pd.merge_asof(
@@ -120,7 +137,7 @@ def truth(folder: Path, rows: pd.DataFrame, seed: int, users: int) -> dict[str, 
     ]
     keys = ["user_id", "bin_end", "label"]
     return {
-        OBSERVER: rows[keys].assign(score=observed_probabilities(events, rows[keys], simulation)),
+        OBSERVER: rows[keys].assign(score=observed_probabilities(events, rows[keys], simulation, page=page)),
         HAZARD: last[keys].assign(score=score),
     }
 
@@ -159,7 +176,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--users", type=int, default=4_000)
+    parser.add_argument("--level-changes", action="store_true")
     asked = parser.parse_args()
+    learn, labels = (train_level_changes, LEVEL_LABELS) if asked.level_changes else (train, LABELS)
     loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
     evaluation = Evaluation.model_validate(loader["parameters"]["modeling"]["evaluation"])
     with tempfile.TemporaryDirectory() as name:
@@ -168,17 +187,17 @@ def main() -> None:
             folder = Path(name) / str(seed)
             folder.mkdir()
             folders.append(copy_of_project(folder))
-            found.append(train(folder, seed, asked.users))
+            found.append(learn(folder, seed, asked.users))
             print(f"seed {seed}, {asked.users} users", flush=True)
-            show({label: found[-1][label] for label in LABELS}, evaluation)
+            show({label: found[-1][label] for label in labels}, evaluation)
         print(f"all {asked.seeds} seeds: their users together, and the mean over seeds")
-        show({label: {name: together(found, label, name) for name in found[0][label]} for label in LABELS}, evaluation)
-        for label in LABELS:
+        show({label: {name: together(found, label, name) for name in found[0][label]} for label in labels}, evaluation)
+        for label in labels:
             for recipe in found[0][label]:
                 each = [ranking_report(one[label][recipe], evaluation) for one in found]
                 precision, auc_roc = np.mean([[scores.average_precision, scores.auc_roc] for scores in each], axis=0)
                 print(f"  mean {label} {recipe}: average precision {precision:.3f}, AUC-ROC {auc_roc:.3f}")
-        for folder, other in pairwise(folders):
+        for folder, other in pairwise([] if asked.level_changes else folders):
             held_out, observed = after_as_of(folder, other / "data/01_raw/log", evaluation)
             print(f"trained on seed {folder.name}, seed {other.name} scored as of {AS_OF}", flush=True)
             print(line("held-out users", held_out))

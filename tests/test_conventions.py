@@ -53,7 +53,7 @@ READ_BY_HOOKS = {"runs"}  # a block of parameters
 SHARED = {"feature_registry"}  # a block of parameters of several pipelines
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
-BESIDE_DEFAULT = {*COMPOSED, "simulation", "backtest", "experiments", "exploration"}
+BESIDE_DEFAULT = {*COMPOSED, "simulation", "backtest", "experiments", "multiclass", "exploration"}
 LEVEL_CHANGES = ("level_changes",)
 LAYERS = (
     "raw",
@@ -520,7 +520,9 @@ def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algo
 def test_a_tag_of_an_algorithm_is_of_that_algorithm_alone() -> None:
     for algorithm in ALGORITHMS:
         tagged = EVERYTHING.only_nodes_with_tags(algorithm).nodes
-        assert {node.namespace for node in tagged} == {f"{label}.{algorithm}" for label in (*LABELS, *LEVEL_LABELS)}
+        assert {node.namespace for node in tagged} == {
+            f"{part}.{algorithm}" for part in (*LABELS, *LEVEL_LABELS, "multiclass")
+        }
 
 
 # Code

@@ -13,6 +13,7 @@ from sparkify_kedro.pipelines import (
     feature_engineering,
     ingestion,
     modeling,
+    multiclass,
     reporting,
     sampling,
     scoring,
@@ -27,8 +28,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     ``__default__`` is everything from the raw log to the champions, the scores and the report. Not part of it are
     ``simulation`` (it makes a log, and a run should not quietly train on one it has made itself),
     ``score_other_log`` (it uses a champion that has been trained), ``backtest`` (it trains a model for every landmark),
-    ``experiments`` (it trains one for every variant), ``level_changes`` (downgrades and upgrades, which need models of
-    their own) and ``exploration`` (its figures describe the log, and take time).
+    ``experiments`` (it trains one for every variant), ``level_changes`` (downgrades and upgrades have models of their
+    own), ``multiclass`` (it trains one model in place of three) and ``exploration`` (its figures describe the log, and
+    take time).
     """
     reading, engineering = ingestion.create_pipeline(), feature_engineering.create_pipeline()
     typing, algorithms = user_types.create_pipeline(), tuple(ALGORITHMS)
@@ -55,6 +57,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         ),
         "score_other_log": scoring.create_pipeline_for_another_log(reading, engineering),
         "exploration": exploration.create_pipeline(),
+        "multiclass": multiclass.create_pipeline(labels=LABELS, algorithms=algorithms),
         "backtest": backtest.create_pipeline(label=FORECAST, algorithms=algorithms),
         "experiments": experiments.create_pipeline(of_forecast, label=FORECAST, algorithms=algorithms),
     }

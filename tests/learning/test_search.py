@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score
 from sparkify_kedro.churn.reports import GridPoint
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Training
-from sparkify_kedro.learning.search import FeatureSets, assemble, fit, search_grid
+from sparkify_kedro.learning.search import FeatureSets, assemble, fit, search_grid, two_classes
 from sparkify_kedro.learning.user_types import TYPE_FEATURES, WITHOUT_FOLD
 
 FEATURES = ["songs", "adverts", "friends"]
@@ -90,7 +90,7 @@ def prepared(rows: DataFrame, sets: FeatureSets = SETS, **changes: object) -> Da
 )
 def test_scores_are_those_of_sparks_cross_validator(rows: DataFrame, algorithm: str) -> None:
     search, data = GRIDS[algorithm], prepared(rows)
-    found = search_grid(data, [0, 1], list(SETS), search, training())
+    found = search_grid(data, [0, 1], list(SETS), search, training(), two_classes(search, training()))
     data = data.withColumnRenamed("features_small", "features")
 
     estimator = ALGORITHMS[algorithm].estimator(**search.settings)
@@ -115,7 +115,7 @@ def test_a_fold_without_positives_has_a_model_and_no_score(rows: DataFrame) -> N
     thirds = rows.withColumn("fold", (F.col("user_id") % 3).cast("int")).where("fold < 2 or label = 0")
     search = GRIDS["logistic_regression"]
     assembled = assemble(thirds, [0, 1, 2], SETS, 120, training()).cache()
-    found = search_grid(assembled, [0, 1, 2], list(SETS), search, training())
+    found = search_grid(assembled, [0, 1, 2], list(SETS), search, training(), two_classes(search, training()))
 
     def expected(fold: int, point: GridPoint) -> float:
         model = fit(assembled.where(f"fold != {fold}"), point.settings, search, training()).classifier
@@ -142,7 +142,10 @@ def test_a_large_set_is_not_forced_into_one_partition(rows: DataFrame) -> None:
 def test_more_fits_at_a_time_change_nothing(rows: DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     data, search = prepared(rows), GRIDS["random_forest"]
     with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
-        one, four = (search_grid(data, [0, 1], list(SETS), search, training(parallel_fits=fits)) for fits in (1, 4))
+        one, four = (
+            search_grid(data, [0, 1], list(SETS), search, training(parallel_fits=fits), two_classes(search, training()))
+            for fits in (1, 4)
+        )
     assert one.points == four.points
     # The first point with the feature set, then the others.
     messages = [record.getMessage() for record in caplog.records]
@@ -152,13 +155,20 @@ def test_more_fits_at_a_time_change_nothing(rows: DataFrame, caplog: pytest.LogC
 def test_a_fit_that_fails_ends_the_search_with_its_own_error(rows: DataFrame) -> None:
     broken = GRIDS["random_forest"].model_copy(update={"grid": {"maxBins": [-1]}})
     with pytest.raises(Exception, match="maxBins"):
-        search_grid(prepared(rows), [0, 1], list(SETS), broken, training())
+        search_grid(prepared(rows), [0, 1], list(SETS), broken, training(), two_classes(broken, training()))
 
 
 def test_the_feature_set_is_chosen_first_and_then_the_settings(rows: DataFrame) -> None:
     """A set without the adverts, on which the label depends, loses."""
     sets = {"without": ["songs", "friends"], "all": FEATURES}
-    found = search_grid(prepared(rows, sets), [0, 1], list(sets), GRIDS["logistic_regression"], training())
+    found = search_grid(
+        prepared(rows, sets),
+        [0, 1],
+        list(sets),
+        GRIDS["logistic_regression"],
+        training(),
+        two_classes(GRIDS["logistic_regression"], training()),
+    )
     settings = [(point.settings["feature_set"], point.settings["regParam"]) for point in found.points]
     assert settings == [("without", 0.0), ("all", 0.0), ("all", 0.3)]
     assert found.best.settings["feature_set"] == "all"
@@ -176,5 +186,12 @@ def test_a_fold_is_scored_by_features_that_were_fitted_without_it(rows: DataFram
         }
     )
     assembled = prepared(leaked, {"types": [TYPE_FEATURES[0]]})
-    found = search_grid(assembled, [0, 1], ["types"], GRIDS["logistic_regression"], training())
+    found = search_grid(
+        assembled,
+        [0, 1],
+        ["types"],
+        GRIDS["logistic_regression"],
+        training(),
+        two_classes(GRIDS["logistic_regression"], training()),
+    )
     assert found.best.score < 0.8

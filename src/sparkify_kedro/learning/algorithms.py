@@ -35,11 +35,13 @@ class Algorithm:
         explain: the weights of the features, from the model and their names.
         contributions: what each feature adds to the margin of each row, from the model, the rows (rows x features) and
             the features' means over the training rows.
+        takes_classes: whether a fit may have more than two classes.
     """
 
     estimator: Callable[..., Any]
     explain: Callable[[Any, Sequence[str]], Explanation]
     contributions: Callable[[Any, Array, Array], Array]
+    takes_classes: bool = True
 
 
 def coefficients(model: LogisticRegressionModel, features: Sequence[str]) -> Explanation:
@@ -80,5 +82,5 @@ def tree_contributions(
 ALGORITHMS = {
     "logistic_regression": Algorithm(LogisticRegression, coefficients, linear_contributions),
     "random_forest": Algorithm(RandomForestClassifier, importances, tree_contributions),
-    "gradient_boosted_trees": Algorithm(GBTClassifier, importances, tree_contributions),
+    "gradient_boosted_trees": Algorithm(GBTClassifier, importances, tree_contributions, takes_classes=False),
 }

@@ -13,11 +13,11 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import reduce
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pyspark import inheritable_thread_target
@@ -63,6 +63,28 @@ class SearchResult(NamedTuple):
     points: list[GridPoint]
     best: GridPoint
     fold_models: Mapping[int, Fitted]
+
+
+class Problem(NamedTuple):
+    """What a search fits and how it scores: two classes, or several.
+
+    Attributes:
+        fit: from ordered rows and settings to a fitted model.
+        score: from rows and models to one row per row and model: ``fold``, ``point`` (the model's position), ``score``
+            and ``label`` (0 or 1); of several classes one for each, with a column ``class``.
+    """
+
+    fit: Callable[[DataFrame, Settings], Fitted]
+    score: Callable[[DataFrame, Sequence[Fitted]], DataFrame]
+
+
+def two_classes(search: AlgorithmSearch, training: Training, strategy: Strategy = "none") -> Problem:
+    """Fit an algorithm on rows of two classes, and score by the probability of label 1."""
+
+    def fit_binary(rows: DataFrame, settings: Settings) -> Fitted:
+        return fit(rows, settings, search, training, strategy)
+
+    return Problem(fit_binary, _score)
 
 
 class CalibratedModel(NamedTuple):
@@ -119,14 +141,15 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
     counts = ClassCounts(rows=sum(rows for rows, _ in sizes.values()), positives=sum(n for _, n in sizes.values()))
     # Not cache(): each of a search's hundreds of tasks would then carry the plan that made the rows.
     assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).localCheckpoint()
-    result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training, strategy)
+    problem = two_classes(search, training, strategy)
+    result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training, problem)
     columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
     assembler = VectorAssembler(inputCols=columns, outputCol="features")
     # Both are many small jobs, which one after the other would leave cores idle.
     with ThreadPoolExecutor(1) as pool:
-        everything = _seen(assembled, EVERY_FOLD)
-        fit_one = inheritable_thread_target(train.sparkSession)(fit)
-        fitting = pool.submit(fit_one, everything, result.best.settings, search, training, strategy)
+        everything = seen(assembled, EVERY_FOLD)
+        fit_one = inheritable_thread_target(train.sparkSession)(problem.fit)
+        fitting = pool.submit(fit_one, everything, result.best.settings)
         calibration, out_of_fold = _calibrate(development, assembler, result.fold_models, evaluation)
         fitted = fitting.result()
     *before, classifier = fitted.on("features")
@@ -233,7 +256,7 @@ def _unseen(assembled: DataFrame, fold: int) -> DataFrame:
     return _left_out(assembled, fold).where(F.col("fold") == fold)
 
 
-def _seen(assembled: DataFrame, fold: int) -> DataFrame:
+def seen(assembled: DataFrame, fold: int) -> DataFrame:
     """The rows of all other folds, with features that were fitted without it."""
     return _left_out(assembled, fold).where(F.col("fold") != fold)
 
@@ -248,7 +271,7 @@ def search_grid(
     feature_sets: Sequence[str],
     search: AlgorithmSearch,
     training: Training,
-    strategy: Strategy = "none",
+    problem: Problem,
 ) -> SearchResult:
     """Score settings on every fold, trained on the other folds: first each feature set, then the grid with the best.
 
@@ -257,8 +280,8 @@ def search_grid(
         folds: the numbers of the folds.
         feature_sets: the names of the sets.
         search: the algorithm, its settings and its grid.
-        training: the seed, and how many models to fit in parallel.
-        strategy: how the rows of each fit are balanced.
+        training: how many models to fit in parallel.
+        problem: how to fit and score.
 
     Returns:
         The points, the best one (the first of several) and its models. Collects one number per point and fold.
@@ -268,9 +291,9 @@ def search_grid(
 
     def score(points: list[Settings]) -> list[_ScoredPoint]:
         """Each point, scored on every fold with both classes by a model that was trained on the others."""
-        tasks = [(_seen(assembled, fold), point) for fold in folds for point in points]
-        models = _fit_in_parallel(tasks, search, training, strategy)
-        return _score_points(assembled, folds, points, models)
+        tasks = [(seen(assembled, fold), point) for fold in folds for point in points]
+        models = _fit_in_parallel(tasks, problem, search.algorithm, training)
+        return _score_points(assembled, folds, points, models, problem)
 
     chosen = score(sets)
     best_set = _best(chosen).point.settings[FEATURE_SET]
@@ -291,21 +314,26 @@ def _best(scored: Sequence[_ScoredPoint]) -> _ScoredPoint:
 
 
 def _score_points(
-    assembled: DataFrame, folds: Sequence[int], points: list[Settings], models: Sequence[Fitted]
+    assembled: DataFrame, folds: Sequence[int], points: list[Settings], models: Sequence[Fitted], problem: Problem
 ) -> list[_ScoredPoint]:
-    """Each point, scored on every fold with both classes.
+    """Each point, scored on every fold with both classes; of several classes, by the mean over those that occur.
 
     Args:
         assembled: the rows.
         folds: the numbers of the folds.
         points: the settings.
         models: fold by fold, for each point the model that was trained on the other folds.
+        problem: how to score.
     """
     by_fold = {fold: models[n * len(points) : (n + 1) * len(points)] for n, fold in enumerate(folds)}
-    scored = [_score(_unseen(assembled, fold), by_fold[fold]) for fold in folds]
-    table = ranking_scores(reduce(DataFrame.unionByName, scored), ["fold", "point"])
-    # On few positives a fold may be without any: its model is used, but nothing can be ranked.
-    score = {(row.fold, row.point): row.average_precision for row in table.collect() if 0 < row.positives < row.rows}
+    scored = reduce(DataFrame.unionByName, [problem.score(_unseen(assembled, fold), by_fold[fold]) for fold in folds])
+    table = ranking_scores(scored, [name for name in scored.columns if name not in ("score", "label")])
+    of_classes: dict[tuple[int, int], list[float]] = {}
+    for row in table.collect():
+        # On few positives a fold may be without any: its model is used, but nothing can be ranked.
+        if 0 < row.positives < row.rows:
+            of_classes.setdefault((row.fold, row.point), []).append(row.average_precision)
+    score = {key: math.fsum(values) / len(values) for key, values in of_classes.items()}
     return [
         _ScoredPoint(
             _point(settings, [score[fold, number] for fold in folds if (fold, number) in score]),
@@ -333,37 +361,48 @@ def fit(
     rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training, strategy: Strategy = "none"
 ) -> Fitted:
     """Fit the algorithm on ordered rows with the vector ``features``, or that of the settings' feature set."""
-    own = {name: value for name, value in settings.items() if name != FEATURE_SET}
+    before, rows, column = fit_features(rows, settings, training)
+    balanced = balance(rows, strategy, column, training)
+    weights = {"weightCol": WEIGHT} if balanced.is_weighted else {}
+    return Fitted(before, estimator(settings, search, training, column, **weights).fit(balanced.rows))
+
+
+def fit_features(rows: DataFrame, settings: Settings, training: Training) -> tuple[list[Any], DataFrame, str]:
+    """Fit what comes before the classifier: the stages, the rows with the vector that they make, and its column."""
     vector = _vector(str(settings[FEATURE_SET]))
     column = vector if vector in rows.columns else "features"
     latent = training.latent_sets.get(str(settings[FEATURE_SET]))
     before = [] if latent is None else fit_components(rows, column, latent.components)
     if before:
-        rows, column = PipelineModel(before).transform(rows), "components"
-    balanced = balance(rows, strategy, column, training)
-    weights = {"weightCol": WEIGHT} if balanced.is_weighted else {}
-    estimator = ALGORITHMS[search.algorithm].estimator(featuresCol=column, **weights, **search.settings, **own)
-    if estimator.hasParam("seed"):
-        estimator.setSeed(training.seed)
-    return Fitted(before, estimator.fit(balanced.rows))
+        return before, PipelineModel(before).transform(rows), "components"
+    return [], rows, column
+
+
+def estimator(settings: Settings, search: AlgorithmSearch, training: Training, column: str, **more: str) -> Any:
+    """The algorithm with the settings of a grid point and the seed, for the vector in a column."""
+    own = {name: value for name, value in settings.items() if name != FEATURE_SET}
+    made = ALGORITHMS[search.algorithm].estimator(featuresCol=column, **more, **search.settings, **own)
+    if made.hasParam("seed"):
+        made.setSeed(training.seed)
+    return made
 
 
 def _fit_in_parallel(
-    tasks: list[tuple[DataFrame, Settings]], search: AlgorithmSearch, training: Training, strategy: Strategy
+    tasks: list[tuple[DataFrame, Settings]], problem: Problem, algorithm: str, training: Training
 ) -> list[Fitted]:
     """A model per task, in the order of the tasks; logs the progress."""
     # Jobs of the threads inherit the job group and local properties of this thread.
-    fit_one = inheritable_thread_target(tasks[0][0].sparkSession)(fit)
+    fit_one = inheritable_thread_target(tasks[0][0].sparkSession)(problem.fit)
     last_report = time.monotonic()
     with ThreadPoolExecutor(training.parallel_fits) as pool:
-        futures = [pool.submit(fit_one, rows, settings, search, training, strategy) for rows, settings in tasks]
+        futures = [pool.submit(fit_one, rows, settings) for rows, settings in tasks]
         for done, future in enumerate(as_completed(futures), start=1):
             if future.exception() is not None:
                 # Fits that have not begun are not needed.
                 pool.shutdown(cancel_futures=True)
                 break
             if done == len(futures) or time.monotonic() - last_report > SECONDS_BETWEEN_REPORTS:
-                logger.info("%s: %d of %d fits", search.algorithm, done, len(futures))
+                logger.info("%s: %d of %d fits", algorithm, done, len(futures))
                 last_report = time.monotonic()
     return [future.result() for future in futures]
 

@@ -133,6 +133,13 @@ EXPERIMENTS = pd.DataFrame(
     }
 )  # fmt: skip
 
+MULTICLASS = pd.DataFrame(
+    {"label": ["will_churn_soon"], "algorithm": "random_forest", "rows": 90, "positives": 12, "difference": 0.0125}
+    | dict(zip(("binary_average_precision", "multiclass_average_precision"), (0.2, 0.2125), strict=True))
+    | dict.fromkeys(("difference_low", "binary_brier", "binary_calibration_error"), -0.01)
+    | dict.fromkeys(("difference_high", "multiclass_brier", "multiclass_calibration_error"), 0.03)
+)
+
 
 def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
     of_labels: dict[str, Any] = {}
@@ -157,6 +164,8 @@ def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
         "backtest_figure": figure("Backtest: dots"),
         "experiment_figure": figure("Experiments: lines"),
         "experiment_table": EXPERIMENTS,
+        "multiclass_figure": figure("Classes: dots"),
+        "multiclass_table": MULTICLASS,
         "users_at_risk": AT_RISK,
         "drift_report": report(DriftReport, DRIFT),
         "drift_figure": figure("Drift: bars"),
@@ -197,7 +206,7 @@ def test_sections_are_in_order(whole: Text) -> None:
         "Users at risk", "Users with the highest probability: will upgrade", "upgrades",
         "Log", "1,010 lines were read", "Pages", "Most played songs",
         *(f"Exploration: {name}" for name in EXPLORATION), "Models", "All models",
-        "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Backtest: dots",
+        "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Classes: dots", "Backtest: dots",
         "Experiments: lines", EVIL, "Drift: bars",
     ]  # fmt: skip
     places = []
@@ -281,19 +290,26 @@ def test_experiments_are_a_table(whole: Text) -> None:
     assert f"broken too much random forest failed: no {EVIL} 1" in words
 
 
+def test_models_of_several_classes_are_a_table(whole: Text) -> None:
+    words = " ".join(whole.words.split())
+    assert "will churn soon random forest 12 of 90 0.200 0.212 0.013 -0.010 to 0.030 -0.010 0.030" in words
+
+
 def test_an_empty_list_is_mentioned() -> None:
     assert "The list is empty" in page(users_at_risk=AT_RISK.head(0))
 
 
 def test_missing_parts_are_named_with_their_command() -> None:
     of_exploration = [f"{name}_figure" for name in EXPLORATION]
-    without = dict.fromkeys(("experiment_figure", "experiment_table", *of_exploration))
+    of_others = ("experiment_figure", "experiment_table", "multiclass_figure", "multiclass_table")
+    without = dict.fromkeys((*of_others, *of_exploration))
     words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None, **without)).words
     assert "No users have been scored" in words
     assert "--pipelines=scoring,reporting" in words
     assert "--pipelines=backtest,reporting" in words
     assert "--pipelines=experiments,reporting" in words
     assert "--pipelines=exploration,reporting" in words
+    assert "--pipelines=multiclass,reporting" in words
     assert "no rows to compare with the training rows" in words
 
 

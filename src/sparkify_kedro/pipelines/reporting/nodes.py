@@ -80,6 +80,8 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     backtest_figure: go.Figure | None,
     experiment_figure: go.Figure | None,
     experiment_table: pd.DataFrame | None,
+    multiclass_figure: go.Figure | Skipped | None,
+    multiclass_table: pd.DataFrame | Skipped | None,
     users_at_risk: pd.DataFrame | Skipped | None,
     drift_report: DriftReport | Skipped | None,
     drift_figure: go.Figure | Skipped | None,
@@ -104,6 +106,8 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         backtest_figure: None where no backtest has been run.
         experiment_figure: None where no experiments have been run.
         experiment_table: the same.
+        multiclass_figure: None where no model of several classes has been trained, or the reason.
+        multiclass_table: the same.
         users_at_risk: None, or the reason, where no users have been scored.
         drift_report: the same.
         drift_figure: the same.
@@ -140,6 +144,8 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         ],
         backtest_figure=backtest_figure,
         experiment_figure=experiment_figure,
+        multiclass_figure=None if isinstance(multiclass_figure, Skipped) else multiclass_figure,
+        multiclass=records(multiclass_table) if isinstance(multiclass_table, pd.DataFrame) else [],
         experiments=[] if experiment_table is None else records(experiment_table),
         at_risk=None if listed is None else first_users(listed, reporting.users_at_risk),
         listed=0 if listed is None else len(listed),

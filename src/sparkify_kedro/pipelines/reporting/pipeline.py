@@ -50,6 +50,8 @@ _PAGE = (
     "backtest_figure",
     "experiment_figure",
     "experiment_table",
+    "multiclass_figure",
+    "multiclass_table",
     "users_at_risk",
     "drift_report",
     "drift_figure",
