@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,15 +13,11 @@ import yaml
 if TYPE_CHECKING:
     from conftest import Project
 
+PROJECT = Path(__file__).parents[2]
 FORECAST = "will_churn_in_next_bin"
-VARIANTS = {
-    "other_windows": {
-        "asks": "windows of a week at the same landmarks",
-        "parameters": {
-            "feature_engineering": {"time_bin_days": 7, "stride_days": 7},
-            "modeling": {"training": {"feature_sets": ["original"]}},
-        },
-    },
+# The first one is that of the page.
+(BLOCK,) = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs/extending/experiment.md").read_text(), re.DOTALL)
+VARIANTS = yaml.safe_load(BLOCK)["experiments"]["variants"] | {
     "nothing_to_learn": {
         "asks": "features that do not exist",
         "parameters": {"modeling": {"training": {"use_features": ["no_such_feature"]}}},
@@ -31,7 +29,7 @@ VARIANTS = {
 def found(small_project: Project, first_run: str) -> tuple[Project, str]:
     own = small_project.folder / "conf/local/parameters_experiments.yml"
     own.write_text(yaml.safe_dump({"experiments": {"variants": VARIANTS}}, sort_keys=False))
-    only = "experiments.only=[other_windows,nothing_to_learn]"
+    only = "experiments.only=[original_by_week,nothing_to_learn]"
     return small_project, small_project.kedro("run", "--pipelines=experiments,reporting", f"--params={only}")
 
 
@@ -51,14 +49,14 @@ def test_the_default_is_what_the_run_has_judged(found: tuple[Project, str]) -> N
 def test_a_variant_is_judged_on_the_same_rows_and_one_that_fails_is_told(found: tuple[Project, str]) -> None:
     project, output = found
     table = table_of(project)
-    assert list(table.index) == ["default", "other_windows", "nothing_to_learn"]
-    assert table["rows"]["other_windows"] == table["rows"]["default"] > 100
-    assert table["positives"]["other_windows"] == table["positives"]["default"] > 0
-    low, high = table.loc["other_windows", ["difference_low", "difference_high"]]
-    assert low <= table["difference"]["other_windows"] <= high
+    assert list(table.index) == ["default", "original_by_week", "nothing_to_learn"]
+    assert table["rows"]["original_by_week"] == table["rows"]["default"] > 100
+    assert table["positives"]["original_by_week"] == table["positives"]["default"] > 0
+    low, high = table.loc["original_by_week", ["difference_low", "difference_high"]]
+    assert low <= table["difference"]["original_by_week"] <= high
     # On so short a log no model has a signal, and the scores of both are the prevalence.
-    assert table["features"]["other_windows"] != table["features"]["default"]
-    assert "feature_set original" in table["settings"]["other_windows"]
+    assert table["features"]["original_by_week"] != table["features"]["default"]
+    assert "feature_set original" in table["settings"]["original_by_week"]
     assert "Experiment nothing_to_learn failed: modeling.training.use_features" in output
     assert "leave nothing of the feature set 'compact'" in table["error"]["nothing_to_learn"]
     assert table["peak_memory_mib"].min() > 100
@@ -66,11 +64,11 @@ def test_a_variant_is_judged_on_the_same_rows_and_one_that_fails_is_told(found: 
 
 def test_a_rerun_and_the_report_know_them(found: tuple[Project, str]) -> None:
     project, _ = found
-    again = project.kedro("run", "--pipelines=experiments", "--params=experiments.only=[other_windows]")
+    again = project.kedro("run", "--pipelines=experiments", "--params=experiments.only=[original_by_week]")
     assert "Experiments: 0 to run, 3 known from earlier runs" in again
     newest = project.versions("08_reporting", "report")[-1]
     page = (project.folder / "data/08_reporting/report" / newest / "report.html").read_text()
-    assert "windows of a week at the same landmarks" in page
+    assert "windows of a week and the original&#39;s features" in page
 
 
 def test_unknown_variants_are_refused(found: tuple[Project, str]) -> None:
