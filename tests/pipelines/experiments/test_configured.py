@@ -19,6 +19,7 @@ from sparkify_kedro.pipelines.experiments.parameters import Experiments
 PROJECT = Path(__file__).parents[3]
 PARAMETERS = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")["parameters"]
 PAGE = (PROJECT / "docs/experiments.md").read_text()
+OWN = PROJECT / "docs/extending/experiment.md"
 (NODE,) = (node for node in register_pipelines()["experiments"].nodes if node.name == "run_experiments")
 
 
@@ -48,13 +49,13 @@ def test_every_configured_variant_can_be_run_and_differs_from_the_others() -> No
 
 
 def test_the_example_of_the_docs_is_one() -> None:
-    (block,) = re.findall(r"```yaml\n(experiments:.*?)```", PAGE, flags=re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(experiments:.*?)```", OWN.read_text(), flags=re.DOTALL)
     own = yaml.safe_load(block)["experiments"]["variants"]
     configured = PARAMETERS["experiments"]
     experiments = Experiments.model_validate(configured | {"variants": configured["variants"] | own})
     made = variants(experiments)
-    assert made["deeper_trees"].fingerprint != made["trees"].fingerprint == made["gradient_boosted_trees"].fingerprint
-    assert experiments.compared_with("deeper_trees") == "trees"
+    assert made["shallow_trees"].fingerprint != made["trees"].fingerprint == made["gradient_boosted_trees"].fingerprint
+    assert experiments.compared_with("shallow_trees") == "trees"
 
 
 @pytest.mark.parametrize("name", ["experiment_table", "experiment_figure", "experiment_scores", "experiment_results"])
