@@ -25,7 +25,7 @@ from thin_log import is_scored_later, thin_lines, write_lines
 # Small grids and the smallest feature set: what they hold is wiring and repeatability; `make run` has all.
 SMALL_SET = ["modeling.training.feature_sets=[compact]"]
 SMALL_GRIDS = [
-    "modeling.evaluation.replicates=100",
+    "modeling.evaluation.replicates=40",
     "modeling.logistic_regression.settings.maxIter=5",
     "modeling.logistic_regression.grid.regParam=[0.1]",
     "modeling.logistic_regression.grid.elasticNetParam=[0.0]",

@@ -29,7 +29,7 @@ VARIANTS = yaml.safe_load(BLOCK)["experiments"]["variants"] | {
 def found(small_project: Project, first_run: str) -> tuple[Project, str]:
     own = small_project.folder / "conf/local/parameters_experiments.yml"
     own.write_text(yaml.safe_dump({"experiments": {"variants": VARIANTS}}, sort_keys=False))
-    only = "experiments.only=[original_by_week,nothing_to_learn]"
+    only = "experiments.only=[original_features,nothing_to_learn]"
     return small_project, small_project.kedro("run", "--pipelines=experiments,reporting", f"--params={only}")
 
 
@@ -49,14 +49,14 @@ def test_the_default_is_what_the_run_has_judged(found: tuple[Project, str]) -> N
 def test_a_variant_is_judged_on_the_same_rows_and_one_that_fails_is_told(found: tuple[Project, str]) -> None:
     project, output = found
     table = table_of(project)
-    assert list(table.index) == ["default", "original_by_week", "nothing_to_learn"]
-    assert table["rows"]["original_by_week"] == table["rows"]["default"] > 100
-    assert table["positives"]["original_by_week"] == table["positives"]["default"] > 0
-    low, high = table.loc["original_by_week", ["difference_low", "difference_high"]]
-    assert low <= table["difference"]["original_by_week"] <= high
+    assert list(table.index) == ["default", "original_features", "nothing_to_learn"]
+    assert table["rows"]["original_features"] == table["rows"]["default"] > 100
+    assert table["positives"]["original_features"] == table["positives"]["default"] > 0
+    low, high = table.loc["original_features", ["difference_low", "difference_high"]]
+    assert low <= table["difference"]["original_features"] <= high
     # On so short a log no model has a signal, and the scores of both are the prevalence.
-    assert table["features"]["original_by_week"] != table["features"]["default"]
-    assert "feature_set original" in table["settings"]["original_by_week"]
+    assert table["features"]["original_features"] != table["features"]["default"]
+    assert "feature_set original" in table["settings"]["original_features"]
     assert "Experiment nothing_to_learn failed: modeling.training.use_features" in output
     assert "leave nothing of the feature set 'compact'" in table["error"]["nothing_to_learn"]
     assert table["peak_memory_mib"].min() > 100
@@ -64,11 +64,11 @@ def test_a_variant_is_judged_on_the_same_rows_and_one_that_fails_is_told(found: 
 
 def test_a_rerun_and_the_report_know_them(found: tuple[Project, str]) -> None:
     project, _ = found
-    again = project.kedro("run", "--pipelines=experiments", "--params=experiments.only=[original_by_week]")
+    again = project.kedro("run", "--pipelines=experiments", "--params=experiments.only=[original_features]")
     assert "Experiments: 0 to run, 3 known from earlier runs" in again
     newest = project.versions("08_reporting", "report")[-1]
     page = (project.folder / "data/08_reporting/report" / newest / "report.html").read_text()
-    assert "windows of a week and the original&#39;s features" in page
+    assert "the original&#39;s features" in page
 
 
 def test_unknown_variants_are_refused(found: tuple[Project, str]) -> None:

@@ -33,8 +33,23 @@ class Calibration(NamedTuple):
 
 def expose_margin(classifier: Any) -> list[Transformer]:
     """The classifier and a stage after it, which add the margin to each row: the raw score of label 1."""
-    classifier.setRawPredictionCol(RAW_SCORES).setProbabilityCol("").setPredictionCol("")
+    only_raw_scores(classifier, RAW_SCORES)
     return [classifier, VectorSlicer(inputCol=RAW_SCORES, outputCol=MARGIN, indices=[1])]
+
+
+def only_raw_scores(classifier: Any, name: str) -> None:
+    """Let a classifier add its raw scores in a column, and nothing else."""
+    classifier.setRawPredictionCol(name).setPredictionCol("")
+    if classifier.hasParam("probabilityCol"):
+        classifier.setProbabilityCol("")
+
+
+def only_scores(classifier: Any, name: str) -> None:
+    """The same with scores by class that rank rows: probabilities, or raw scores where a classifier has only these."""
+    if classifier.hasParam("probabilityCol"):
+        classifier.setProbabilityCol(name).setRawPredictionCol("").setPredictionCol("")
+    else:
+        only_raw_scores(classifier, name)
 
 
 def fit_calibration(margins: DataFrame) -> Calibration:

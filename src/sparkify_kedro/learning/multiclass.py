@@ -18,7 +18,7 @@ from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.skipping import SkipError
 
 from .algorithms import ALGORITHMS
-from .calibration import RAW_SCORES
+from .calibration import RAW_SCORES, only_raw_scores, only_scores
 from .latent import Fitted
 from .parameters import AlgorithmSearch, Training
 from .search import (
@@ -62,7 +62,7 @@ class OneAgainstRest(PipelineModel):
         raw = [f"{name}_raw_{number}" for number in range(len(self._models))]
         margins = [f"{name}_margin_{number}" for number in range(len(self._models))]
         for model, slicer, scores, margin in zip(self._models, self._slicers, raw, margins, strict=True):
-            model.setRawPredictionCol(scores).setProbabilityCol("").setPredictionCol("")
+            only_raw_scores(model, scores)
             slicer.setInputCol(scores).setOutputCol(margin)
         self._assembler.setInputCols(margins).setOutputCol(name)
 
@@ -175,11 +175,10 @@ def _several_classes(classes: int, search: AlgorithmSearch, training: Training) 
 
 
 def _show(classifier: Any, name: str) -> None:
-    """Scores by class that rank rows in a column: probabilities, or raw scores where a classifier has only these."""
     if isinstance(classifier, OneAgainstRest):
         classifier.set_output(name)
     else:
-        classifier.setProbabilityCol(name).setRawPredictionCol("").setPredictionCol("")
+        only_scores(classifier, name)
 
 
 def _with_raw_scores(fitted: Fitted) -> list[Any]:
@@ -187,7 +186,8 @@ def _with_raw_scores(fitted: Fitted) -> list[Any]:
     if isinstance(classifier, OneAgainstRest):
         classifier.set_output(RAW_SCORES)
         return [*before, *classifier.stages]
-    return [*before, classifier.setRawPredictionCol(RAW_SCORES).setProbabilityCol("").setPredictionCol("")]
+    only_raw_scores(classifier, RAW_SCORES)
+    return [*before, classifier]
 
 
 def _raw_out_of_fold(

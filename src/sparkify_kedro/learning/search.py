@@ -34,7 +34,7 @@ from sparkify_kedro.framework.skipping import SkipError
 
 from .algorithms import ALGORITHMS
 from .balancing import WEIGHT, balance
-from .calibration import Calibration, expose_margin, fit_calibration
+from .calibration import Calibration, expose_margin, fit_calibration, only_scores
 from .evaluation import collect_scored
 from .latent import Fitted, fit_components
 from .parameters import AlgorithmSearch, Evaluation, Training
@@ -409,9 +409,9 @@ def _fit_in_parallel(
 
 def _score(rows: DataFrame, models: Sequence[Fitted]) -> DataFrame:
     """One row per row and model: ``fold``, ``point`` (the model's position), ``score`` and ``label``."""
-    names = [f"probability_{position}" for position in range(len(models))]
+    names = [f"scores_{position}" for position in range(len(models))]
     for position, (name, model) in enumerate(zip(names, models, strict=True)):
-        model.classifier.setProbabilityCol(name).setRawPredictionCol("").setPredictionCol("")
+        only_scores(model.classifier, name)
         vector = model.before[0].getInputCol() if model.before else model.classifier.getFeaturesCol()
         rows = PipelineModel(model.on(vector, f"_{position}")).transform(rows)
     scores = F.array(*(probability(name) for name in names))

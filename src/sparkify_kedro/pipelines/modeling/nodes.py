@@ -32,6 +32,7 @@ from sparkify_kedro.churn.reports import (
     UserTypesByFold,
 )
 from sparkify_kedro.churn.vocabulary import KEYS
+from sparkify_kedro.learning.calibration import only_scores
 from sparkify_kedro.learning.evaluation import (
     cheapest_threshold,
     collect_scored,
@@ -312,7 +313,9 @@ def evaluate_as_original(
         model = fit(ordered, search_report.best.settings, search, training)
     finally:
         ordered.unpersist()
-    scored = PipelineModel(model.on("features")).transform(assembler.transform(test)).withColumn("score", probability())
+    only_scores(model.classifier, "scores")
+    scored = PipelineModel(model.on("features")).transform(assembler.transform(test))
+    scored = scored.withColumn("score", probability("scores"))
     collected = collect_scored(scored.select(*KEYS, "label", "score"), evaluation)
     return ranking_report(collected.assign(row=collected.index), evaluation, unit="row")
 
