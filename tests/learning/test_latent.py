@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pyspark.ml import PipelineModel
+from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -16,7 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from sparkify_kedro.framework.datasets import SparkMLDataset
-from sparkify_kedro.learning.latent import contributions, explain
+from sparkify_kedro.learning.latent import contributions, explain, fit_components
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, LatentSet, Segments, Smote, Training
 from sparkify_kedro.learning.search import CalibratedModel, train_calibrated
 
@@ -142,6 +143,6 @@ def test_the_search_chooses_between_a_set_and_its_components(rows: DataFrame) ->
 
 
 def test_fewer_features_than_components_are_as_many(rows: DataFrame) -> None:
-    many = TRAINING.model_copy(update={"latent_sets": {"latent": LatentSet(of="all", components=50)}})
-    found = train_calibrated(rows, rows, {"latent": FEATURES}, SEARCHES["logistic_regression"], many, EVALUATION)
-    assert found.fitted.map is not None and found.fitted.map.loadings.shape == (4, 4)
+    assembled = VectorAssembler(inputCols=FEATURES, outputCol="features").transform(rows)
+    *_, components = fit_components(assembled, "features", 50)
+    assert components.pc.toArray().shape == (4, 4)

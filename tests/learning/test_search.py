@@ -139,6 +139,7 @@ def test_a_large_set_is_not_forced_into_one_partition(rows: DataFrame) -> None:
     assert prepared(rows, rows_per_partition=50).rdd.getNumPartitions() == 3
 
 
+@pytest.mark.faults
 def test_more_fits_at_a_time_change_nothing(rows: DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     data, search = prepared(rows), GRIDS["random_forest"]
     with caplog.at_level(logging.INFO, logger="sparkify_kedro"):
