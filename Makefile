@@ -104,7 +104,7 @@ benchmark-scale: .venv/.benchmark
 
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 LOCK := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --no-header --extra test pyproject.toml
+	--no-emit-find-links --no-annotate --no-header --extra test --extra mlflow pyproject.toml
 lock:
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra notebook --constraint requirements.lock --output-file requirements-notebook.lock

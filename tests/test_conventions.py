@@ -49,7 +49,7 @@ EVERYTHING = sum(PIPELINES.values(), Pipeline([]))
 
 WRITTEN_BY_HOOKS = {"run_summary"}
 FILLED_BY_HOOKS = {"run_so_far"}
-READ_BY_HOOKS = {"runs"}  # a block of parameters
+READ_BY_HOOKS = {"runs", "tracking"}  # blocks of parameters
 SHARED = {"feature_registry"}  # a block of parameters of several pipelines
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files

@@ -17,6 +17,7 @@ from sparkify_kedro.framework.hooks.retention import RetentionHooks
 from sparkify_kedro.framework.hooks.run_summary import RunSummaryHooks
 from sparkify_kedro.framework.hooks.spark import SparkHooks
 from sparkify_kedro.framework.skipping import SkippingCatalog
+from sparkify_kedro.tracking.hooks import TrackingHooks
 
 # Kedro 1.7 registers its resolvers by OmegaConf's older name, which users cannot change.
 warnings.filterwarnings("ignore", message=r"register_new_resolver\(\) is")
@@ -39,6 +40,7 @@ HOOKS = (
     RunSummaryHooks(_lineage),
     RunLockHooks(),
     RetentionHooks(),
+    TrackingHooks(),
 )
 
 # A label that cannot be learned is skipped without failing the run.

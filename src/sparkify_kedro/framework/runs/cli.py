@@ -54,7 +54,7 @@ def compare_runs(one: str, other: str, env: str | None) -> None:
 @click.argument("run_id")
 @env_option
 def repeat_run(run_id: str, env: str | None) -> None:
-    """Run RUN_ID again on the same inputs and compare the results.
+    """Run RUN_ID, or the run of a manifest (a .json file), again on the same inputs and compare the results.
 
     The command fails where the results differ.
     """

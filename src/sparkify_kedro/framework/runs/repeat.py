@@ -8,6 +8,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
+from pydantic import ValidationError
 
 from ..nested import changed_leaves
 from .fingerprint import content_fingerprint
@@ -17,16 +18,29 @@ from .versions import catalog_of, filesystem_of, versioned
 
 
 def load_summary(run_id: str, catalog: DataCatalog) -> RunSummary:
-    """The summary of a run.
+    """The summary of a run, by its id or from a file that holds it, such as the manifest of a tracked run.
 
     Raises:
-        ValueError: where the run has left none.
+        ValueError: where the run has left none, or the file is no summary.
     """
+    if run_id.endswith(".json"):
+        return _from_file(Path(run_id))
     try:
         summary: RunSummary = catalog.load(RUN_SUMMARY, version=run_id)
     except DatasetError as error:
         raise ValueError(f"there is no summary of a run '{run_id}': `kedro runs list` lists the runs") from error
     return summary
+
+
+def _from_file(path: Path) -> RunSummary:
+    try:
+        return RunSummary.model_validate_json(path.read_text())
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise ValueError(
+            f"{path} is not the summary of a run: {error.error_count()} fields are missing or wrong"
+        ) from error
 
 
 def repeat(run: RunSummary, context: KedroContext) -> str:
