@@ -17,6 +17,7 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+_MISSING = 'MLflow is not installed: install the extra mlflow, as in pip install ".[mlflow]"'
 # Of one call.
 _MOST_PARAMETERS, _MOST_METRICS = 100, 1_000
 _LONGEST_VALUE = 500
@@ -37,7 +38,7 @@ def client_of(tracking: Tracking) -> Any:
     try:
         from mlflow import MlflowClient  # noqa: PLC0415 - an extra, and slow to import
     except ImportError as error:
-        raise MissingMlflowError('MLflow is not installed: install the extra "mlflow" (pip install ".[mlflow]")') from error
+        raise MissingMlflowError(_MISSING) from error
     return MlflowClient(tracking_uri=tracking.target, registry_uri=tracking.target)
 
 
