@@ -51,14 +51,15 @@ def extended(small_project: Project, first_run: str) -> Project:
     folder = small_project.folder
     for page in ("label.md", "feature.md", "algorithm.md", "sampling-strategy.md"):
         apply(diff_of(page), folder)
-    # Both in one run.
+    # Both in one run, over the events that there are.
+    from_events = ["--from-nodes=engineer_user_time_bins"]
     to_nodes = ",".join(
         re.findall(r"^.venv/bin/kedro run --to-nodes=(\S+)$", (PAGES / "label.md").read_text(), re.MULTILINE)
         + re.findall(r"^.venv/bin/kedro run --to-nodes=(\S+)$", (PAGES / "algorithm.md").read_text(), re.MULTILINE)
     )
     params = f"raw_events=data/01_raw/log,sampling.labels.{LABEL}.strategy={STRATEGY}"
     done = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", f"--to-nodes={to_nodes}", f"--params={params}"],
+        [sys.executable, "-m", "kedro", "run", *from_events, f"--to-nodes={to_nodes}", f"--params={params}"],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder / "src"), "PYSPARK_PYTHON": sys.executable},
         capture_output=True,
