@@ -13,7 +13,7 @@ from kedro.io import DataCatalog
 
 from sparkify_kedro.churn.reports import Comparison, Metrics, RankingScores, SearchReport
 from sparkify_kedro.framework.runs.summary import RunSummary
-from sparkify_kedro.framework.runs.versions import is_versioned, version_path
+from sparkify_kedro.framework.runs.versions import is_versioned, protocol_of, version_path
 from sparkify_kedro.learning.parameters import Evaluation
 
 from .mlflow_client import clean, experiment_of, log_metrics, log_parameters, tracked_run
@@ -76,7 +76,9 @@ def _of_kind(kind: str, summary: RunSummary) -> list[str]:
 def _written(name: str, summary: RunSummary, catalog: DataCatalog) -> Path | None:
     """Where the run has written a dataset on this machine; None where it has not."""
     version, dataset = summary.versions_written.get(name), catalog.get(name)
-    return version_path(dataset, version) if version is not None and is_versioned(dataset) else None
+    if version is None or not is_versioned(dataset) or protocol_of(dataset) != "file":
+        return None
+    return version_path(dataset, version)
 
 
 def _track_model(
