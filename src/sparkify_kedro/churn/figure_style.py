@@ -55,6 +55,11 @@ def interval(edges: tuple[float, float] | None) -> str:
     return "unknown" if edges is None else f"{edges[0]:.2f} to {edges[1]:.2f}"
 
 
+def interval_bars(middle: Any, low: Any, high: Any) -> dict[str, Any]:
+    """Error bars of an interval around each point, as numbers or columns."""
+    return {"type": "data", "symmetric": False, "array": high - middle, "arrayminus": middle - low}
+
+
 def band(x: Any, low: Any, high: Any, color: str, name: str) -> go.Scatter:
     """An interval around a line, as an area without a border."""
     return go.Scatter(

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from pyspark.ml import PipelineModel
 from pyspark.ml.classification import LogisticRegression
 from pyspark.ml.feature import VectorAssembler, VectorSlicer
-from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -18,7 +17,7 @@ from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.skipping import SkipError
 
 from .algorithms import ALGORITHMS
-from .calibration import RAW_SCORES, only_raw_scores, only_scores
+from .calibration import RAW_SCORES, only_raw_scores
 from .latent import Fitted
 from .parameters import AlgorithmSearch, Training
 from .search import (
@@ -29,6 +28,7 @@ from .search import (
     assemble,
     estimator,
     fit_features,
+    score_by_class,
     search_grid,
     seen,
 )
@@ -38,7 +38,7 @@ from .user_types import EVERY_FOLD, without_fold
 class OneAgainstRest(PipelineModel):
     """A binary model of each class against the others, which adds a vector of their margins.
 
-    Spark's own has a Python function per row and class; this one is stages alone.
+    Spark's own has a Python function per row and class; this one is stages alone, with the setters of a classifier.
     """
 
     def __init__(self, models: Sequence[Any]) -> None:
@@ -57,7 +57,7 @@ class OneAgainstRest(PipelineModel):
         """The vector that the models take."""
         return str(self._models[0].getFeaturesCol())
 
-    def set_output(self, name: str) -> None:
+    def setRawPredictionCol(self, name: str) -> OneAgainstRest:
         """The column of the margins."""
         raw = [f"{name}_raw_{number}" for number in range(len(self._models))]
         margins = [f"{name}_margin_{number}" for number in range(len(self._models))]
@@ -65,6 +65,11 @@ class OneAgainstRest(PipelineModel):
             only_raw_scores(model, scores)
             slicer.setInputCol(scores).setOutputCol(margin)
         self._assembler.setInputCols(margins).setOutputCol(name)
+        return self
+
+    def setPredictionCol(self, name: str) -> OneAgainstRest:
+        """Nothing: margins alone do not choose a class."""
+        return self
 
 
 class ClassModel(NamedTuple):
@@ -159,14 +164,8 @@ def _several_classes(classes: int, search: AlgorithmSearch, training: Training) 
         return Fitted(before, OneAgainstRest([made.fit(prepared.withColumn("label", label)) for label in labels]))
 
     def score_classes(rows: DataFrame, models: Sequence[Fitted]) -> DataFrame:
-        names = [f"scores_{position}" for position in range(len(models))]
-        for position, (name, model) in enumerate(zip(names, models, strict=True)):
-            _show(model.classifier, name)
-            vector = model.before[0].getInputCol() if model.before else model.classifier.getFeaturesCol()
-            rows = PipelineModel(model.on(vector, f"_{position}")).transform(rows)
-        of_points = F.posexplode(F.array(*(vector_to_array(F.col(name)) for name in names))).alias("point", "scores")
-        by_point = rows.select("fold", F.col("label").alias("class_of_row"), of_points)
-        by_class = by_point.select("fold", "point", "class_of_row", F.posexplode("scores").alias("class", "score"))
+        scores = F.posexplode("scores").alias("class", "score")
+        by_class = score_by_class(rows, models).select("fold", "point", F.col("label").alias("class_of_row"), scores)
         is_class = (F.col("class_of_row") == F.col("class")).cast("int").alias("label")
         events = by_class.where(F.col("class").between(1, classes - 1))
         return events.select("fold", "point", "class", "score", is_class)
@@ -174,20 +173,11 @@ def _several_classes(classes: int, search: AlgorithmSearch, training: Training) 
     return Problem(fit_classes, score_classes)
 
 
-def _show(classifier: Any, name: str) -> None:
-    if isinstance(classifier, OneAgainstRest):
-        classifier.set_output(name)
-    else:
-        only_scores(classifier, name)
-
-
 def _with_raw_scores(fitted: Fitted) -> list[Any]:
     *before, classifier = fitted.on("features")
-    if isinstance(classifier, OneAgainstRest):
-        classifier.set_output(RAW_SCORES)
-        return [*before, *classifier.stages]
     only_raw_scores(classifier, RAW_SCORES)
-    return [*before, classifier]
+    # A model that is loaded has no pipelines within.
+    return [*before, *(classifier.stages if isinstance(classifier, OneAgainstRest) else [classifier])]
 
 
 def _raw_out_of_fold(

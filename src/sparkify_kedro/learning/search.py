@@ -409,10 +409,16 @@ def _fit_in_parallel(
 
 def _score(rows: DataFrame, models: Sequence[Fitted]) -> DataFrame:
     """One row per row and model: ``fold``, ``point`` (the model's position), ``score`` and ``label``."""
+    scored = score_by_class(rows, models)
+    return scored.select("fold", "label", "point", F.col("scores")[1].alias("score"))
+
+
+def score_by_class(rows: DataFrame, models: Sequence[Fitted]) -> DataFrame:
+    """One row per row and model: ``fold``, ``label``, ``point`` (the model's position) and ``scores`` by class."""
     names = [f"scores_{position}" for position in range(len(models))]
     for position, (name, model) in enumerate(zip(names, models, strict=True)):
         only_scores(model.classifier, name)
         vector = model.before[0].getInputCol() if model.before else model.classifier.getFeaturesCol()
         rows = PipelineModel(model.on(vector, f"_{position}")).transform(rows)
-    scores = F.array(*(probability(name) for name in names))
-    return rows.select("fold", "label", F.posexplode(scores).alias("point", "score"))
+    scores = F.array(*(vector_to_array(F.col(name)) for name in names))
+    return rows.select("fold", "label", F.posexplode(scores).alias("point", "scores"))

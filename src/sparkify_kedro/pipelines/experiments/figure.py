@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from sparkify_kedro.churn.figure_style import BLUE, DOTTED, GRAY, ORANGE, finish, plain, words
+from sparkify_kedro.churn.figure_style import BLUE, DOTTED, GRAY, ORANGE, finish, interval_bars, plain, words
 
 _COLORS = {"better": BLUE, "worse": ORANGE, "no difference shown": GRAY}
 _PIXELS_PER_VARIANT = 26
@@ -32,12 +32,7 @@ def draw_experiments(experiment_table: pd.DataFrame) -> go.Figure:
             y=[plain(words(name)) for name in rows["variant"]],
             mode="markers",
             marker={"color": color, "size": 10},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": rows["difference_high"] - rows["difference"],
-                "arrayminus": rows["difference"] - rows["difference_low"],
-            },
+            error_x=interval_bars(rows["difference"], rows["difference_low"], rows["difference_high"]),
             text=[
                 f"{plain(str(row.asks))}<br>average precision {row.average_precision:.3f}, {row.seconds:.0f} s"
                 for row in rows.itertuples()

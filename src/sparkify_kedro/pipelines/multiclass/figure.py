@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from sparkify_kedro.churn.figure_style import ALGORITHM_COLORS, DOTTED, GRAY, finish, words
+from sparkify_kedro.churn.figure_style import ALGORITHM_COLORS, DOTTED, GRAY, finish, interval_bars, words
 
 _PIXELS_PER_LINE = 34
 
@@ -27,12 +27,7 @@ def draw_multiclass(multiclass_table: pd.DataFrame) -> go.Figure:
             y=[*map(_line, rows["label"], rows["algorithm"])],
             mode="markers",
             marker={"color": ALGORITHM_COLORS.get(str(algorithm), GRAY), "size": 10},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": rows["difference_high"] - rows["difference"],
-                "arrayminus": rows["difference"] - rows["difference_low"],
-            },
+            error_x=interval_bars(rows["difference"], rows["difference_low"], rows["difference_high"]),
             text=[
                 f"average precision {row.multiclass_average_precision:.3f}, of the binary model "
                 f"{row.binary_average_precision:.3f}"
