@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: env run check test test-faults coverage lint notebook sample pictures benchmark benchmark-contract \
+.PHONY: env run check test test-faults coverage lint torch notebook sample pictures benchmark benchmark-contract \
 	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-small benchmark-intervals benchmark-scale lock
 
 env: .venv/.complete
@@ -22,6 +22,13 @@ env: .venv/.complete
 	$(PIP) -r requirements-notebook.lock
 	touch $@
 
+# PyTorch, for the algorithm neural_network: the CPU build where the package index has one, which is a tenth of the size.
+torch: .venv/.torch
+
+.venv/.torch: .venv/.complete requirements-torch-cpu.lock requirements-torch.lock
+	$(PIP) -r requirements-torch-cpu.lock || $(PIP) -r requirements-torch.lock
+	touch $@
+
 # Only the benchmark of scale needs these.
 .venv/.benchmark: .venv/.complete requirements-benchmark.lock
 	$(PIP) -r requirements-benchmark.lock
@@ -34,7 +41,9 @@ run: env
 check: env lint
 	$(PYTEST) -m "not spark and not end_to_end and not faults"
 
+# The tests of the neural network are skipped where there is no CPU build of PyTorch.
 test: env lint
+	test -e .venv/.torch || ($(PIP) -r requirements-torch-cpu.lock && touch .venv/.torch) || echo "without PyTorch"
 	$(PYTEST) -m "not faults"
 
 # The tests that take minutes: runs killed in the save of every dataset, two runs at once, logs too small to train on (a
@@ -103,9 +112,16 @@ benchmark-scale: .venv/.benchmark
 	PYTHONPATH=src $(BIN)/python benchmarks/scale.py $(if $(USERS),--users $(USERS))
 
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
-LOCK := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --no-header --extra test --extra mlflow pyproject.toml
+LOCK_ANY := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header
+LOCK := $(LOCK_ANY) --extra test --extra mlflow --extra xgboost pyproject.toml
+# Of PyTorch alone, beside the others: its CPU builds are in TORCH_CPU, a folder of wheels or the address of such a page.
+LOCK_TORCH := echo "torch==2.13.0 safetensors" | tr ' ' '\n' | $(LOCK_ANY) --constraint requirements.lock -
+LOCK_TORCH_CPU := echo "torch==2.13.0+cpu safetensors" | tr ' ' '\n' | \
+	$(LOCK_ANY) --constraint requirements.lock --find-links "$(TORCH_CPU)" -
 lock:
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --extra notebook --constraint requirements.lock --output-file requirements-notebook.lock
 	$(LOCK) --extra benchmark --constraint requirements.lock --output-file requirements-benchmark.lock
+	$(LOCK_TORCH) --output-file requirements-torch.lock
+	$(LOCK_TORCH_CPU) --output-file requirements-torch-cpu.lock

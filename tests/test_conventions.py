@@ -30,7 +30,7 @@ from pyspark.sql import SparkSession
 from sparkify_kedro.churn.vocabulary import LABELS, LEVEL_LABELS
 from sparkify_kedro.framework import datasets
 from sparkify_kedro.framework.table_schema import TableSchema
-from sparkify_kedro.learning.algorithms import ALGORITHMS
+from sparkify_kedro.learning.algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from sparkify_kedro.pipeline_registry import register_pipelines
 
 PROJECT = Path(__file__).parents[1]
@@ -42,10 +42,13 @@ KINDS = ("catalog", "globals", "parameters", "spark")
 
 PIPELINES = register_pipelines()
 NAMED_PIPELINES = {name: pipeline for name, pipeline in PIPELINES.items() if name != "__default__"}
+# It makes what others make, from more models: it is run in place of them.
+IN_PLACE_OF_OTHERS = "all_algorithms"
+DISTINCT_PIPELINES = {name: pipeline for name, pipeline in NAMED_PIPELINES.items() if name != IN_PLACE_OF_OTHERS}
 # Made of the parts of other pipelines, without a folder of their own.
-COMPOSED = {"score_other_log", "level_changes"}
+COMPOSED = {"score_other_log", "level_changes", IN_PLACE_OF_OTHERS}
 FOLDERS = set(NAMED_PIPELINES) - COMPOSED
-EVERYTHING = sum(PIPELINES.values(), Pipeline([]))
+EVERYTHING = sum(DISTINCT_PIPELINES.values(), Pipeline([]))
 
 WRITTEN_BY_HOOKS = {"run_summary"}
 FILLED_BY_HOOKS = {"run_so_far"}
@@ -410,7 +413,7 @@ def repeated(pipelines: Iterable[Pipeline]) -> list[str]:
 
 def test_every_node_has_a_unique_name() -> None:
     assert [name for pipeline in NAMED_PIPELINES.values() for name in unnamed(pipeline)] == []
-    assert repeated(NAMED_PIPELINES.values()) == []
+    assert repeated(DISTINCT_PIPELINES.values()) == []
 
 
 def test_unnamed_and_duplicate_nodes_are_detected() -> None:
@@ -431,8 +434,20 @@ def not_in_default(pipelines: Mapping[str, Pipeline]) -> set[str]:
 def test_the_default_pipeline_is_everything_up_to_the_report() -> None:
     """Not the simulation, which makes a log, nor what uses champions or trains again for the past."""
     assert not_in_default(PIPELINES) == BESIDE_DEFAULT
-    for name in BESIDE_DEFAULT:
+    for name in BESIDE_DEFAULT - {IN_PLACE_OF_OTHERS}:
         assert not set(PIPELINES[name].nodes) & set(PIPELINES["__default__"].nodes)
+
+
+def test_all_algorithms_make_what_the_default_makes_and_the_models_of_extras() -> None:
+    default = PIPELINES["modeling"] + PIPELINES["scoring"] + PIPELINES["reporting"]
+    more = PIPELINES[IN_PLACE_OF_OTHERS].all_outputs() - default.all_outputs()
+    assert default.all_outputs() <= PIPELINES[IN_PLACE_OF_OTHERS].all_outputs()
+    optional = set(ALGORITHMS) - set(DEFAULT_ALGORITHMS)
+    assert {tuple(name.split(".")[:2]) for name in more} == {(label, name) for label in LABELS for name in optional}
+    # What there is only once, such as the search for the other algorithms, is the same node.
+    assert {f"{LABELS[0]}.random_forest.search_model", "score_users"} <= {
+        node.name for node in set(default.nodes) & set(PIPELINES[IN_PLACE_OF_OTHERS].nodes)
+    }
 
 
 def test_a_pipeline_missing_in_the_default_is_detected() -> None:
@@ -495,7 +510,7 @@ def test_no_file_belongs_to_a_missing_pipeline() -> None:
 @pytest.mark.parametrize("label", [*LABELS, *LEVEL_LABELS])
 def test_a_label_is_a_namespace_and_a_tag(label: str) -> None:
     """With ``--namespaces`` and with ``--tags`` alike, in the pipelines that learn it, and nowhere else."""
-    for name, pipeline in NAMED_PIPELINES.items():
+    for name, pipeline in DISTINCT_PIPELINES.items():
         spaced = {node.name for node in pipeline.nodes if f"{node.namespace}.".startswith(f"{label}.")}
         assert bool(spaced) is (name in (("sampling", "modeling", "reporting") if label in LABELS else LEVEL_CHANGES))
         assert spaced == {node.name for node in pipeline.only_nodes_with_tags(label).nodes}
@@ -503,7 +518,7 @@ def test_a_label_is_a_namespace_and_a_tag(label: str) -> None:
             assert spaced == {node.name for node in pipeline.only_nodes_with_namespaces([label]).nodes}
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", DEFAULT_ALGORITHMS)
 @pytest.mark.parametrize("label", LABELS)
 def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algorithm: str) -> None:
     namespace = f"{label}.{algorithm}"
@@ -518,7 +533,7 @@ def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algo
 
 
 def test_a_tag_of_an_algorithm_is_of_that_algorithm_alone() -> None:
-    for algorithm in ALGORITHMS:
+    for algorithm in DEFAULT_ALGORITHMS:
         tagged = EVERYTHING.only_nodes_with_tags(algorithm).nodes
         assert {node.namespace for node in tagged} == {
             f"{part}.{algorithm}" for part in (*LABELS, *LEVEL_LABELS, "multiclass")

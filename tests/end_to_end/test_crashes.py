@@ -144,8 +144,10 @@ def configure(folder: Path) -> None:
             (conf / name).write_text(json.dumps(settings))  # JSON is YAML
     (folder / "conf/undisturbed/globals.yml").write_text("storage: data/undisturbed\n")
     registry = folder / "src/sparkify_kedro/pipeline_registry.py"
-    assert "tuple(ALGORITHMS)" in registry.read_text()
-    registry.write_text(registry.read_text().replace("tuple(ALGORITHMS)", f'("{ALGORITHM}",)'))
+    default = "user_types.create_pipeline(), DEFAULT_ALGORITHMS"
+    assert default in registry.read_text()
+    one = f'user_types.create_pipeline(), ("{ALGORITHM}",)'
+    registry.write_text(registry.read_text().replace(default, one))
     shutil.copy(Path(__file__).with_name("killing_hooks.py"), folder / "src")
     with (folder / "src/sparkify_kedro/settings.py").open("a") as settings:
         settings.write("\nfrom killing_hooks import KillingHooks\n\nHOOKS = (KillingHooks(), *HOOKS)\n")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from kedro.framework.project import pipelines
 from kedro.io.core import is_parameter
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
 from .parameters import did_you_mean
 
@@ -31,6 +31,11 @@ def registered_pipelines() -> dict[str, Pipeline]:
     return dict(pipelines)
 
 
+def registered_nodes() -> list[Node]:
+    """The nodes of every registered pipeline; a dataset may be made by a node in each of several pipelines."""
+    return [node for pipeline in registered_pipelines().values() for node in pipeline.nodes]
+
+
 def makers_of(datasets: Iterable[str]) -> set[str]:
     """The names of the registered pipelines that make any of the datasets; ``__default__`` is left out."""
     names = set(datasets)
@@ -51,17 +56,17 @@ def check_selection(options: Mapping[str, object]) -> None:
         UnknownNameError: for the first unknown name.
     """
     registered = registered_pipelines()
-    everything = sum(registered.values(), Pipeline([]))
-    nodes = {node.name for node in everything.nodes}
-    datasets = {name for name in everything.datasets() if not is_parameter(name)}
+    every_node = registered_nodes()
+    nodes = {node.name for node in every_node}
+    datasets = {name for node in every_node for name in (*node.inputs, *node.outputs) if not is_parameter(name)}
     namespaces = {
         ".".join(parts[: depth + 1])
-        for parts in (node.namespace.split(".") for node in everything.nodes if node.namespace)
+        for parts in (node.namespace.split(".") for node in every_node if node.namespace)
         for depth in range(len(parts))
     }
     known = {
         **dict.fromkeys(("pipeline", "pipelines"), ("pipeline", set(registered))),
-        "tags": ("tag", {tag for node in everything.nodes for tag in node.tags}),
+        "tags": ("tag", {tag for node in every_node for tag in node.tags}),
         "namespaces": ("namespace", namespaces),
         **dict.fromkeys(("node_names", "from_nodes", "to_nodes"), ("node", nodes)),
         **dict.fromkeys(("from_inputs", "to_outputs"), ("dataset", datasets)),

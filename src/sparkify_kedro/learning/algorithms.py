@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from pyspark.ml.classification import (
@@ -16,6 +17,8 @@ from pyspark.ml.classification import (
 )
 
 from .curves import Array
+from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel
+from .xgboost_trees import gains, shapley_values, xgboost_classifier
 
 
 class Explanation(NamedTuple):
@@ -36,12 +39,30 @@ class Algorithm:
         contributions: what each feature adds to the margin of each row, from the model, the rows (rows x features) and
             the features' means over the training rows.
         takes_classes: whether a fit may have more than two classes.
+        takes_directions: whether the estimator has an argument ``directions``: whether the score may rise or fall with
+            each feature.
+        package: of an extra with the same name, which the algorithm needs; such algorithms are trained on request.
     """
 
     estimator: Callable[..., Any]
     explain: Callable[[Any, Sequence[str]], Explanation]
     contributions: Callable[[Any, Array, Array], Array]
     takes_classes: bool = True
+    takes_directions: bool = False
+    package: str | None = None
+
+
+def check_installed(algorithm: str) -> None:
+    """Check that the package of an algorithm is installed.
+
+    Raises:
+        ModuleNotFoundError: naming the extra to install.
+    """
+    package = ALGORITHMS[algorithm].package
+    if package and find_spec(package) is None:
+        raise ModuleNotFoundError(
+            f"{algorithm} needs the package {package}, which is not installed: make {package} (docs/algorithms.md)"
+        )
 
 
 def coefficients(model: LogisticRegressionModel, features: Sequence[str]) -> Explanation:
@@ -77,10 +98,42 @@ def tree_contributions(
     return contributions
 
 
+def gain_shares(model: Any, features: Sequence[str]) -> Explanation:
+    """Each feature's share of the gain of the splits; the shares sum to 1."""
+    return Explanation(importances=gains(model, features))
+
+
+def booster_contributions(model: Any, rows: Array, means: Array) -> Array:
+    """Shapley values of the trees, by XGBoost."""
+    return shapley_values(model, rows)
+
+
+def network_importances(model: NeuralNetworkModel, features: Sequence[str]) -> Explanation:
+    """Each feature's share of the mean absolute contribution to the margin; the shares sum to 1."""
+    return Explanation(importances=dict(zip(features, map(float, model.importances), strict=True)))
+
+
+def network_contributions(model: NeuralNetworkModel, rows: Array, means: Array) -> Array:
+    """Integrated gradients of the margin, from the training means."""
+    return model.contributions(rows, means)
+
+
 # A new algorithm is one entry here and its block in parameters_modeling.yml. From the simplest to the most complex: of
 # statistically indistinguishable algorithms the first is preferred.
 ALGORITHMS = {
     "logistic_regression": Algorithm(LogisticRegression, coefficients, linear_contributions),
     "random_forest": Algorithm(RandomForestClassifier, importances, tree_contributions),
     "gradient_boosted_trees": Algorithm(GBTClassifier, importances, tree_contributions, takes_classes=False),
+    "xgboost": Algorithm(
+        xgboost_classifier,
+        gain_shares,
+        booster_contributions,
+        takes_classes=False,
+        takes_directions=True,
+        package="xgboost",
+    ),
+    "neural_network": Algorithm(
+        NeuralNetworkClassifier, network_importances, network_contributions, takes_classes=False, package="torch"
+    ),
 }
+DEFAULT_ALGORITHMS = tuple(name for name, algorithm in ALGORITHMS.items() if algorithm.package is None)

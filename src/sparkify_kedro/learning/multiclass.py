@@ -67,10 +67,6 @@ class OneAgainstRest(PipelineModel):
         self._assembler.setInputCols(margins).setOutputCol(name)
         return self
 
-    def setPredictionCol(self, name: str) -> OneAgainstRest:
-        """Nothing: margins alone do not choose a class."""
-        return self
-
 
 class ClassModel(NamedTuple):
     """A calibrated model of several classes.

@@ -71,7 +71,7 @@ class AlgorithmSearch(ParameterBlock):
     def _algorithm_and_settings_are_known(self) -> AlgorithmSearch:
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"algorithm '{self.algorithm}' is not known: {did_you_mean(self.algorithm, ALGORITHMS)}")
-        known = set(inspect.signature(ALGORITHMS[self.algorithm].estimator.__init__).parameters) - {"self"}
+        known = inspect.signature(ALGORITHMS[self.algorithm].estimator).parameters
         for name in (*self.settings, *self.grid):
             if name not in known:
                 raise ValueError(f"{self.algorithm} has no setting '{name}': {did_you_mean(name, known)}")

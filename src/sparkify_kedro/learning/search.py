@@ -32,7 +32,7 @@ from sparkify_kedro.churn.reports import ClassCounts, GridPoint, Setting
 from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.framework.skipping import SkipError
 
-from .algorithms import ALGORITHMS
+from .algorithms import ALGORITHMS, check_installed
 from .balancing import WEIGHT, balance
 from .calibration import Calibration, expose_margin, fit_calibration, only_scores
 from .evaluation import collect_scored
@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_REPORTS = 5
 
 Settings = dict[str, Setting]
+# Features with which the score may only rise (1) or only fall (-1).
+Directions = Mapping[str, int]
 FeatureSets = Mapping[str, Sequence[str]]
 # The setting that names a feature set; all others are the estimator's.
 FEATURE_SET = "feature_set"
@@ -78,11 +80,16 @@ class Problem(NamedTuple):
     score: Callable[[DataFrame, Sequence[Fitted]], DataFrame]
 
 
-def two_classes(search: AlgorithmSearch, training: Training, strategy: Strategy = "none") -> Problem:
-    """Fit an algorithm on rows of two classes, and score by the probability of label 1."""
+def two_classes(
+    search: AlgorithmSearch, training: Training, strategy: Strategy = "none", directions: Directions | None = None
+) -> Problem:
+    """Fit an algorithm on rows of two classes, and score by the probability of label 1.
+
+    Directions are those of features, for an algorithm that takes them; principal components have none.
+    """
 
     def fit_binary(rows: DataFrame, settings: Settings) -> Fitted:
-        return fit(rows, settings, search, training, strategy)
+        return fit(rows, settings, search, training, strategy, directions)
 
     return Problem(fit_binary, _score)
 
@@ -118,6 +125,7 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
     training: Training,
     evaluation: Evaluation,
     strategy: Strategy = "none",
+    directions: Directions | None = None,
 ) -> CalibratedModel:
     """Search an algorithm's settings on the training rows, and calibrate out of fold on all development rows.
 
@@ -129,6 +137,7 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
         training: how to train.
         evaluation: how many scores out of fold to collect at most.
         strategy: how the rows of each fit are balanced.
+        directions: features with which the score may only rise or fall, for an algorithm that takes them.
 
     Returns:
         The calibrated model and its search. Collects one number per grid point and fold, one row per fold, and the
@@ -141,7 +150,7 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
     counts = ClassCounts(rows=sum(rows for rows, _ in sizes.values()), positives=sum(n for _, n in sizes.values()))
     # Not cache(): each of a search's hundreds of tasks would then carry the plan that made the rows.
     assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).localCheckpoint()
-    problem = two_classes(search, training, strategy)
+    problem = two_classes(search, training, strategy, directions)
     result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training, problem)
     columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
     assembler = VectorAssembler(inputCols=columns, outputCol="features")
@@ -358,13 +367,27 @@ def _point(settings: Settings, fold_scores: list[float]) -> GridPoint:
 
 
 def fit(
-    rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training, strategy: Strategy = "none"
+    rows: DataFrame,
+    settings: Settings,
+    search: AlgorithmSearch,
+    training: Training,
+    strategy: Strategy = "none",
+    directions: Directions | None = None,
 ) -> Fitted:
     """Fit the algorithm on ordered rows with the vector ``features``, or that of the settings' feature set."""
     before, rows, column = fit_features(rows, settings, training)
     balanced = balance(rows, strategy, column, training)
-    weights = {"weightCol": WEIGHT} if balanced.is_weighted else {}
-    return Fitted(before, estimator(settings, search, training, column, **weights).fit(balanced.rows))
+    more: dict[str, Any] = {"weightCol": WEIGHT} if balanced.is_weighted else {}
+    if directions and ALGORITHMS[search.algorithm].takes_directions:
+        more["directions"] = [directions.get(name, 0) for name in _features_in(rows, column)]
+    return Fitted(before, estimator(settings, search, training, column, **more).fit(balanced.rows))
+
+
+def _features_in(rows: DataFrame, column: str) -> list[str]:
+    """The names of the features in a vector, which its assembler has noted; of components there are none."""
+    groups = rows.schema[column].metadata.get("ml_attr", {}).get("attrs", {}).values()
+    numbered = {each["idx"]: each["name"] for group in groups for each in group if "name" in each}
+    return [name for _, name in sorted(numbered.items())]
 
 
 def fit_features(rows: DataFrame, settings: Settings, training: Training) -> tuple[list[Any], DataFrame, str]:
@@ -378,12 +401,15 @@ def fit_features(rows: DataFrame, settings: Settings, training: Training) -> tup
     return [], rows, column
 
 
-def estimator(settings: Settings, search: AlgorithmSearch, training: Training, column: str, **more: str) -> Any:
+def estimator(settings: Settings, search: AlgorithmSearch, training: Training, column: str, **more: Any) -> Any:
     """The algorithm with the settings of a grid point and the seed, for the vector in a column."""
     own = {name: value for name, value in settings.items() if name != FEATURE_SET}
+    check_installed(search.algorithm)
     made = ALGORITHMS[search.algorithm].estimator(featuresCol=column, **more, **search.settings, **own)
-    if made.hasParam("seed"):
-        made.setSeed(training.seed)
+    # Spark's name, and that of scikit-learn and XGBoost.
+    for name in ("seed", "random_state"):
+        if made.hasParam(name):
+            made.set(made.getParam(name), training.seed)
     return made
 
 

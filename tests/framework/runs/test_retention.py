@@ -82,7 +82,7 @@ class Storage:
     def pruned(self, *written: str, keep: int, running: Iterable[ActiveRun] = ()) -> dict[str, list[int]]:
         """The days of the versions that go, by dataset."""
         found: dict[str, list[int]] = {}
-        for name, old in versions_to_prune(written, self.versions(), PIPELINE, running, keep):
+        for name, old in versions_to_prune(written, self.versions(), PIPELINE.nodes, running, keep):
             found.setdefault(name, []).append(int(old[8:10]))
         return found
 

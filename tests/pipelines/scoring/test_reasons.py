@@ -12,6 +12,7 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
 
+from optional_algorithms import EVERY_ALGORITHM
 from partial_reports import report
 from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
 from sparkify_kedro.churn.reports import ChampionMetadata
@@ -26,6 +27,8 @@ SETTINGS = {
     "logistic_regression": {"regParam": 0.01},
     "random_forest": {"numTrees": 5, "maxDepth": 3, "seed": 1, "featureSubsetStrategy": "all"},
     "gradient_boosted_trees": {"maxIter": 3, "maxDepth": 2, "seed": 1},
+    "xgboost": {"n_estimators": 5, "max_depth": 2},
+    "neural_network": {"learningRate": 0.01, "seed": 1},
 }
 
 
@@ -56,7 +59,7 @@ def champion(algorithm: str, assembled: DataFrame, rows: pd.DataFrame) -> tuple[
     return PipelineModel(stages), report(ChampionMetadata, card)
 
 
-@pytest.mark.parametrize("algorithm", SETTINGS)
+@pytest.mark.parametrize("algorithm", EVERY_ALGORITHM)
 def test_the_decisive_feature_is_named_with_its_direction(
     assembled: DataFrame, rows: pd.DataFrame, algorithm: str
 ) -> None:
@@ -67,7 +70,7 @@ def test_the_decisive_feature_is_named_with_its_direction(
     assert reasons["reason_1"].to_dict() == {7: "adverts: 19 (raises the risk)", 3: "adverts: 1 (lowers the risk)"}
 
 
-@pytest.mark.parametrize("algorithm", SETTINGS)
+@pytest.mark.parametrize("algorithm", EVERY_ALGORITHM)
 def test_no_rows(assembled: DataFrame, rows: pd.DataFrame, algorithm: str) -> None:
     reasons = strongest_reasons(rows.head(0), *champion(algorithm, assembled, rows), REGISTRY, 3)
     assert reasons.empty

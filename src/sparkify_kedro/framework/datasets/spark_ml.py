@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +22,10 @@ from .spark_dataframe import SUCCESS_MARKER
 
 # The stages that a fitted pipeline may have: Spark loads any class that a stage's file names, Python classes too.
 _STAGES = ("org.apache.spark.ml.PipelineModel", "org.apache.spark.ml.classification.", "org.apache.spark.ml.feature.")
+# A pipeline that has stages in Python.
+_PYTHON_PIPELINE = "pyspark.ml.pipeline.PipelineModel"
+# What the file of a stage in Python may hold: XGBoost would also load pickled functions from one.
+_PLAIN = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
 # Runs SQL, which can call any static Java method.
 _SQL_TRANSFORMER = "org.apache.spark.ml.feature.SQLTransformer"
 
@@ -32,8 +36,8 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
     A model is many files. The marker ``_SUCCESS`` is written after all of them, and only a model with the marker
     exists, so the latest version is never an incomplete one. An existing model is never overwritten. Looking up
     versions starts no JVM. A version never changes, so it is read once: until the dataset is released, further loads
-    return the same model. A model with stages other than Spark's classifiers and feature transformers, or with a stage
-    that runs SQL, is not loaded, because its files could name arbitrary code.
+    return the same model. A model with stages other than Spark's classifiers and feature transformers and the trusted
+    classes, or with a stage that runs SQL, is not loaded, because its files could name arbitrary code.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
@@ -48,6 +52,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
           type: sparkify_kedro.framework.datasets.SparkMLDataset
           filepath: s3a://bucket/06_models/{name}/model
           versioned: true
+          trusted_stages: [xgboost.spark.estimator.SparkXGBClassifierModel]
         ```
 
         Using the [Python API](https://docs.kedro.org/en/stable/catalog-data/advanced_data_catalog_usage/):
@@ -78,6 +83,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         filepath: str,
         version: Version | None = None,
         credentials: dict[str, Any] | None = None,
+        trusted_stages: Sequence[str] = (),
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Creates a new instance of ``SparkMLDataset``.
@@ -86,6 +92,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
             filepath: Folder of the model, local or a URL that both Spark and fsspec can read.
             version: ``Version(load, save)`` as for every versioned dataset.
             credentials: Credentials for fsspec.
+            trusted_stages: Python classes that a stage may have, by their full names.
             metadata: Ignored by Kedro; read by plugins such as kedro-viz.
         """
         protocol, path = get_protocol_and_path(filepath, version)
@@ -94,6 +101,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         self._protocol = protocol
         self._fs = get_spark_filesystem(protocol, deepcopy(credentials))
         self.metadata = metadata
+        self._trusted = frozenset(trusted_stages)
         self._loaded: tuple[str, SparkContext, PipelineModel] | None = None
         super().__init__(
             filepath=PurePosixPath(path),
@@ -106,7 +114,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         """The fitted pipeline.
 
         Raises:
-            DatasetError: where there is no complete model, or a stage is not one of Spark's own.
+            DatasetError: where there is no complete model, or a stage is neither one of Spark's own nor trusted.
         """
         path = str(self._get_load_path())
         if not self._is_complete(path):
@@ -114,8 +122,10 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         loaded, context = self._loaded, get_session().sparkContext
         if loaded and loaded[:2] == (path, context):
             return loaded[2]
-        for stage in self._stages(path):
-            if not stage.startswith(_STAGES) or stage == _SQL_TRANSFORMER:
+        for stage, names in self._stages(path):
+            is_spark = stage.startswith(_STAGES) and stage != _SQL_TRANSFORMER
+            is_python = stage == _PYTHON_PIPELINE or (stage in self._trusted and names <= _PLAIN)
+            if not (is_spark or is_python):
                 raise DatasetError(f"The model at {path} is not loaded: its stage '{stage}' could run arbitrary code.")
         model = PipelineModel.load(to_spark_path(self._protocol, path))
         if self._version:
@@ -141,15 +151,15 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
             # The other nodes of the run need not read it again.
             self._loaded = path, get_session().sparkContext, data
 
-    def _stages(self, path: str) -> Iterator[str]:
-        """The classes that the model's files name."""
+    def _stages(self, path: str) -> Iterator[tuple[str, set[str]]]:
+        """The classes that the model's files name, and the names of all that a file holds."""
         for file in self._fs.find(path):
             place = PurePosixPath(file)
             if place.parent.name != "metadata" or place.name.startswith((".", "_")):
                 continue
             try:
                 lines = self._fs.read_text(file, encoding="utf-8").splitlines()
-                yield from [str(json.loads(line)["class"]) for line in lines]
+                yield from [(str(stage["class"]), set(stage)) for stage in map(json.loads, lines)]
             except (ValueError, KeyError, TypeError) as error:
                 raise DatasetError(f"The model at {path} is not loaded: {file} does not name a class.") from error
 

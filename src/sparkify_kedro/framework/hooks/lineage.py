@@ -12,7 +12,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from ..registry import registered_pipelines
+from ..registry import registered_nodes
 from ..runs.provenance import Provenance, ProvenanceStore
 from ..runs.settings import run_settings
 from ..runs.versions import VersionedDataset, pin_newest, pin_own, versioned
@@ -52,7 +52,7 @@ class LineageHooks:
         self._settings = run_settings(self.parameters)
         self.written, self._catalog, self._run_id = {}, catalog, run_params.get("run_id") or ""
         inputs = versioned(catalog, pipeline.inputs())
-        nodes = [node for each in registered_pipelines().values() for node in each.nodes]
+        nodes = registered_nodes()
         self._store = ProvenanceStore(catalog, nodes, self.parameters, pipeline.inputs(), self._settings.without_effect)
 
         requested = set(run_params.get("load_versions") or ())

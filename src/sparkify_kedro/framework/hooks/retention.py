@@ -10,7 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from ..registry import registered_pipelines
+from ..registry import registered_nodes
 from ..runs.locks import RunLocks
 from ..runs.retention import RUN_SUMMARY, DatasetVersion, Versions, versions_to_prune
 from ..runs.settings import run_settings
@@ -43,13 +43,13 @@ class RetentionHooks:
             logger.info("Removed %d old versions of %d datasets (runs.keep_versions: %d)", len(pruned), datasets, keep)
 
     def _prune(self, run_id: str, pipeline: Pipeline, catalog: DataCatalog, keep: int) -> list[DatasetVersion]:
-        everything = sum(registered_pipelines().values(), Pipeline([]))
-        versions = Versions(catalog, everything.datasets())
+        nodes = registered_nodes()
+        versions = Versions(catalog, {name for node in nodes for name in (*node.inputs, *node.outputs)})
         locks = RunLocks(self._context.project_path)
         with locks.exclusive():
             written = [name for name in (*pipeline.all_outputs(), RUN_SUMMARY) if run_id in versions.of(name)]
             others = [run for run in locks.active() if run.run_id != run_id]
-            pruned = versions_to_prune(written, versions, everything, others, keep)
+            pruned = versions_to_prune(written, versions, nodes, others, keep)
             hidden = [versions.hide(old) for old in pruned]
         for path in hidden:
             delete(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kedro.io import DataCatalog
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node
 
 from .locks import ActiveRun
 from .versions import hide, metadata_of, provenance_path, version_path, versioned_on_this_machine
@@ -74,14 +74,14 @@ class Versions:
 
 
 def versions_to_prune(
-    written: Iterable[str], versions: Versions, pipeline: Pipeline, active: Iterable[ActiveRun], keep: int
+    written: Iterable[str], versions: Versions, nodes: Iterable[Node], active: Iterable[ActiveRun], keep: int
 ) -> list[DatasetVersion]:
     """The versions to remove of the datasets that a run has written.
 
     Args:
         written: the datasets.
         versions: the versions that exist.
-        pipeline: how all datasets are made, to follow kept versions to what they were made from.
+        nodes: how all datasets are made, to follow kept versions to what they were made from.
         active: the other runs that hold a lock.
         keep: how many versions of each dataset are kept in any case; 0 for all.
 
@@ -92,7 +92,7 @@ def versions_to_prune(
     """
     if keep == 0:
         return []
-    kept = set(_kept_lineage(versions, pipeline, keep))
+    kept = set(_kept_lineage(versions, nodes, keep))
     active = list(active)
     return [
         DatasetVersion(name, version)
@@ -102,9 +102,12 @@ def versions_to_prune(
     ]
 
 
-def _kept_lineage(versions: Versions, pipeline: Pipeline, keep: int) -> Iterator[DatasetVersion]:
+def _kept_lineage(versions: Versions, nodes: Iterable[Node], keep: int) -> Iterator[DatasetVersion]:
     """The newest versions of the datasets with ``keep_lineage``, and everything that they were made from."""
-    inputs = {made: node.inputs for node in pipeline.nodes for made in node.outputs}
+    inputs: dict[str, list[str]] = {}
+    for node in nodes:
+        for made in node.outputs:
+            inputs.setdefault(made, []).extend(node.inputs)
     visited: set[DatasetVersion] = set()
     for group in versions.with_lineage_kept().values():
         newest = {version for name in group for version in versions.of(name)[:keep]}

@@ -1,0 +1,144 @@
+"""The neural network, against truths that are known: an interaction, noise, weights, and stored models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io.core import DatasetError
+from pyspark.ml import PipelineModel
+from pyspark.ml.feature import VectorAssembler
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from sklearn.metrics import roc_auc_score
+
+from sparkify_kedro.framework.datasets import SparkMLDataset
+from sparkify_kedro.framework.skipping import SkipError
+from sparkify_kedro.learning.calibration import expose_margin
+from sparkify_kedro.learning.neural_network import NeuralNetworkClassifier, NeuralNetworkModel
+
+torch = pytest.importorskip("torch")
+FEATURES = ["one", "other", "noise", "constant"]
+TRUSTED = ["sparkify_kedro.learning.neural_network.NeuralNetworkModel"]
+ROWS = 3_000
+
+
+def network(**settings: float) -> NeuralNetworkClassifier:
+    return NeuralNetworkClassifier(**{"seed": 1, "learningRate": 0.01, "maxEpochs": 40} | settings)
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    """Only both features together decide: neither says anything alone."""
+    random = np.random.default_rng(4)
+    rows = pd.DataFrame(random.normal(size=(ROWS, 3)), columns=FEATURES[:3]).assign(constant=5.0)
+    rows["log_odds"] = 3 * np.tanh(rows["one"] * rows["other"])
+    rows["label"] = (random.random(ROWS) < 1 / (1 + np.exp(-rows["log_odds"]))).astype(float)
+    rows["guess"] = (random.random(ROWS) < 0.2).astype(float)
+    return rows.assign(fold=random.integers(0, 5, ROWS), place=range(ROWS))
+
+
+@pytest.fixture(scope="module")
+def rows(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
+    assembler = VectorAssembler(inputCols=FEATURES, outputCol="features")
+    return assembler.transform(spark.createDataFrame(frame).coalesce(1)).localCheckpoint()
+
+
+@pytest.fixture(scope="module")
+def seen(rows: DataFrame) -> DataFrame:
+    return rows.where("fold != 0")
+
+
+@pytest.fixture(scope="module")
+def fitted(seen: DataFrame) -> NeuralNetworkModel:
+    return network().fit(seen)
+
+
+def margins(model: NeuralNetworkModel, rows: DataFrame) -> np.ndarray:
+    scored = PipelineModel(expose_margin(model)).transform(rows).orderBy("place").select("margin")
+    return np.array([row.margin[0] for row in scored.collect()])
+
+
+def test_it_learns_what_no_feature_says_alone(fitted: NeuralNetworkModel, rows: DataFrame, frame: pd.DataFrame) -> None:
+    """On rows that it has not seen it ranks nearly as well as the truth."""
+    unseen = frame[frame["fold"] == 0]
+    found = roc_auc_score(unseen["label"], margins(fitted, rows.where("fold = 0")))
+    truth = roc_auc_score(unseen["label"], unseen["log_odds"])
+    assert truth > 0.8
+    assert found > truth - 0.04
+    assert dict(zip(FEATURES, fitted.importances, strict=True))["constant"] == 0
+    assert fitted.importances[2] < 0.5 * min(fitted.importances[:2])
+
+
+def test_one_network_for_each_fold_that_was_seen(fitted: NeuralNetworkModel) -> None:
+    assert len(fitted.networks) == 4
+
+
+def test_the_seed_decides(seen: DataFrame, fitted: NeuralNetworkModel) -> None:
+    """And neither the order of other fits nor PyTorch's own generator."""
+    torch.manual_seed(99)
+    same, other = (network(maxEpochs=2, seed=seed).fit(seen) for seed in (1, 2))
+    torch.manual_seed(98)
+    again = network(maxEpochs=2, seed=1).fit(seen)
+    one, two, three = (model.networks[0][2].weight.numpy() for model in (same, again, other))
+    assert np.array_equal(one, two)
+    assert not np.allclose(one, three)
+
+
+def test_of_noise_it_learns_the_prevalence(seen: DataFrame, rows: DataFrame) -> None:
+    """It stops at once: the loss on the other folds does not fall."""
+    model = network().fit(seen.withColumn("label", F.col("guess")))
+    probability = 1 / (1 + np.exp(-margins(model, rows)))
+    assert np.abs(probability - 0.2).max() < 0.1
+    assert np.std(probability) < 0.03
+
+
+def test_rows_without_weight_do_not_count(seen: DataFrame, rows: DataFrame, frame: pd.DataFrame) -> None:
+    """As many rows with the labels turned around, all of weight 0."""
+    turned = seen.withColumn("label", 1 - F.col("label")).withColumn("weight", F.lit(0.0))
+    model = network(weightCol="weight").fit(seen.withColumn("weight", F.lit(1.0)).unionByName(turned))
+    assert roc_auc_score(frame["label"], margins(model, rows)) > 0.75
+
+
+def test_rows_without_folds_are_held_out_in_turn(seen: DataFrame, rows: DataFrame, frame: pd.DataFrame) -> None:
+    model = network().fit(seen.drop("fold"))
+    assert len(model.networks) == 5
+    assert roc_auc_score(frame["label"], margins(model, rows)) > 0.8
+
+
+def test_where_no_fold_can_be_spared_it_gives_the_prevalence(seen: DataFrame) -> None:
+    """All positives are in one fold: without it there is one class alone."""
+    alone = seen.where("label = 0 or fold = 1").where("fold < 3")
+    model = network().fit(alone.where("label = 1 or fold = 2"))
+    assert np.ptp(margins(model, alone)) == pytest.approx(0, abs=1e-6)
+
+
+def test_too_many_rows_are_refused_before_they_are_collected(seen: DataFrame) -> None:
+    with pytest.raises(SkipError, match=r"more than 100: raise the algorithm's mostRows"):
+        network(mostRows=100).fit(seen)
+
+
+def test_a_stored_model_is_numbers_and_json_and_scores_the_same(
+    fitted: NeuralNetworkModel, rows: DataFrame, tmp_path: Path
+) -> None:
+    assembler = VectorAssembler(inputCols=FEATURES, outputCol="features")
+    path = tmp_path / "model"
+    dataset = SparkMLDataset(filepath=str(path), trusted_stages=TRUSTED)
+    dataset.save(PipelineModel([assembler, *expose_margin(fitted)]))
+    with pytest.raises(DatasetError, match=r"its stage 'sparkify_kedro\.learning.*could run arbitrary code"):
+        SparkMLDataset(filepath=str(path)).load()
+    loaded = dataset.load()
+    table = rows.drop("features")
+    scored = [row.margin[0] for row in loaded.transform(table).orderBy("place").select("margin").collect()]
+    assert np.array_equal(scored, margins(fitted, rows))
+    assert loaded.stages[1].importances == pytest.approx(fitted.importances)
+    files = {file.name for file in (path / "stages").glob("1_*/**/*") if file.is_file() and file.name[0] not in "._"}
+    assert {name for name in files if not name.startswith("part-")} == {"weights.safetensors"}
+
+
+def test_shapes_are_settings(seen: DataFrame) -> None:
+    model = network(hiddenUnits=3, hiddenLayers=2, maxEpochs=1).fit(seen)
+    shapes = [tuple(tensor.shape) for name, tensor in model.networks[0].named_parameters() if "weight" in name]
+    assert shapes == [(3, 4), (3, 3), (1, 3)]

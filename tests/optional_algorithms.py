@@ -1,0 +1,20 @@
+"""The algorithms as parameters of tests: those whose package is not installed are skipped, and why is said."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+
+from sparkify_kedro.learning.algorithms import ALGORITHMS
+
+EVERY_ALGORITHM = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            algorithm.package is not None and find_spec(algorithm.package) is None,
+            reason=f"{algorithm.package} is not installed: make {algorithm.package}",
+        ),
+    )
+    for name, algorithm in ALGORITHMS.items()
+]
