@@ -1,4 +1,4 @@
-"""The algorithms as parameters of tests: those whose package is not installed are skipped, and why is said."""
+"""The algorithms of one landmark as parameters of tests: those whose package is not installed are skipped, and why."""
 
 from __future__ import annotations
 
@@ -17,4 +17,5 @@ EVERY_ALGORITHM = [
         ),
     )
     for name, algorithm in ALGORITHMS.items()
+    if not algorithm.takes_names
 ]

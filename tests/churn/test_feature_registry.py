@@ -19,6 +19,7 @@ from sparkify_kedro.pipelines.feature_engineering.schemas import (
     ORIGINAL_FEATURES,
     user_time_bins,
 )
+from sparkify_kedro.pipelines.feature_engineering.sequences import KNOWN, REPEATED
 
 Lines = dict[str, dict[str, Any]]
 
@@ -57,6 +58,10 @@ ANSWERS = {
 }
 
 
+# Of two landmarks before, which a run makes on request.
+EARLIER = [*(f"{name}_{number}_earlier" for number in (1, 2) for name in REPEATED), KNOWN]
+
+
 @pytest.fixture(scope="module")
 def registry() -> FeatureRegistry:
     return FeatureRegistry.model_validate(LINES)
@@ -64,8 +69,8 @@ def registry() -> FeatureRegistry:
 
 def test_features_match_the_table_columns_in_order() -> None:
     """Then come those that user types add to the table."""
-    assert list(LINES) == [*ORIGINAL_FEATURES, *EXTENDED_FEATURES, *TYPE_FEATURES]
-    of_table = len(LINES) - len(TYPE_FEATURES)
+    assert list(LINES) == [*ORIGINAL_FEATURES, *EXTENDED_FEATURES, *TYPE_FEATURES, *EARLIER]
+    of_table = len(LINES) - len(TYPE_FEATURES) - len(EARLIER)
     assert list(LINES)[:of_table] == list(TYPES)[1 : of_table + 1]
 
 
@@ -83,7 +88,7 @@ def test_every_entry_is_valid(registry: FeatureRegistry) -> None:
 def test_a_model_takes_its_features_in_the_order_of_the_registry(registry: FeatureRegistry, label: str) -> None:
     withheld = EXPOSURES if label in AHEAD else EXPOSURES | SEE_ACTIVITY_STOP
     assert registry.of_set("original", label) == list(ORIGINAL_FEATURES)
-    everything = [name for name in LINES if name not in withheld]
+    everything = [name for name in LINES if name not in withheld and name not in EARLIER]
     assert registry.of_set("extended_compact", label) == everything
     assert registry.of_set("extended", label) == [name for name in everything if name not in TYPE_FEATURES]
     assert set(TYPE_FEATURES) < set(registry.of_set("compact", label)) < set(everything)
@@ -109,13 +114,17 @@ def faults(lines: Lines) -> list[str]:
     found = []
     for name, line in lines.items():
         is_restricted = line["labels"] != "all"
-        looks_back = _period(name) not in ("", "in_time_bin") or name in TYPE_FEATURES
+        is_earlier = name.endswith("_earlier")
+        looks_back = _period(name) not in ("", "in_time_bin") or name in TYPE_FEATURES or is_earlier
         grows = looks_back or name in ("time_bin", "previously_downgraded", "log_tenure_days", *EXPOSURES)
         rules = {
-            "its sets are known": set(line["sets"]) <= {"original", "extended", "extended_compact", "compact"},
+            "its sets are known": set(line["sets"])
+            <= {"original", "extended", "extended_compact", "compact", "sequence"},
             "what is original is extended, too": "original" not in line["sets"] or "extended" in line["sets"],
-            "the largest set has all": "extended_compact" in line["sets"],
-            "user types are no extended feature": ("extended" in line["sets"]) is (name not in TYPE_FEATURES),
+            "the largest set has all": "extended_compact" in line["sets"] or is_earlier,
+            "earlier landmarks are for sequences alone": not is_earlier or line["sets"] == ["sequence"],
+            "user types are no extended feature": ("extended" in line["sets"])
+            is (name not in TYPE_FEATURES and not is_earlier),
             "its labels are labels": not is_restricted or set(line["labels"]) <= set(EVERY_LABEL),
             "a restriction has a reason": bool(line.get("why", "").strip()) is is_restricted,
             "a logarithm's name says so": name.startswith("log_") is (line.get("scale", "plain") == "log"),
@@ -161,6 +170,7 @@ def test_every_entry_follows_the_rules() -> None:
         ("page_help", {"sets": ["original"]}, "what is original is extended, too"),
         ("page_help", {"sets": ["extended", "extendet"]}, "its sets are known"),
         ("page_help", {"sets": ["original", "extended"]}, "the largest set has all"),
+        ("landmarks_earlier", {"sets": ["sequence", "compact"]}, "earlier landmarks are for sequences alone"),
         ("user_type_1", {"sets": ["extended", "extended_compact"]}, "user types are no extended feature"),
         ("days_since_last_event", {"labels": ["will_churn"]}, "its labels are labels"),
         ("days_since_last_event", {"why": " "}, "a restriction has a reason"),
@@ -224,7 +234,10 @@ def test_an_entry_that_is_not_a_mapping_is_reported_with_its_feature() -> None:
     [
         ("extendet", "'extendet', which is no feature set: did you mean 'extended'?"),
         ("orignal", "'orignal', which is no feature set: did you mean 'original'?"),
-        ("banana", "'banana', which is no feature set: known are compact, extended, extended_compact, original."),
+        (
+            "banana",
+            "'banana', which is no feature set: known are compact, extended, extended_compact, original, sequence.",
+        ),
     ],
 )
 def test_an_unknown_feature_set_is_reported_with_a_suggestion(

@@ -17,7 +17,12 @@ from sklearn.metrics import roc_auc_score
 from sparkify_kedro.framework.datasets import SparkMLDataset
 from sparkify_kedro.framework.skipping import SkipError
 from sparkify_kedro.learning.calibration import expose_margin
-from sparkify_kedro.learning.neural_network import NeuralNetworkClassifier, NeuralNetworkModel
+from sparkify_kedro.learning.neural_network import (
+    NeuralNetworkClassifier,
+    NeuralNetworkModel,
+    RecurrentNetworkClassifier,
+    sequence_in,
+)
 
 torch = pytest.importorskip("torch")
 FEATURES = ["one", "other", "noise", "constant"]
@@ -82,7 +87,7 @@ def test_the_seed_decides(seen: DataFrame, fitted: NeuralNetworkModel) -> None:
     same, other = (network(maxEpochs=2, seed=seed).fit(seen) for seed in (1, 2))
     torch.manual_seed(98)
     again = network(maxEpochs=2, seed=1).fit(seen)
-    one, two, three = (model.networks[0][2].weight.numpy() for model in (same, again, other))
+    one, two, three = (model.networks[0].layers[0].weight.numpy() for model in (same, again, other))
     assert np.array_equal(one, two)
     assert not np.allclose(one, three)
 
@@ -142,3 +147,86 @@ def test_shapes_are_settings(seen: DataFrame) -> None:
     model = network(hiddenUnits=3, hiddenLayers=2, maxEpochs=1).fit(seen)
     shapes = [tuple(tensor.shape) for name, tensor in model.networks[0].named_parameters() if "weight" in name]
     assert shapes == [(3, 4), (3, 3), (1, 3)]
+
+
+# Sequences
+
+
+NAMES = ["songs", "songs_2_earlier", "static", "songs_1_earlier", "landmarks_earlier", "odd_1_earlier"]
+
+
+def test_the_sequence_is_found_by_the_names() -> None:
+    """A feature that one of the landmarks lacks stands beside the sequence."""
+    assert sequence_in(NAMES) == [[1], [3], [0]]
+    assert sequence_in(["songs", "static"]) == sequence_in(["songs", "songs_2_earlier"]) == []
+
+
+@pytest.fixture(scope="module")
+def histories() -> pd.DataFrame:
+    """A user leaves if songs have gone up and then down; whoever has no earlier landmark stays as often as not."""
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame(random.normal(size=(ROWS, len(NAMES))), columns=NAMES)
+    frame["landmarks_earlier"] = random.choice([0.0, 1.0, 2.0], ROWS, p=[0.15, 0.15, 0.7])
+    for number in (1, 2):
+        frame.loc[frame["landmarks_earlier"] < number, f"songs_{number}_earlier"] = 0.0
+    turns = (frame["songs_1_earlier"] > frame["songs_2_earlier"]) & (frame["songs_1_earlier"] > frame["songs"])
+    known = frame["landmarks_earlier"] == 2
+    frame["log_odds"] = np.where(known, np.where(turns, 3.0, -3.0), 0.0)
+    frame["label"] = (random.random(ROWS) < 1 / (1 + np.exp(-frame["log_odds"]))).astype(float)
+    return frame.assign(fold=random.integers(0, 5, ROWS), place=range(ROWS))
+
+
+@pytest.fixture(scope="module")
+def sequences(spark: SparkSession, histories: pd.DataFrame) -> DataFrame:
+    assembler = VectorAssembler(inputCols=NAMES, outputCol="features")
+    return assembler.transform(spark.createDataFrame(histories).coalesce(1)).localCheckpoint()
+
+
+@pytest.fixture(scope="module")
+def recurrent(sequences: DataFrame) -> NeuralNetworkModel:
+    classifier = RecurrentNetworkClassifier(names=NAMES, seed=1, learningRate=0.01, maxEpochs=40)
+    return classifier.fit(sequences.where("fold != 0"))
+
+
+def test_a_recurrent_network_learns_what_the_order_says(
+    recurrent: NeuralNetworkModel, sequences: DataFrame, histories: pd.DataFrame
+) -> None:
+    unseen = histories[histories["fold"] == 0]
+    found = roc_auc_score(unseen["label"], margins(recurrent, sequences.where("fold = 0")))
+    truth = roc_auc_score(unseen["label"], unseen["log_odds"])
+    assert recurrent.networks[0].cell is not None
+    assert truth > 0.75
+    assert found > truth - 0.06
+
+
+def test_landmarks_that_a_user_does_not_have_say_nothing(recurrent: NeuralNetworkModel) -> None:
+    """Whatever stands in their place."""
+    one = torch.zeros(1, len(NAMES))
+    other = one.clone()
+    other[0, [1, 3]] = torch.tensor([2.0, -1.0])
+    network = recurrent.networks[0]
+    assert torch.equal(network(one), network(other))
+    one[0, 4] = other[0, 4] = 2
+    assert not torch.allclose(network(one), network(other))
+
+
+def test_a_stored_recurrent_network_scores_the_same(
+    recurrent: NeuralNetworkModel, sequences: DataFrame, tmp_path: Path
+) -> None:
+    recurrent.write().save(str(tmp_path / "model"))
+    loaded = NeuralNetworkModel.load(str(tmp_path / "model"))
+    assert np.array_equal(margins(loaded, sequences), margins(recurrent, sequences))
+    rows = np.random.default_rng(1).normal(size=(20, len(NAMES)))
+    assert np.array_equal(*(each.contributions(rows, np.zeros(len(NAMES))) for each in (loaded, recurrent)))
+
+
+def test_contributions_add_up_to_the_margin_of_a_sequence(
+    recurrent: NeuralNetworkModel, histories: pd.DataFrame
+) -> None:
+    rows = histories[NAMES].to_numpy()[:50]
+    means = histories[NAMES].to_numpy().mean(axis=0)
+    one, other = (
+        torch.stack([network(torch.as_tensor(values, dtype=torch.float32)) for network in recurrent.networks]).mean(0)
+        for values in (rows, means[None, :])
+    )
+    assert recurrent.contributions(rows, means).sum(axis=1) == pytest.approx((one - other).numpy(), abs=0.05)

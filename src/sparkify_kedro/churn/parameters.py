@@ -78,6 +78,9 @@ class FeatureEngineering(ParameterBlock):
         ge=1, le=366, strict=True, description="days from one landmark to the next; null: time_bin_days"
     )
     min_history_days: int = Field(ge=0, le=3660, strict=True, description="days of log before the first landmark")
+    earlier_landmarks: int = Field(
+        default=0, ge=0, le=2, strict=True, description="landmarks before each whose activity its row repeats"
+    )
     unobserved_is_no_churn: bool = Field(
         description="label 0, instead of none, where the log does not cover the horizon"
     )

@@ -17,7 +17,7 @@ from pyspark.ml.classification import (
 )
 
 from .curves import Array
-from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel
+from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel, RecurrentNetworkClassifier
 from .xgboost_trees import gains, shapley_values, xgboost_classifier
 
 
@@ -41,6 +41,7 @@ class Algorithm:
         takes_classes: whether a fit may have more than two classes.
         takes_directions: whether the estimator has an argument ``directions``: whether the score may rise or fall with
             each feature.
+        takes_names: whether it has an argument ``names``: those of the features, some of them of earlier landmarks.
         package: of an extra with the same name, which the algorithm needs; such algorithms are trained on request.
     """
 
@@ -49,6 +50,7 @@ class Algorithm:
     contributions: Callable[[Any, Array, Array], Array]
     takes_classes: bool = True
     takes_directions: bool = False
+    takes_names: bool = False
     package: str | None = None
 
 
@@ -134,6 +136,14 @@ ALGORITHMS = {
     ),
     "neural_network": Algorithm(
         NeuralNetworkClassifier, network_importances, network_contributions, takes_classes=False, package="torch"
+    ),
+    "recurrent_network": Algorithm(
+        RecurrentNetworkClassifier,
+        network_importances,
+        network_contributions,
+        takes_classes=False,
+        takes_names=True,
+        package="torch",
     ),
 }
 DEFAULT_ALGORITHMS = tuple(name for name, algorithm in ALGORITHMS.items() if algorithm.package is None)

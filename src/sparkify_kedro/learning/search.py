@@ -378,8 +378,11 @@ def fit(
     before, rows, column = fit_features(rows, settings, training)
     balanced = balance(rows, strategy, column, training)
     more: dict[str, Any] = {"weightCol": WEIGHT} if balanced.is_weighted else {}
+    names = _features_in(rows, column)
     if directions and ALGORITHMS[search.algorithm].takes_directions:
-        more["directions"] = [directions.get(name, 0) for name in _features_in(rows, column)]
+        more["directions"] = [directions.get(name, 0) for name in names]
+    if ALGORITHMS[search.algorithm].takes_names:
+        more["names"] = names
     return Fitted(before, estimator(settings, search, training, column, **more).fit(balanced.rows))
 
 

@@ -25,6 +25,7 @@ from sparkify_kedro.churn.reports import LogSpan
 from sparkify_kedro.learning.user_types import TYPE_FEATURES
 from sparkify_kedro.pipelines.feature_engineering import schemas
 from sparkify_kedro.pipelines.feature_engineering.nodes import engineer_user_time_bins
+from sparkify_kedro.pipelines.feature_engineering.sequences import KNOWN, REPEATED
 
 PROJECT = Path(__file__).parents[3]
 DAY = 86_400_000
@@ -620,8 +621,8 @@ def beyond_their_unit(rows: Rows) -> set[str]:
     """The features with a value that the unit in the feature registry does not know."""
     registry = (PROJECT / "conf/base/parameters_feature_registry.yml").read_text()
     lines = yaml.safe_load(registry)["feature_registry"]
-    # The features of user types are added to the table later.
-    of_table = [name for name in lines if name not in TYPE_FEATURES]
+    # The features of user types are added to the table later, those of earlier landmarks on request.
+    of_table = [name for name in lines if name not in TYPE_FEATURES and not name.endswith("_earlier")]
     counts = ("visits", "sessions", "artists", "songs")
     within: dict[str, Callable[[Any], bool]] = {
         "0 or 1": lambda value: value in (0, 1),
@@ -1120,6 +1121,22 @@ def test_result_has_the_declared_columns(spark: SparkSession) -> None:
     declared = [(field.name, field.dataType) for field in schemas.user_time_bins.struct.fields]
     assert [(field.name, field.dataType) for field in table.schema.fields] == declared
     assert schemas.user_time_bins.keys == ("user_id", "bin_end")
+
+
+def test_a_row_repeats_earlier_landmarks_on_request(spark: SparkSession) -> None:
+    """Two landmarks before, by hand: those that a user does not have are 0, and none of them is of another user."""
+    settings = parameters(LANDMARKS.days, LANDMARKS.stride).model_copy(update={"earlier_landmarks": 2})
+    events = spark.createDataFrame(list(LANDMARKS.events), EVENT_COLUMNS)
+    span = LogSpan(first_ts=LANDMARKS.first_ts, last_ts=LANDMARKS.last_ts)
+    table = engineer_user_time_bins(events, span, settings).toPandas().sort_values(["user_id", "bin_end"])
+    by_user = table.groupby("user_id")
+    for name in REPEATED:
+        for number in (1, 2):
+            expected = by_user[name].shift(number).fillna(0.0)
+            pd.testing.assert_series_equal(table[f"{name}_{number}_earlier"], expected, check_names=False)
+    assert table[KNOWN].tolist() == by_user.cumcount().clip(upper=2).tolist()
+    assert set(table[KNOWN]) == {0, 1, 2}
+    assert list(table.columns[: -2 * len(REPEATED) - 1]) == schemas.user_time_bins.struct.names
 
 
 def test_the_25_original_features_come_first(spark: SparkSession) -> None:

@@ -25,6 +25,7 @@ from .labels import at_risk, label_columns
 from .landmarks import at_landmarks, day_keys, fill_landmarks, is_row, window_start, with_days
 from .rates import ACTIVITIES, against_earlier_bins, period_rates
 from .schemas import user_time_bins
+from .sequences import earlier_landmarks
 
 # The totals of a window, and of its events that no earlier window contains: those are summed over a user's history.
 _TOTALS = (
@@ -57,7 +58,7 @@ def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: Fe
         ``bin_end`` (ms since the epoch) and of the history before it, counts of the history by level (sessions, and
         visits to each of ``TYPED_PAGES``), the labels (null where the log does not cover the horizon), the flag
         ``at_risk``, and columns for selection and segments (``churned_at`` in ms since the epoch, ``level_at_end``,
-        ``device``).
+        ``device``), and of earlier landmarks what ``earlier_landmarks`` asks for.
 
     Raises:
         ValueError: where the as-of date does not lie inside the log.
@@ -77,7 +78,9 @@ def engineer_user_time_bins(events: DataFrame, log_span: LogSpan, parameters: Fe
     features = with_history.withColumns(
         {**_extended_features(parameters), **_counts_in_history(), **label_columns(as_of, parameters)}
     )
-    return features.withColumn("at_risk", at_risk()).select(*user_time_bins.struct.names)
+    earlier = earlier_landmarks(parameters.earlier_landmarks)
+    rows = features.withColumns({"at_risk": at_risk(), **earlier})
+    return rows.select(*user_time_bins.struct.names, *earlier)
 
 
 def _events() -> dict[str, Column]:

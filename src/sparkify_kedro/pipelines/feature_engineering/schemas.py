@@ -43,6 +43,7 @@ EXTENDED_FEATURES = (*_INTEGERS, *_REALS)
 
 _COUNTS = {*(page_feature(page) for page in COUNTED_PAGES), *ORIGINAL_FEATURES[-3:]}
 
+# Behind these stand features of earlier landmarks, where the parameters ask for them.
 user_time_bins = TableSchema(
     name="user_time_bins",
     columns=", ".join(
@@ -62,4 +63,5 @@ user_time_bins = TableSchema(
         ]
     ),
     keys=KEYS,
+    is_open=True,
 )
