@@ -30,7 +30,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     ``score_other_log`` (it uses a champion that has been trained), ``backtest`` (it trains a model for every landmark),
     ``experiments`` (it trains one for every variant), ``level_changes`` (downgrades and upgrades have models of their
     own), ``multiclass`` (it trains one model in place of three), ``exploration`` (its figures describe the log, and
-    take time) and ``all_algorithms`` (modeling, scoring and reporting with the algorithms of extras beside the others).
+    take time) and ``all_algorithms`` (modeling, scoring and reporting with neural networks, too).
     """
     reading, engineering = ingestion.create_pipeline(), feature_engineering.create_pipeline()
     typing, algorithms, every_algorithm = user_types.create_pipeline(), DEFAULT_ALGORITHMS, tuple(ALGORITHMS)

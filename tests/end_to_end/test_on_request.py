@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,7 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Project
 
-LABEL, LEVEL = "will_upgrade", "free"
+pytestmark = pytest.mark.faults
+LABEL, LEVEL, CHURN = "will_upgrade", "free", "will_churn_soon"
 ALGORITHMS = ("logistic_regression", "random_forest", "gradient_boosted_trees")
 
 
@@ -47,7 +49,6 @@ def test_users_at_its_level_are_scored_with_reasons(project: Project) -> None:
     assert reasons.str.endswith(("(raises the chance)", "(lowers the chance)")).all()
 
 
-@pytest.mark.faults
 def test_every_row_has_probabilities_of_all_classes_that_sum_to_one(reported: Project) -> None:
     rows = reported.table("05_model_input", "multiclass", "rows")
     for algorithm in ALGORITHMS:
@@ -56,7 +57,6 @@ def test_every_row_has_probabilities_of_all_classes_that_sum_to_one(reported: Pr
         assert scores.drop(columns="user_id").sum(axis=1).to_numpy() == pytest.approx(1)
 
 
-@pytest.mark.faults
 def test_one_model_is_compared_with_each_binary_one_on_the_same_rows(reported: Project) -> None:
     table = pd.read_csv(reported.newest("08_reporting", "multiclass.csv"))
     assert len(table) == 9
@@ -76,7 +76,6 @@ def test_one_model_is_compared_with_each_binary_one_on_the_same_rows(reported: P
         assert lines["positives"].tolist() == [judged["label"].sum()] * 3
 
 
-@pytest.mark.faults
 def test_the_report_has_them(reported: Project) -> None:
     newest = reported.versions("08_reporting", "report")[-1]
     page = (reported.folder / "data/08_reporting/report" / newest / "report.html").read_text()
@@ -84,3 +83,16 @@ def test_the_report_has_them(reported: Project) -> None:
     assert 'id="will_upgrade-users"' in page
     assert '<section id="will_downgrade">' not in page
     assert "One model of three classes against three binary models" in page
+
+
+def test_networks_are_judged_beside_the_other_algorithms(small_project: Project, first_run: str) -> None:
+    pytest.importorskip("torch")
+    output = small_project.kedro("run", "--pipelines=all_algorithms")
+    selection = json.loads(small_project.newest("06_models", CHURN, "champion_selection.json").read_text())
+    assert list(selection["algorithms"]) == [*ALGORITHMS, "neural_network", "recurrent_network"]
+    metrics = small_project.report(CHURN, "neural_network", "metrics.json")
+    assert 0 < metrics["test"]["average_precision"] < 1
+    # The other models are those of the run before.
+    assert metrics["test"]["rows"] == small_project.report(CHURN, "random_forest", "metrics.json")["test"]["rows"]
+    assert "neural network" in small_project.newest("08_reporting", "report", "report.html").read_text()
+    assert "champion" in output

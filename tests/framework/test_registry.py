@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sparkify_kedro.framework.registry import UnknownNameError, check_selection
+from sparkify_kedro.framework.registry import (
+    UnknownNameError,
+    check_selection,
+    makers_of,
+    registered_pipelines,
+    stages,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +41,24 @@ def test_known_names_pass() -> None:
             "to_nodes": None,
         }
     )
+
+
+@pytest.mark.parametrize(
+    ("datasets", "makers"),
+    [
+        (["will_churn_soon.champion", "churn_scores"], {"modeling", "scoring"}),
+        (["will_churn_soon.neural_network.model"], {"all_algorithms"}),
+        (["events", "other_log.events"], {"ingestion", "score_other_log"}),
+        (["no_such_dataset"], set()),
+    ],
+)
+def test_the_smallest_pipelines_that_make_a_dataset_are_named(datasets: list[str], makers: set[str]) -> None:
+    assert makers_of(datasets) == makers
+
+
+def test_a_node_is_part_of_the_smallest_pipeline_that_has_it() -> None:
+    found = stages()
+    assert found["parse_lines"] == "ingestion"
+    assert found["will_churn_soon.select_champion"] == "modeling"
+    assert found["will_churn_soon.neural_network.search_model"] == "all_algorithms"
+    assert set(found.values()) == set(registered_pipelines()) - {"__default__"}

@@ -9,8 +9,6 @@ from pydantic import Field, RootModel, model_validator
 
 from sparkify_kedro.framework.parameters import OneSentenceErrors, ParameterBlock, did_you_mean
 
-_DIRECTIONS = {"rises": 1, "falls": -1}
-
 
 class Feature(ParameterBlock):
     """A line of the registry: the meaning of a column of ``user_time_bins``."""
@@ -22,9 +20,6 @@ class Feature(ParameterBlock):
     why: str | None = Field(default=None, description="why other labels may not")
     needs: str | None = Field(default=None, description="the column or page of the log that it counts or describes")
     scale: Literal["plain", "log"] = "plain"
-    risk: Literal["rises", "falls"] | None = Field(
-        default=None, description="how the risk of a cancellation changes with it, other things equal; null: not said"
-    )
     moves_with_time: bool = Field(
         default=False, description="its distribution shifts as the log grows, so drift in it raises no warning"
     )
@@ -65,7 +60,3 @@ class FeatureRegistry(OneSentenceErrors, RootModel[dict[str, Feature]]):
         return [
             name for name, feature in self.features.items() if feature_set in feature.sets and feature.may_serve(label)
         ]
-
-    def directions(self) -> dict[str, int]:
-        """The features with which the risk of a cancellation may only rise (1) or only fall (-1)."""
-        return {name: _DIRECTIONS[feature.risk] for name, feature in self.features.items() if feature.risk}

@@ -249,7 +249,6 @@ class FeatureAudit(Report):
     suspicious_auc_roc: float
     feature_sets: dict[str, list[str]]
     absent: dict[str, str] = Field(default={}, description="features left out, with what they need of a log")
-    directions: dict[str, int] = Field(default={}, description="features with which the risk may only rise (1) or fall")
     one_feature: list[FeatureScore] = Field(description="the best first")
     best_original_feature: str
 
@@ -288,9 +287,6 @@ class SearchReport(Report):
     metric: str
     features: list[str] = Field(description="the columns that the model takes, in its order")
     settings: dict[str, Setting] = Field(description="settings that the grid does not vary")
-    directions: dict[str, int] = Field(
-        default={}, description="features with which the score may only rise (1) or fall"
-    )
     train: ClassCounts
     points: list[GridPoint]
     best: GridPoint
@@ -394,10 +390,6 @@ class ChampionMetadata(Report):
     feature_set: str
     features: list[str]
     absent: dict[str, str] = Field(default={}, description="features left out, with what they need of a log")
-    directions: dict[str, int] = Field(
-        default={},
-        description="features with which the risk may only rise (1) or fall (-1), where the algorithm obeys it",
-    )
     user_types: UserTypes | None = Field(description="that some of its features come from")
     feature_engineering: dict[str, Any] = Field(description="the parameters its features were made with")
     cost_ratio: float

@@ -37,13 +37,31 @@ def registered_nodes() -> list[Node]:
 
 
 def makers_of(datasets: Iterable[str]) -> set[str]:
-    """The names of the registered pipelines that make any of the datasets; ``__default__`` is left out."""
-    names = set(datasets)
-    return {
-        name
-        for name, pipeline in registered_pipelines().items()
-        if name != "__default__" and not pipeline.all_outputs().isdisjoint(names)
-    }
+    """The names of the registered pipelines that make any of the datasets.
+
+    ``__default__`` is left out, and so is a pipeline if smaller ones make all that it would.
+    """
+    wanted, makers, made = set(datasets), set[str](), set[str]()
+    for name, pipeline in _the_smallest_first():
+        outputs = wanted & pipeline.all_outputs()
+        if outputs - made:
+            makers.add(name)
+            made |= outputs
+    return makers
+
+
+def stages() -> dict[str, str]:
+    """The registered pipeline that each node, by its name, is part of: of several the smallest; not ``__default__``."""
+    of_node: dict[str, str] = {}
+    for name, pipeline in _the_smallest_first():
+        for node in pipeline.nodes:
+            of_node.setdefault(node.name, name)
+    return of_node
+
+
+def _the_smallest_first() -> list[tuple[str, Pipeline]]:
+    named = [(name, pipeline) for name, pipeline in registered_pipelines().items() if name != "__default__"]
+    return sorted(named, key=lambda each: len(each[1].nodes))
 
 
 def check_selection(options: Mapping[str, object]) -> None:

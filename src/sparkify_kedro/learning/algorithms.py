@@ -18,7 +18,6 @@ from pyspark.ml.classification import (
 
 from .curves import Array
 from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel, RecurrentNetworkClassifier
-from .xgboost_trees import gains, shapley_values, xgboost_classifier
 
 
 class Explanation(NamedTuple):
@@ -39,9 +38,8 @@ class Algorithm:
         contributions: what each feature adds to the margin of each row, from the model, the rows (rows x features) and
             the features' means over the training rows.
         takes_classes: whether a fit may have more than two classes.
-        takes_directions: whether the estimator has an argument ``directions``: whether the score may rise or fall with
-            each feature.
-        takes_names: whether it has an argument ``names``: those of the features, some of them of earlier landmarks.
+        takes_names: whether the estimator has an argument ``names``: those of the features, since some are of earlier
+            landmarks.
         package: of an extra with the same name, which the algorithm needs; such algorithms are trained on request.
     """
 
@@ -49,7 +47,6 @@ class Algorithm:
     explain: Callable[[Any, Sequence[str]], Explanation]
     contributions: Callable[[Any, Array, Array], Array]
     takes_classes: bool = True
-    takes_directions: bool = False
     takes_names: bool = False
     package: str | None = None
 
@@ -100,16 +97,6 @@ def tree_contributions(
     return contributions
 
 
-def gain_shares(model: Any, features: Sequence[str]) -> Explanation:
-    """Each feature's share of the gain of the splits; the shares sum to 1."""
-    return Explanation(importances=gains(model, features))
-
-
-def booster_contributions(model: Any, rows: Array, means: Array) -> Array:
-    """Shapley values of the trees, by XGBoost."""
-    return shapley_values(model, rows)
-
-
 def network_importances(model: NeuralNetworkModel, features: Sequence[str]) -> Explanation:
     """Each feature's share of the mean absolute contribution to the margin; the shares sum to 1."""
     return Explanation(importances=dict(zip(features, map(float, model.importances), strict=True)))
@@ -126,14 +113,6 @@ ALGORITHMS = {
     "logistic_regression": Algorithm(LogisticRegression, coefficients, linear_contributions),
     "random_forest": Algorithm(RandomForestClassifier, importances, tree_contributions),
     "gradient_boosted_trees": Algorithm(GBTClassifier, importances, tree_contributions, takes_classes=False),
-    "xgboost": Algorithm(
-        xgboost_classifier,
-        gain_shares,
-        booster_contributions,
-        takes_classes=False,
-        takes_directions=True,
-        package="xgboost",
-    ),
     "neural_network": Algorithm(
         NeuralNetworkClassifier, network_importances, network_contributions, takes_classes=False, package="torch"
     ),

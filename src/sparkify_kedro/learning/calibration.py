@@ -39,29 +39,19 @@ def expose_margin(classifier: Any) -> list[Transformer]:
 
 def only_raw_scores(classifier: Any, name: str) -> None:
     """Let a classifier add its raw scores in a column, and nothing else."""
-    set_column(classifier, "rawPredictionCol", name)
-    for parameter in ("predictionCol", "probabilityCol"):
-        if classifier.hasParam(parameter):
-            set_column(classifier, parameter, "")
+    classifier.setRawPredictionCol(name)
+    if classifier.hasParam("predictionCol"):
+        classifier.setPredictionCol("")
+    if classifier.hasParam("probabilityCol"):
+        classifier.setProbabilityCol("")
 
 
 def only_scores(classifier: Any, name: str) -> None:
     """The same with scores by class that rank rows: probabilities, or raw scores where a classifier has only these."""
     if classifier.hasParam("probabilityCol"):
-        set_column(classifier, "probabilityCol", name)
-        set_column(classifier, "rawPredictionCol", "")
-        set_column(classifier, "predictionCol", "")
+        classifier.setProbabilityCol(name).setRawPredictionCol("").setPredictionCol("")
     else:
         only_raw_scores(classifier, name)
-
-
-def set_column(classifier: Any, parameter: str, name: str) -> None:
-    """Name a column of a classifier. XGBoost's have the parameter and no setter."""
-    setter = getattr(classifier, f"set{parameter[0].upper()}{parameter[1:]}", None)
-    if setter is None:
-        classifier.set(classifier.getParam(parameter), name)
-    else:
-        setter(name)
 
 
 def fit_calibration(margins: DataFrame) -> Calibration:

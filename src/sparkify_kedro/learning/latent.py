@@ -13,7 +13,6 @@ from pyspark.sql import DataFrame
 from sparkify_kedro.churn.reports import Component
 
 from .algorithms import ALGORITHMS, Explanation
-from .calibration import set_column
 from .curves import Array
 
 
@@ -32,7 +31,7 @@ class Fitted(NamedTuple):
             stage.setInputCol(vector)
             vector = f"{name}{suffix}"
             stage.setOutputCol(vector)
-        set_column(self.classifier, "featuresCol", vector)
+        self.classifier.setFeaturesCol(vector)
         return [*self.before, self.classifier]
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -58,6 +58,18 @@ class _NetworkParams(HasFeaturesCol, HasLabelCol, HasWeightCol, HasRawPrediction
     hiddenUnits = _param("hiddenUnits", "units of each hidden layer", TypeConverters.toInt)
     hiddenLayers = _param("hiddenLayers", "hidden layers", TypeConverters.toInt)
     names = _param("names", "names of the features, where they are a sequence", TypeConverters.toListString)
+
+    def setFeaturesCol(self, name: str) -> Self:
+        """The vector of the features."""
+        return self._set(featuresCol=name)
+
+    def setRawPredictionCol(self, name: str) -> Self:
+        """The raw scores."""
+        return self._set(rawPredictionCol=name)
+
+    def setSeed(self, seed: int) -> Self:
+        """The seed."""
+        return self._set(seed=seed)
 
     def _shape(self, features: int) -> Shape:
         from .networks import Shape  # noqa: PLC0415 - PyTorch belongs to an extra

@@ -46,8 +46,6 @@ logger = logging.getLogger(__name__)
 SECONDS_BETWEEN_REPORTS = 5
 
 Settings = dict[str, Setting]
-# Features with which the score may only rise (1) or only fall (-1).
-Directions = Mapping[str, int]
 FeatureSets = Mapping[str, Sequence[str]]
 # The setting that names a feature set; all others are the estimator's.
 FEATURE_SET = "feature_set"
@@ -80,16 +78,11 @@ class Problem(NamedTuple):
     score: Callable[[DataFrame, Sequence[Fitted]], DataFrame]
 
 
-def two_classes(
-    search: AlgorithmSearch, training: Training, strategy: Strategy = "none", directions: Directions | None = None
-) -> Problem:
-    """Fit an algorithm on rows of two classes, and score by the probability of label 1.
-
-    Directions are those of features, for an algorithm that takes them; principal components have none.
-    """
+def two_classes(search: AlgorithmSearch, training: Training, strategy: Strategy = "none") -> Problem:
+    """Fit an algorithm on rows of two classes, and score by the probability of label 1."""
 
     def fit_binary(rows: DataFrame, settings: Settings) -> Fitted:
-        return fit(rows, settings, search, training, strategy, directions)
+        return fit(rows, settings, search, training, strategy)
 
     return Problem(fit_binary, _score)
 
@@ -125,7 +118,6 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
     training: Training,
     evaluation: Evaluation,
     strategy: Strategy = "none",
-    directions: Directions | None = None,
 ) -> CalibratedModel:
     """Search an algorithm's settings on the training rows, and calibrate out of fold on all development rows.
 
@@ -137,7 +129,6 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
         training: how to train.
         evaluation: how many scores out of fold to collect at most.
         strategy: how the rows of each fit are balanced.
-        directions: features with which the score may only rise or fall, for an algorithm that takes them.
 
     Returns:
         The calibrated model and its search. Collects one number per grid point and fold, one row per fold, and the
@@ -150,7 +141,7 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
     counts = ClassCounts(rows=sum(rows for rows, _ in sizes.values()), positives=sum(n for _, n in sizes.values()))
     # Not cache(): each of a search's hundreds of tasks would then carry the plan that made the rows.
     assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).localCheckpoint()
-    problem = two_classes(search, training, strategy, directions)
+    problem = two_classes(search, training, strategy)
     result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training, problem)
     columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
     assembler = VectorAssembler(inputCols=columns, outputCol="features")
@@ -367,22 +358,14 @@ def _point(settings: Settings, fold_scores: list[float]) -> GridPoint:
 
 
 def fit(
-    rows: DataFrame,
-    settings: Settings,
-    search: AlgorithmSearch,
-    training: Training,
-    strategy: Strategy = "none",
-    directions: Directions | None = None,
+    rows: DataFrame, settings: Settings, search: AlgorithmSearch, training: Training, strategy: Strategy = "none"
 ) -> Fitted:
     """Fit the algorithm on ordered rows with the vector ``features``, or that of the settings' feature set."""
     before, rows, column = fit_features(rows, settings, training)
     balanced = balance(rows, strategy, column, training)
     more: dict[str, Any] = {"weightCol": WEIGHT} if balanced.is_weighted else {}
-    names = _features_in(rows, column)
-    if directions and ALGORITHMS[search.algorithm].takes_directions:
-        more["directions"] = [directions.get(name, 0) for name in names]
     if ALGORITHMS[search.algorithm].takes_names:
-        more["names"] = names
+        more["names"] = _features_in(rows, column)
     return Fitted(before, estimator(settings, search, training, column, **more).fit(balanced.rows))
 
 
@@ -409,10 +392,8 @@ def estimator(settings: Settings, search: AlgorithmSearch, training: Training, c
     own = {name: value for name, value in settings.items() if name != FEATURE_SET}
     check_installed(search.algorithm)
     made = ALGORITHMS[search.algorithm].estimator(featuresCol=column, **more, **search.settings, **own)
-    # Spark's name, and that of scikit-learn and XGBoost.
-    for name in ("seed", "random_state"):
-        if made.hasParam(name):
-            made.set(made.getParam(name), training.seed)
+    if made.hasParam("seed"):
+        made.setSeed(training.seed)
     return made
 
 

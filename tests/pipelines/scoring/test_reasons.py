@@ -27,7 +27,6 @@ SETTINGS = {
     "logistic_regression": {"regParam": 0.01},
     "random_forest": {"numTrees": 5, "maxDepth": 3, "seed": 1, "featureSubsetStrategy": "all"},
     "gradient_boosted_trees": {"maxIter": 3, "maxDepth": 2, "seed": 1},
-    "xgboost": {"n_estimators": 5, "max_depth": 2},
     "neural_network": {"learningRate": 0.01, "seed": 1},
 }
 

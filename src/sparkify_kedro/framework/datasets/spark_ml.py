@@ -24,8 +24,6 @@ from .spark_dataframe import SUCCESS_MARKER
 _STAGES = ("org.apache.spark.ml.PipelineModel", "org.apache.spark.ml.classification.", "org.apache.spark.ml.feature.")
 # A pipeline that has stages in Python.
 _PYTHON_PIPELINE = "pyspark.ml.pipeline.PipelineModel"
-# What the file of a stage in Python may hold: XGBoost would also load pickled functions from one.
-_PLAIN = {"class", "timestamp", "sparkVersion", "uid", "paramMap", "defaultParamMap"}
 # Runs SQL, which can call any static Java method.
 _SQL_TRANSFORMER = "org.apache.spark.ml.feature.SQLTransformer"
 
@@ -52,7 +50,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
           type: sparkify_kedro.framework.datasets.SparkMLDataset
           filepath: s3a://bucket/06_models/{name}/model
           versioned: true
-          trusted_stages: [xgboost.spark.estimator.SparkXGBClassifierModel]
+          trusted_stages: [my_package.networks.NetworkModel]
         ```
 
         Using the [Python API](https://docs.kedro.org/en/stable/catalog-data/advanced_data_catalog_usage/):
@@ -92,7 +90,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
             filepath: Folder of the model, local or a URL that both Spark and fsspec can read.
             version: ``Version(load, save)`` as for every versioned dataset.
             credentials: Credentials for fsspec.
-            trusted_stages: Python classes that a stage may have, by their full names.
+            trusted_stages: Python classes that a stage may have, by their full names: those that load numbers alone.
             metadata: Ignored by Kedro; read by plugins such as kedro-viz.
         """
         protocol, path = get_protocol_and_path(filepath, version)
@@ -122,10 +120,9 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         loaded, context = self._loaded, get_session().sparkContext
         if loaded and loaded[:2] == (path, context):
             return loaded[2]
-        for stage, names in self._stages(path):
+        for stage in self._stages(path):
             is_spark = stage.startswith(_STAGES) and stage != _SQL_TRANSFORMER
-            is_python = stage == _PYTHON_PIPELINE or (stage in self._trusted and names <= _PLAIN)
-            if not (is_spark or is_python):
+            if not (is_spark or stage == _PYTHON_PIPELINE or stage in self._trusted):
                 raise DatasetError(f"The model at {path} is not loaded: its stage '{stage}' could run arbitrary code.")
         model = PipelineModel.load(to_spark_path(self._protocol, path))
         if self._version:
@@ -151,15 +148,15 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
             # The other nodes of the run need not read it again.
             self._loaded = path, get_session().sparkContext, data
 
-    def _stages(self, path: str) -> Iterator[tuple[str, set[str]]]:
-        """The classes that the model's files name, and the names of all that a file holds."""
+    def _stages(self, path: str) -> Iterator[str]:
+        """The classes that the model's files name."""
         for file in self._fs.find(path):
             place = PurePosixPath(file)
             if place.parent.name != "metadata" or place.name.startswith((".", "_")):
                 continue
             try:
                 lines = self._fs.read_text(file, encoding="utf-8").splitlines()
-                yield from [(str(stage["class"]), set(stage)) for stage in map(json.loads, lines)]
+                yield from [str(json.loads(line)["class"]) for line in lines]
             except (ValueError, KeyError, TypeError) as error:
                 raise DatasetError(f"The model at {path} is not loaded: {file} does not name a class.") from error
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
+from ..registry import stages
 from ..runs.versions import VersionedDataset, is_versioned, metadata_of, version_path
 from ..skipping import Skipped, namespace_of
 
@@ -38,8 +38,7 @@ class ProgressHooks:
         self._started = time.monotonic()
         self._links: dict[str, VersionedDataset] = {}
         self._skipped: set[str] = set()
-        stages = {name: each for name, each in pipelines.items() if name != "__default__"}
-        self._stage = {node.name: name for name, each in reversed(stages.items()) for node in each.nodes}
+        self._stage = stages()
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:

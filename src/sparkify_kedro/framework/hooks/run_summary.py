@@ -14,12 +14,12 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.io.core import DatasetError
 from kedro.pipeline.node import Node
 
 from ..errors import InputDataError, error_message
+from ..registry import registered_pipelines, stages
 from ..runs.retention import RUN_SUMMARY
 from ..runs.summary import GitState, NodeSummary, RunSoFar, RunSummary, StageSummary
 from ..runs.versions import counts_in_provenance, file_of, is_versioned, newest, pin_own, protocol_of
@@ -192,10 +192,10 @@ class RunSummaryHooks:
 
 def _stages(node_seconds: Mapping[str, float]) -> dict[str, StageSummary]:
     """Nodes and seconds by registered pipeline, in the order of the registry."""
+    stage = stages()
     spent = {
-        name: [node_seconds[node.name] for node in pipeline.nodes if node.name in node_seconds]
-        for name, pipeline in pipelines.items()
-        if name != "__default__"
+        name: [seconds for node, seconds in node_seconds.items() if stage.get(node) == name]
+        for name in registered_pipelines()
     }
     return {name: StageSummary(nodes=len(each), seconds=round(sum(each), 2)) for name, each in spent.items() if each}
 

@@ -178,9 +178,7 @@ def _replay(  # noqa: PLR0913, PLR0917 - a landmark and everything that training
     try:
         sizes = _fold_sizes(train, landmark)
         feature_sets = {champion.feature_set: champion.features}
-        trained = train_calibrated(
-            train, train, feature_sets, search, training, evaluation, sampling.strategy, champion.directions
-        )
+        trained = train_calibrated(train, train, feature_sets, search, training, evaluation, sampling.strategy)
     finally:
         train.unpersist()
     users = labeled.where(F.col("bin_end") == landmark)

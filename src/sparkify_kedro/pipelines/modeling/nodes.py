@@ -31,8 +31,7 @@ from sparkify_kedro.churn.reports import (
     SearchReport,
     UserTypesByFold,
 )
-from sparkify_kedro.churn.vocabulary import KEYS, LEVEL_LABELS
-from sparkify_kedro.learning.algorithms import ALGORITHMS
+from sparkify_kedro.churn.vocabulary import KEYS
 from sparkify_kedro.learning.calibration import only_scores
 from sparkify_kedro.learning.evaluation import (
     cheapest_threshold,
@@ -48,11 +47,11 @@ from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Trai
 from sparkify_kedro.learning.profile import SCORE, profile_columns, without_history
 from sparkify_kedro.learning.search import (
     FEATURE_SET,
+    fit,
     fold_sizes,
     in_order_of_keys,
     probability,
     train_calibrated,
-    two_classes,
 )
 from sparkify_kedro.learning.user_types import TYPE_FEATURES, without_fold
 
@@ -112,7 +111,6 @@ def audit_features(
         suspicious_auc_roc=limit,
         feature_sets=sets,
         absent=absent,
-        directions={} if label in LEVEL_LABELS else feature_registry.directions(),
         one_feature=[
             FeatureScore(feature=row.feature, auc_roc=row.auc_roc, average_precision=row.average_precision)
             for row in ranked
@@ -174,9 +172,8 @@ def search_model(  # noqa: PLR0913, PLR0917 - everything that training takes
     Raises:
         SkipError: where there are too few rows of one of the two classes.
     """
-    directions = feature_audit.directions if ALGORITHMS[search.algorithm].takes_directions else {}
     trained = train_calibrated(
-        train, development, feature_audit.feature_sets, search, training, evaluation, sampling.strategy, directions
+        train, development, feature_audit.feature_sets, search, training, evaluation, sampling.strategy
     )
     out_of_fold = trained.out_of_fold
     explanation = explain(trained.fitted, search.algorithm, trained.features)
@@ -186,7 +183,6 @@ def search_model(  # noqa: PLR0913, PLR0917 - everything that training takes
         metric="average_precision",
         features=list(trained.features),
         settings=search.settings,
-        directions={name: directions[name] for name in trained.features if name in directions},
         train=trained.train,
         points=trained.search.points,
         best=trained.search.best,
@@ -314,8 +310,7 @@ def evaluate_as_original(
     assembled = assembler.transform(train).select(*KEYS, "features", "label")
     ordered = in_order_of_keys(assembled, counts.rows, training).cache()
     try:
-        problem = two_classes(search, training, directions=search_report.directions)
-        model = problem.fit(ordered, search_report.best.settings)
+        model = fit(ordered, search_report.best.settings, search, training)
     finally:
         ordered.unpersist()
     only_scores(model.classifier, "scores")
@@ -473,7 +468,6 @@ def describe_champion(  # noqa: PLR0913, PLR0917 - everything that is said of a 
         feature_set=str(scores.settings[FEATURE_SET]),
         features=features,
         absent=feature_audit.absent,
-        directions=feature_audit.directions,
         user_types=user_types.of_all if set(features) & set(TYPE_FEATURES) else None,
         feature_engineering=feature_engineering.model_dump(mode="json"),
         cost_ratio=evaluation.cost_ratio,

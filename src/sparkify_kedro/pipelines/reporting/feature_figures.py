@@ -59,7 +59,7 @@ def draw_features(
 
     Returns:
         A panel per algorithm: for logistic regression the change of the log-odds per standard deviation of the
-        feature, for trees importances, colored by the sign of the correlation of score and feature.
+        feature, for trees and networks importances, colored by the sign of the correlation of score and feature.
     """
     search_reports: dict[str, SearchReport] = {
         name: datasets[f"{name}_search_report"] for name in comparison.algorithms
@@ -77,7 +77,7 @@ def draw_features(
         direction = strength if is_linear else directions["correlation"].fillna(0)
         shown = strength.abs().nlargest(reporting.features).iloc[::-1]
         _add_bars(figure, row, shown[shown > 0], direction, in_legend)
-        title = "change of the log-odds per standard deviation" if is_linear else "importance (share of impurity)"
+        title = "change of the log-odds per standard deviation" if is_linear else "importance (share of the whole)"
         figure.update_xaxes(title_text=title, row=row, col=1)
     return finish(
         figure,
