@@ -20,7 +20,6 @@ from sparkify_kedro.learning.calibration import expose_margin
 from sparkify_kedro.learning.neural_network import (
     NeuralNetworkClassifier,
     NeuralNetworkModel,
-    RecurrentNetworkClassifier,
     sequence_in,
 )
 
@@ -184,7 +183,7 @@ def sequences(spark: SparkSession, histories: pd.DataFrame) -> DataFrame:
 
 @pytest.fixture(scope="module")
 def recurrent(sequences: DataFrame) -> NeuralNetworkModel:
-    classifier = RecurrentNetworkClassifier(names=NAMES, seed=1, learningRate=0.01, maxEpochs=40)
+    classifier = NeuralNetworkClassifier(names=NAMES, seed=1, learningRate=0.01, maxEpochs=40)
     return classifier.fit(sequences.where("fold != 0"))
 
 

@@ -11,7 +11,13 @@ from .vocabulary import LABELS
 
 # Medium tones: visible on white and black pages, distinguishable for color-blind readers and in gray.
 BLUE, ORANGE, GREEN, GRAY = "#2f7fd6", "#d9700f", "#1a9e77", "#888888"
-ALGORITHM_COLORS = {"logistic_regression": BLUE, "random_forest": GREEN, "gradient_boosted_trees": ORANGE}
+ALGORITHM_COLORS = {
+    "logistic_regression": BLUE,
+    "random_forest": GREEN,
+    "gradient_boosted_trees": ORANGE,
+    "neural_network": "#9a5fd0",
+    "recurrent_network": "#c74b8b",
+}
 RAISES, LOWERS = ORANGE, BLUE
 CLEAR = "rgba(0,0,0,0)"
 DOTTED = {"color": GRAY, "dash": "dot"}

@@ -17,7 +17,7 @@ from pyspark.ml.classification import (
 )
 
 from .curves import Array
-from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel, RecurrentNetworkClassifier
+from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel
 
 
 class Explanation(NamedTuple):
@@ -117,7 +117,7 @@ ALGORITHMS = {
         NeuralNetworkClassifier, network_importances, network_contributions, takes_classes=False, package="torch"
     ),
     "recurrent_network": Algorithm(
-        RecurrentNetworkClassifier,
+        NeuralNetworkClassifier,
         network_importances,
         network_contributions,
         takes_classes=False,

@@ -86,7 +86,11 @@ class _NetworkParams(HasFeaturesCol, HasLabelCol, HasWeightCol, HasRawPrediction
 
 
 class NeuralNetworkClassifier(Estimator["NeuralNetworkModel"], _NetworkParams):
-    """Fits networks of two classes, which take the features of a row."""
+    """Fits networks of two classes.
+
+    With the names of the features, a recurrent unit reads those that the row has for earlier landmarks, too, one
+    landmark after the other.
+    """
 
     learningRate = _param("learningRate", "step of the optimizer", TypeConverters.toFloat)
     weightDecay = _param("weightDecay", "share that a weight loses per unit of the step", TypeConverters.toFloat)
@@ -103,6 +107,7 @@ class NeuralNetworkClassifier(Estimator["NeuralNetworkModel"], _NetworkParams):
         labelCol: str = "label",
         weightCol: str | None = None,
         rawPredictionCol: str = "rawPrediction",
+        names: Sequence[str] = (),
         seed: int = _DEFAULTS["seed"],
         hiddenUnits: int = _DEFAULTS["hiddenUnits"],
         hiddenLayers: int = _DEFAULTS["hiddenLayers"],
@@ -115,9 +120,7 @@ class NeuralNetworkClassifier(Estimator["NeuralNetworkModel"], _NetworkParams):
     ) -> None:
         """Every setting is a Spark parameter of the same name."""
         super().__init__()
-        self._set_given(self._input_kwargs)  # type: ignore[attr-defined]  # keyword_only sets it
-
-    def _set_given(self, given: dict[str, Any]) -> None:
+        given: dict[str, Any] = self._input_kwargs  # type: ignore[attr-defined]  # keyword_only sets it
         self._setDefault(**_DEFAULTS)
         self._set(**{name: value for name, value in given.items() if value is not None})
 
@@ -166,38 +169,6 @@ class NeuralNetworkClassifier(Estimator["NeuralNetworkModel"], _NetworkParams):
         folds = frame["fold"] if frame["fold"].notna().all() else pd.Series(np.arange(len(frame)) % _PARTS)
         rows = np.array(frame["features"].tolist(), dtype=np.float32)
         return rows, frame["label"].to_numpy(), frame["weight"].to_numpy(), folds.to_numpy()
-
-
-class RecurrentNetworkClassifier(NeuralNetworkClassifier):
-    """The same, with a recurrent unit that reads a user's landmarks one after the other.
-
-    Its sequence are the features that the vector has for earlier landmarks, too; without any it is a
-    ``NeuralNetworkClassifier``.
-    """
-
-    @keyword_only
-    def __init__(  # noqa: PLR0913 - the settings that a grid may vary
-        self,
-        *,
-        names: Sequence[str] = (),
-        featuresCol: str = "features",
-        labelCol: str = "label",
-        weightCol: str | None = None,
-        rawPredictionCol: str = "rawPrediction",
-        seed: int = _DEFAULTS["seed"],
-        hiddenUnits: int = _DEFAULTS["hiddenUnits"],
-        hiddenLayers: int = _DEFAULTS["hiddenLayers"],
-        learningRate: float = _DEFAULTS["learningRate"],
-        weightDecay: float = _DEFAULTS["weightDecay"],
-        batchSize: int = _DEFAULTS["batchSize"],
-        maxEpochs: int = _DEFAULTS["maxEpochs"],
-        patience: int = _DEFAULTS["patience"],
-        mostRows: int = _DEFAULTS["mostRows"],
-    ) -> None:
-        """Every setting is a Spark parameter of the same name; ``names`` are those of the features in the vector."""
-        given: dict[str, Any] = self._input_kwargs  # type: ignore[attr-defined]  # keyword_only sets it
-        super().__init__()
-        self._set_given(given)
 
 
 class NeuralNetworkModel(Model, _NetworkParams, MLWritable, MLReadable["NeuralNetworkModel"]):
