@@ -144,6 +144,7 @@ def test_the_default_run_has_scored_its_own_users(small_project: Project, first_
     assert scores["probability"].between(0, 1).all()
 
 
+@pytest.mark.faults
 def test_the_backtest_replays_time(small_project: Project) -> None:
     small_project.kedro("run", "--pipelines=backtest", "--params=backtest.landmarks=1")
     table = pd.read_csv(small_project.newest("08_reporting", "backtest.csv"))

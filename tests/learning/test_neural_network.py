@@ -17,13 +17,24 @@ from sklearn.metrics import roc_auc_score
 from sparkify_kedro.framework.datasets import SparkMLDataset
 from sparkify_kedro.framework.skipping import SkipError
 from sparkify_kedro.learning.calibration import expose_margin
+from sparkify_kedro.learning.latent import contributions
 from sparkify_kedro.learning.neural_network import (
     NeuralNetworkClassifier,
     NeuralNetworkModel,
     sequence_in,
 )
+from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Segments, Smote, Training
+from sparkify_kedro.learning.search import train_calibrated
 
 torch = pytest.importorskip("torch")
+TRAINING = Training(
+    seed=7, feature_sets=["all"], latent_sets={}, parallel_fits=2, rows_per_partition=100_000, use_features=["*"],
+    leave_out_features=[], smote=Smote(most_rows=10_000, neighbors=5),
+)  # fmt: skip
+EVALUATION = Evaluation(
+    seed=7, max_rows=100_000, replicates=20, cost_ratio=5, top_shares=[0.1], few_positives=0,
+    segments=Segments(tenure_days=[30], history_days=[14]),
+)  # fmt: skip
 FEATURES = ["one", "other", "noise", "constant"]
 TRUSTED = ["sparkify_kedro.learning.neural_network.NeuralNetworkModel"]
 ROWS = 3_000
@@ -146,6 +157,35 @@ def test_shapes_are_settings(seen: DataFrame) -> None:
     model = network(hiddenUnits=3, hiddenLayers=2, maxEpochs=1).fit(seen)
     shapes = [tuple(tensor.shape) for name, tensor in model.networks[0].named_parameters() if "weight" in name]
     assert shapes == [(3, 4), (3, 3), (1, 3)]
+
+
+def test_it_is_searched_calibrated_and_explained_like_the_others(rows: DataFrame, tmp_path: Path) -> None:
+    """Its probabilities are right on average, for likely and for unlikely rows; the stored model gives the same."""
+    search = AlgorithmSearch(
+        algorithm="neural_network",
+        settings={"learningRate": 0.01, "maxEpochs": 8},
+        grid={"hiddenUnits": [2, 16]},
+    )
+    keys = [F.col("place").cast("string").alias("user_id"), F.lit(0).cast("bigint").alias("bin_end")]
+    table = rows.select(*keys, *FEATURES, F.col("label").cast("int").alias("label"), "fold").where("fold < 3")
+    found = train_calibrated(table, table, {"all": FEATURES}, search, TRAINING, EVALUATION)
+    assert [point.settings["hiddenUnits"] for point in found.search.points] == [2, 16]
+    scores = found.out_of_fold.sort_values("score")
+    for half in np.array_split(scores, 2):
+        assert half["score"].mean() == pytest.approx(half["label"].mean(), abs=0.04)
+    assert roc_auc_score(scores["label"], scores["score"]) > 0.75
+    dataset = SparkMLDataset(filepath=str(tmp_path / "champion"), trusted_stages=TRUSTED)
+    dataset.save(found.model)
+    dataset.release()
+    one, other = (
+        [row.probability[1] for row in model.transform(table).orderBy("user_id").select("probability").collect()]
+        for model in (found.model, dataset.load())
+    )
+    assert one == other
+    values = table.limit(5).toPandas()[FEATURES].to_numpy()
+    added = contributions(dataset.load(), "neural_network", values, np.zeros(len(FEATURES)))
+    assert added.shape == values.shape
+    assert (added[:, 3] == 0).all()
 
 
 # Sequences

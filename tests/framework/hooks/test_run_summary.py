@@ -105,6 +105,7 @@ def test_a_run_summary_is_saved(spark: SparkSession, project: Path, caplog: pyte
     ]
 
 
+@pytest.mark.faults
 def test_the_summary_of_a_failed_run_does_not_affect_later_ones(spark: SparkSession, project: Path) -> None:
     """No summary knows of another run's error, nodes or versions; what a run reads of another one, it names."""
     (project / "log.json").write_text(f"{json.dumps(EVENT)}\nno event\n")
