@@ -171,7 +171,8 @@ def test_it_is_searched_calibrated_and_explained_like_the_others(rows: DataFrame
     found = train_calibrated(table, table, {"all": FEATURES}, search, TRAINING, EVALUATION)
     assert [point.settings["hiddenUnits"] for point in found.search.points] == [2, 16]
     scores = found.out_of_fold.sort_values("score")
-    for half in np.array_split(scores, 2):
+    middle = len(scores) // 2
+    for half in (scores.iloc[:middle], scores.iloc[middle:]):
         assert half["score"].mean() == pytest.approx(half["label"].mean(), abs=0.04)
     assert roc_auc_score(scores["label"], scores["score"]) > 0.75
     dataset = SparkMLDataset(filepath=str(tmp_path / "champion"), trusted_stages=TRUSTED)
