@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import locale
 import logging
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -88,9 +90,25 @@ def get_session() -> SparkSession:
         logger.info("Starting Spark (%s)", _settings.get("spark.master", "default settings"))
         with _own_environment(is_local):
             try:
-                return _with_known_functions(builder.getOrCreate())
+                session = _with_known_functions(builder.getOrCreate())
             except Exception as error:
                 raise SparkStartError(_why_not_started(error, settings)) from error
+        if not is_local:
+            _ship_package(session)
+        return session
+
+
+def _ship_package(session: SparkSession) -> None:
+    """Send the code of this package to the executors, some of which run Python for simulations and networks."""
+    package = Path(__file__).parents[1]
+    folder = tempfile.mkdtemp(prefix="sparkify-")
+    # Executors fetch it for as long as there is a session.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    archive = Path(folder) / f"{package.name}.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        for path in sorted(package.rglob("*.py")):
+            content.write(path, path.relative_to(package.parent))
+    session.addArtifacts(str(archive), pyfile=True)
 
 
 def _with_known_functions(session: SparkSession) -> SparkSession:
