@@ -101,7 +101,7 @@ def get_session() -> SparkSession:
 def _ship_package(session: SparkSession) -> None:
     """Send the code of this package to the executors, some of which run Python for simulations and networks."""
     package = Path(__file__).parents[1]
-    folder = tempfile.mkdtemp(prefix="sparkify-")
+    folder = tempfile.mkdtemp(prefix=f"{package.name}-")
     # Executors fetch it for as long as there is a session.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     archive = Path(folder) / f"{package.name}.zip"
