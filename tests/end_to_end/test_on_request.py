@@ -30,6 +30,11 @@ def reported(project: Project) -> Project:
     return project
 
 
+def page_of(project: Project) -> str:
+    newest = project.versions("08_reporting", "report")[-1]
+    return (project.folder / "data/08_reporting/report" / newest / "report.html").read_text()
+
+
 def test_a_change_is_learned_from_users_at_its_level(project: Project) -> None:
     rows = project.table("05_model_input", LABEL, "development")
     assert set(rows["level_at_end"]) == {LEVEL}
@@ -77,8 +82,7 @@ def test_one_model_is_compared_with_each_binary_one_on_the_same_rows(reported: P
 
 
 def test_the_report_has_them(reported: Project) -> None:
-    newest = reported.versions("08_reporting", "report")[-1]
-    page = (reported.folder / "data/08_reporting/report" / newest / "report.html").read_text()
+    page = page_of(reported)
     assert '<section id="will_upgrade">' in page
     assert 'id="will_upgrade-users"' in page
     assert '<section id="will_downgrade">' not in page
@@ -94,5 +98,5 @@ def test_networks_are_judged_beside_the_other_algorithms(small_project: Project,
     assert 0 < metrics["test"]["average_precision"] < 1
     # The other models are those of the run before.
     assert metrics["test"]["rows"] == small_project.report(CHURN, "random_forest", "metrics.json")["test"]["rows"]
-    assert "neural network" in small_project.newest("08_reporting", "report", "report.html").read_text()
+    assert "neural network" in page_of(small_project)
     assert "champion" in output
