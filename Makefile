@@ -22,7 +22,7 @@ env: .venv/.complete
 	$(PIP) -r requirements-notebook.lock
 	touch $@
 
-# PyTorch, for the algorithm neural_network: the CPU build where the package index has one, which is a tenth of the size.
+# PyTorch, for the algorithm neural_network: the CPU build, which is far smaller, where the package index has one.
 torch: .venv/.torch
 
 .venv/.torch: .venv/.complete requirements-torch-cpu.lock requirements-torch.lock

@@ -12,6 +12,8 @@ from sparkify_kedro.framework.nested import differences
 
 # Parameters that decide which rows there are, not how a row is made.
 _OF_ROWS = ("as_of", "stride_days", "min_history_days", "rows", "labels", "unobserved_is_no_churn")
+# It adds features, and which ones a champion needs is known by their names.
+_ADDS_FEATURES = "earlier_landmarks"
 
 
 def check_champion(label: str, champion: PipelineModel, metadata: ChampionMetadata) -> None:
@@ -54,4 +56,4 @@ def check_rows(metadata: ChampionMetadata, columns: Sequence[str], feature_engin
 
 
 def _of_features(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if name not in _OF_ROWS}
+    return {name: value for name, value in parameters.items() if name not in (*_OF_ROWS, _ADDS_FEATURES)}
