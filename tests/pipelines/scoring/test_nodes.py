@@ -254,7 +254,7 @@ def test_other_parameters_than_at_training_are_named(
 
 
 def test_other_rows_than_at_training_are_scored(seven: DataFrame, scores: DataFrame, champion: Champion) -> None:
-    """The as-of date and the stride decide which rows there are, not how they are made; earlier landmarks add columns."""
+    """As-of date and stride decide which rows there are, not how they are made; earlier landmarks add columns."""
     others = engineering(as_of="2018-11-20", stride_days=7, min_history_days=0, earlier_landmarks=2)
     assert sorted(nodes.score_users(seven, *champion, others, NEXT).collect()) == sorted(scores.collect())
 
