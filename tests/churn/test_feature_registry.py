@@ -12,14 +12,14 @@ import yaml
 from kedro.validation.exceptions import ModelInstantiationError
 
 from sparkify_kedro.churn.feature_registry import FeatureRegistry
-from sparkify_kedro.churn.vocabulary import LABELS, LEVEL_LABELS
+from sparkify_kedro.churn.vocabulary import LABELS, LANDMARKS_EARLIER, LEVEL_LABELS
 from sparkify_kedro.learning.user_types import TYPE_FEATURES
 from sparkify_kedro.pipelines.feature_engineering.schemas import (
     EXTENDED_FEATURES,
     ORIGINAL_FEATURES,
     user_time_bins,
 )
-from sparkify_kedro.pipelines.feature_engineering.sequences import KNOWN, REPEATED
+from sparkify_kedro.pipelines.feature_engineering.sequences import REPEATED
 
 Lines = dict[str, dict[str, Any]]
 
@@ -59,7 +59,7 @@ ANSWERS = {
 
 
 # Of two landmarks before, which a run makes on request.
-EARLIER = [*(f"{name}_{number}_earlier" for number in (1, 2) for name in REPEATED), KNOWN]
+EARLIER = [*(f"{name}_{number}_earlier" for number in (1, 2) for name in REPEATED), LANDMARKS_EARLIER]
 
 
 @pytest.fixture(scope="module")

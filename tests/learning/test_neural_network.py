@@ -24,7 +24,7 @@ from sparkify_kedro.learning.neural_network import (
     sequence_in,
 )
 from sparkify_kedro.learning.parameters import AlgorithmSearch, Evaluation, Segments, Smote, Training
-from sparkify_kedro.learning.search import train_calibrated
+from sparkify_kedro.learning.search import fit, train_calibrated
 
 torch = pytest.importorskip("torch")
 TRAINING = Training(
@@ -55,10 +55,14 @@ def frame() -> pd.DataFrame:
     return rows.assign(fold=random.integers(0, 5, ROWS), place=range(ROWS))
 
 
+def assembled(spark: SparkSession, frame: pd.DataFrame, features: list[str]) -> DataFrame:
+    assembler = VectorAssembler(inputCols=features, outputCol="features")
+    return assembler.transform(spark.createDataFrame(frame).coalesce(1)).localCheckpoint()
+
+
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, frame: pd.DataFrame) -> DataFrame:
-    assembler = VectorAssembler(inputCols=FEATURES, outputCol="features")
-    return assembler.transform(spark.createDataFrame(frame).coalesce(1)).localCheckpoint()
+    return assembled(spark, frame, FEATURES)
 
 
 @pytest.fixture(scope="module")
@@ -218,8 +222,7 @@ def histories() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def sequences(spark: SparkSession, histories: pd.DataFrame) -> DataFrame:
-    assembler = VectorAssembler(inputCols=NAMES, outputCol="features")
-    return assembler.transform(spark.createDataFrame(histories).coalesce(1)).localCheckpoint()
+    return assembled(spark, histories, NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +240,17 @@ def test_a_recurrent_network_learns_what_the_order_says(
     assert recurrent.networks[0].cell is not None
     assert truth > 0.75
     assert found > truth - 0.06
+
+
+@pytest.mark.parametrize(("algorithm", "reads"), [("recurrent_network", True), ("neural_network", False)])
+def test_the_search_tells_a_recurrent_network_alone_the_names(
+    sequences: DataFrame, algorithm: str, reads: bool
+) -> None:
+    """They come from the vector, also after a checkpoint: without them it would read no sequence, silently."""
+    search = AlgorithmSearch(algorithm=algorithm, settings={"maxEpochs": 1}, grid={"hiddenUnits": [2]})
+    model = fit(sequences, {"feature_set": "all", "hiddenUnits": 2}, search, TRAINING).classifier
+    assert [network.cell is not None for network in model.networks] == [reads] * 5
+    assert model.networks[0].shape.known == (NAMES.index("landmarks_earlier") if reads else None)
 
 
 def test_landmarks_that_a_user_does_not_have_say_nothing(recurrent: NeuralNetworkModel) -> None:

@@ -16,6 +16,9 @@ FORECAST = "will_churn_in_next_bin"
 
 MILLISECONDS_PER_DAY = 86_400_000
 
+# How many landmarks before its own a user has, of those whose features a row repeats as ``{name}_{number}_earlier``.
+LANDMARKS_EARLIER = "landmarks_earlier"
+
 # Pages of the log that the code looks at by name.
 SONG = "NextSong"
 CANCELLATION = "Cancellation Confirmation"

@@ -23,6 +23,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
+from sparkify_kedro.churn.vocabulary import LANDMARKS_EARLIER
 from sparkify_kedro.framework.skipping import SkipError
 
 from .curves import Array
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 # Rows have it where users are in folds.
 FOLD = "fold"
-# The number of earlier landmarks that a user has, and the features of those (``name_1_earlier``).
-KNOWN = "landmarks_earlier"
 _EARLIER = re.compile(r"(.+)_(\d+)_earlier")
 # Where there are no folds, every so many-th row is held out in turn.
 _PARTS = 5
@@ -81,7 +80,7 @@ class _NetworkParams(HasFeaturesCol, HasLabelCol, HasWeightCol, HasRawPrediction
             units=self.getOrDefault(self.hiddenUnits),
             layers=self.getOrDefault(self.hiddenLayers),
             steps=steps,
-            known=names.index(KNOWN) if steps and KNOWN in names else None,
+            known=names.index(LANDMARKS_EARLIER) if steps and LANDMARKS_EARLIER in names else None,
         )
 
 

@@ -22,10 +22,11 @@ from pyspark.sql import SparkSession
 from spark_examples import spark_examples
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import LogSpan
+from sparkify_kedro.churn.vocabulary import LANDMARKS_EARLIER
 from sparkify_kedro.learning.user_types import TYPE_FEATURES
 from sparkify_kedro.pipelines.feature_engineering import schemas
 from sparkify_kedro.pipelines.feature_engineering.nodes import engineer_user_time_bins
-from sparkify_kedro.pipelines.feature_engineering.sequences import KNOWN, REPEATED
+from sparkify_kedro.pipelines.feature_engineering.sequences import REPEATED
 
 PROJECT = Path(__file__).parents[3]
 DAY = 86_400_000
@@ -1134,8 +1135,8 @@ def test_a_row_repeats_earlier_landmarks_on_request(spark: SparkSession) -> None
         for number in (1, 2):
             expected = by_user[name].shift(number).fillna(0.0)
             pd.testing.assert_series_equal(table[f"{name}_{number}_earlier"], expected, check_names=False)
-    assert table[KNOWN].tolist() == by_user.cumcount().clip(upper=2).tolist()
-    assert set(table[KNOWN]) == {0, 1, 2}
+    assert table[LANDMARKS_EARLIER].tolist() == by_user.cumcount().clip(upper=2).tolist()
+    assert set(table[LANDMARKS_EARLIER]) == {0, 1, 2}
     assert list(table.columns[: -2 * len(REPEATED) - 1]) == schemas.user_time_bins.struct.names
 
 

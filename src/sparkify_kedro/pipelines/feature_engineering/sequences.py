@@ -5,6 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.vocabulary import LANDMARKS_EARLIER
+
 REPEATED = (
     "log_sessions_per_day_in_time_bin",
     "log_songs_per_day_in_time_bin",
@@ -13,7 +15,6 @@ REPEATED = (
     "thumbs_down_per_1000_songs_in_time_bin",
     "adverts_per_1000_songs_in_time_bin",
 )
-KNOWN = "landmarks_earlier"
 
 
 def earlier_landmarks(count: int) -> dict[str, Column]:
@@ -28,4 +29,4 @@ def earlier_landmarks(count: int) -> dict[str, Column]:
         for name in REPEATED
     }
     known = F.least(F.row_number().over(of_user) - 1, F.lit(count)).cast("double")
-    return {**columns, KNOWN: known} if count else {}
+    return {**columns, LANDMARKS_EARLIER: known} if count else {}
