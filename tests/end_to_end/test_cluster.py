@@ -1,95 +1,122 @@
-"""A standalone cluster on loopback: a master and two workers, started from the installed pyspark."""
+"""Runs on a standalone cluster on loopback, whose results are those of runs on one machine."""
 
 from __future__ import annotations
 
 import gzip
 import os
-import re
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pyspark
 import pytest
 
-pytestmark = pytest.mark.faults
-SPARK = Path(pyspark.__file__).parent
-SECONDS_TO_START = 60
+import cluster_client
+import servers
+from leaves import assert_nearly_equal
+
+if TYPE_CHECKING:
+    from conftest import Project
+
 LOG = "data/01_raw/log"
 
 
-@contextmanager
-def service(folder: Path, name: str, *words: str) -> Iterator[Path]:
-    """A process of Spark's own, ended with the block; its output is in the file."""
-    output = folder / f"{name}.log"
-    # Without this project on any path: its code comes with the session.
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment |= {"SPARK_HOME": str(SPARK), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_WORKER_DIR": str(folder / name)}
-    with output.open("w") as stream:
-        command = [SPARK / "bin/spark-class", *words]
-        process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
-        try:
-            yield output
-        finally:
-            process.terminate()
-            process.wait()
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Cluster]:
+    """A master and two workers."""
+    with servers.cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
 
 
-def wait_for(pattern: str, file: Path) -> str:
-    """What the pattern finds in a file that is being written."""
-    ends = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < ends:
-        if found := re.search(pattern, file.read_text()):
-            return found[0]
-        time.sleep(0.2)
-    raise AssertionError(f"no {pattern} in {file}: {file.read_text()[-2_000:]}")
-
-
-@pytest.fixture(scope="module")
-def master(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the cluster."""
-    folder = tmp_path_factory.mktemp("cluster")
-    ports = ("--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
-    deploy = "org.apache.spark.deploy"
-    with ExitStack() as running:
-        log = running.enter_context(service(folder, "master", f"{deploy}.master.Master", *ports))
-        address = wait_for(r"spark://127\.0\.0\.1:\d+", log)
-        for number in (1, 2):
-            words = (f"{deploy}.worker.Worker", *ports, "--cores", "1", "--memory", "2g", address)
-            worker = running.enter_context(service(folder, f"worker_{number}", *words))
-            wait_for("Successfully registered with master", worker)
-        yield address
-
-
-def simulated(folder: Path, *options: str, **environment: str) -> list[str]:
-    """The lines of a small log that a command simulates in a copy of the project."""
-    params = f"simulation.users=20,simulation.files=2,simulated_events={folder / LOG}"
-    done = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", "--pipelines=simulation", *options, f"--params={params}"],
+def start(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """A command of the project in a folder; both of its streams are one."""
+    variables = {"PYTHONPATH": str(folder / "src"), "PYSPARK_PYTHON": sys.executable, "COLUMNS": "200"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "kedro", "run", *words],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder / "src"), "PYSPARK_PYTHON": sys.executable} | environment,
-        capture_output=True,
+        env=os.environ | variables | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
     )
-    assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
+
+
+def on_cluster(cluster: servers.Cluster, folder: Path) -> dict[str, str]:
+    """The environment of a command that runs there; the storage is a folder that all of its machines see."""
+    return {"SPARK_MASTER": cluster.master, "SPARKIFY_STORAGE": str(folder / "data")}
+
+
+def lines_of_log(folder: Path) -> list[str]:
+    """The lines of a simulated log, in the order of the alphabet."""
     files = [gzip.decompress(file.read_bytes()) for file in (folder / LOG).rglob("*.gz")]
     return sorted(line for content in files for line in content.decode().splitlines())
 
 
 def test_executors_have_the_code_and_the_result_is_that_of_one_machine(
-    master: str, tmp_path: Path, copy_project: Callable[[Path], Path]
+    cluster: servers.Cluster,
+    tmp_path: Path,
+    copy_project: Callable[[Path], Path],
+    kedro_here: Callable[..., tuple[int, str, str]],
 ) -> None:
     """The simulation runs Python of this package on the executors."""
-    folders = [tmp_path / name for name in ("local", "cluster")]
-    for folder in folders:
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
         folder.mkdir()
         copy_project(folder)
-    alone = simulated(folders[0])
-    storage = str(folders[1] / "data")
-    shared = simulated(folders[1], "--env=cluster", SPARK_MASTER=master, SPARKIFY_STORAGE=storage)
-    assert len(alone) > 1_000
-    assert shared == alone
+    words = ("--pipelines=simulation", "--params=simulation.users=6,simulation.files=2,simulated_events={}")
+    code, output, errors = kedro_here(here, "run", words[0], words[1].format(here / LOG))
+    assert code == 0, output + errors
+    running = start(there, words[0], words[1].format(there / LOG), "--env=cluster", **on_cluster(cluster, there))
+    output, _ = running.communicate()
+    assert running.returncode == 0, output[-3_000:]
+    assert len(lines_of_log(here)) > 1_000
+    assert lines_of_log(there) == lines_of_log(here)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("lost", [0, 1])
+def test_the_rows_of_a_search_survive_the_loss_of_a_worker(cluster: servers.Cluster, lost: int) -> None:
+    """Whichever it is."""
+    client = subprocess.Popen(
+        [sys.executable, cluster_client.__file__, cluster.master],
+        env=os.environ | {"PYTHONPATH": str(Path(cluster_client.__file__).parents[1] / "src")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert client.stdin is not None
+    assert client.stdout is not None
+    before = client.stdout.readline()
+    kill(cluster.workers[lost])
+    after, _ = client.communicate("\n\n")
+    assert (before, after) == ("999000\n", "999000\n")
+
+
+@pytest.mark.faults
+def test_a_run_survives_the_loss_of_a_worker_and_finds_the_same(
+    cluster: servers.Cluster, small_project: Project
+) -> None:
+    """The worker is killed in the first search, and its executor ends with it."""
+    expected, conf = small_project.scores(), small_project.folder / "conf"
+    for file in (conf / "local").glob("parameters_*.yml"):
+        (conf / "cluster" / file.name).write_text(file.read_text())
+    environment = on_cluster(cluster, small_project.folder)
+    running = start(small_project.folder, "--env=cluster", f"--params=raw_events={LOG}", **environment)
+    assert running.stdout is not None
+    lines = []
+    for line in running.stdout:
+        lines.append(line)
+        if " fits" in line and cluster.workers[0].poll() is None:
+            kill(cluster.workers[0])
+    assert running.wait() == 0, "".join(lines)[-3_000:]
+    assert cluster.workers[0].returncode == -signal.SIGKILL
+    assert len(small_project.versions("08_reporting", "run_summary.json")) == 2
+    assert_nearly_equal(small_project.scores(), expected)
+
+
+def kill(worker: subprocess.Popen[str]) -> None:
+    """Give it no time to say farewell."""
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()

@@ -28,6 +28,7 @@ from .search import (
     assemble,
     estimator,
     fit_features,
+    materialize,
     score_by_class,
     search_grid,
     seen,
@@ -118,12 +119,12 @@ def train_classes(
     folds, rows = sorted({fold for fold, _ in counts}), sum(counts.values())
     classes = max(label for _, label in counts) + 1
     problem = _several_classes(classes, search, training)
-    assembled = assemble(development, folds, feature_sets, rows, training).localCheckpoint()
+    assembled = materialize(assemble(development, folds, feature_sets, rows, training))
     result = search_grid(assembled, folds, list(feature_sets), search, training, problem)
     fitted = problem.fit(seen(assembled, EVERY_FOLD), result.best.settings)
     columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
     assembler = VectorAssembler(inputCols=columns, outputCol="features")
-    raw = _raw_out_of_fold(development, assembler, result.fold_models).localCheckpoint()
+    raw = materialize(_raw_out_of_fold(development, assembler, result.fold_models))
     calibrate = LogisticRegression(featuresCol=RAW_SCORES, family="multinomial", regParam=regularization)
     calibration = calibrate.fit(raw).setRawPredictionCol("").setPredictionCol("")
     return ClassModel(

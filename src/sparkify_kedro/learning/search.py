@@ -20,7 +20,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import pandas as pd
-from pyspark import inheritable_thread_target
+from pyspark import StorageLevel, inheritable_thread_target
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.functions import vector_to_array
@@ -47,6 +47,7 @@ SECONDS_BETWEEN_REPORTS = 5
 
 Settings = dict[str, Setting]
 FeatureSets = Mapping[str, Sequence[str]]
+_TWO_COPIES = StorageLevel(useDisk=True, useMemory=True, useOffHeap=False, deserialized=True, replication=2)
 # The setting that names a feature set; all others are the estimator's.
 FEATURE_SET = "feature_set"
 
@@ -139,8 +140,7 @@ def train_calibrated(  # noqa: PLR0913, PLR0917 - everything that training takes
     """
     sizes = fold_sizes(train)
     counts = ClassCounts(rows=sum(rows for rows, _ in sizes.values()), positives=sum(n for _, n in sizes.values()))
-    # Not cache(): each of a search's hundreds of tasks would then carry the plan that made the rows.
-    assembled = assemble(train, sorted(sizes), feature_sets, counts.rows, training).localCheckpoint()
+    assembled = materialize(assemble(train, sorted(sizes), feature_sets, counts.rows, training))
     problem = two_classes(search, training, strategy)
     result = search_grid(assembled, sorted(sizes), list(feature_sets), search, training, problem)
     columns = list(feature_sets[str(result.best.settings[FEATURE_SET])])
@@ -171,15 +171,24 @@ def _calibrate(
         DataFrame.unionByName,
         [_with_margin(assembled.where(F.col("fold") == fold), fitted) for fold, fitted in fold_models.items()],
     ).select(*KEYS, "margin", "label")
-    # As above: the fit of the sigmoid is dozens of jobs, and the plan holds every fold's model.
+    # The fit of the sigmoid is dozens of jobs, and the plan holds every fold's model.
     try:
-        margins = margins.localCheckpoint()
+        margins = materialize(margins)
     finally:
         assembled.unpersist()
     calibration = fit_calibration(margins)
     scored = calibration.model.transform(margins)
     scores = scored.select(*KEYS, F.col("label").cast("int").alias("label"), probability().alias("score"))
     return calibration, collect_scored(scores, evaluation)
+
+
+def materialize(rows: DataFrame) -> DataFrame:
+    """The rows, computed now and without their plan, which each of a search's hundreds of tasks would carry.
+
+    Another executor, where there is one, has a copy of each part: without its plan, a part that is lost with an
+    executor cannot be computed again.
+    """
+    return rows.localCheckpoint(storageLevel=_TWO_COPIES)
 
 
 def _with_margin(rows: DataFrame, fitted: Fitted) -> DataFrame:
