@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -110,22 +111,38 @@ def test_a_suitable_java_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyP
     check_java()
 
 
-def test_a_remote_session_is_refused(tmp_path: Path) -> None:
-    """In one sentence, before anything is started and whatever else is missing."""
-    done = run_python(
-        "from sparkify_kedro.framework.session import SparkStartError, get_session\n"
-        "try:\n"
-        "    get_session()\n"
-        "except SparkStartError as error:\n"
-        "    print(error)\n",
-        SPARK_REMOTE="sc://localhost:15002",
-        JAVA_HOME=str(tmp_path),
-    )
+ASK = """
+from sparkify_kedro.framework.session import SparkStartError, get_session
+try:
+    get_session()
+except SparkStartError as error:
+    print(error)
+"""
 
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("sc://127.0.0.1:{port}", "No Spark Connect server answers at sc://127.0.0.1:{port} (Connection refused): "),
+        ("spark://127.0.0.1:{port}", "SPARK_REMOTE must be the address of a server, such as sc://host:15002, not "),
+        ("local", "SPARK_REMOTE must be the address of a server, such as sc://host:15002, not local."),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_named(tmp_path: Path, address: str, said: str) -> None:
+    """In one sentence and at once: the client itself would try for minutes. Java is not needed."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        done = run_python(ASK, SPARK_REMOTE=address.format(port=port), JAVA_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("SPARK_REMOTE is set")
-    assert "unset it" in done.stdout
+    assert done.stdout.startswith(said.format(port=port))
     assert done.stdout.count("\n") == 1
+
+
+def test_a_missing_client_of_spark_connect_is_named() -> None:
+    hidden = "from sparkify_kedro.framework import session\nsession.find_spec = lambda name: None\n"
+    done = run_python(hidden + ASK, SPARK_REMOTE="sc://127.0.0.1")
+    assert done.stdout.startswith("SPARK_REMOTE needs the Python package grpcio: install it (the extra connect)")
 
 
 def test_settings_reach_the_session(spark: SparkSession) -> None:

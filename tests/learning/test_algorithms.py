@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,14 @@ import pytest
 from pyspark.ml import Model, PipelineModel
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
+from shap import TreeExplainer
 
 from optional_algorithms import EVERY_ALGORITHM
+from sparkify_kedro.framework.datasets import SparkMLDataset
 from sparkify_kedro.learning.algorithms import ALGORITHMS, DEFAULT_ALGORITHMS, check_installed
 from sparkify_kedro.learning.calibration import expose_margin
 from sparkify_kedro.learning.parameters import AlgorithmSearch
+from sparkify_kedro.learning.saved_trees import saved_trees
 from sparkify_kedro.learning.search import estimator
 
 FEATURES = ["songs", "adverts", "noise"]
@@ -112,6 +116,24 @@ def test_a_reloaded_model_gives_the_same_reasons(
         ALGORITHMS[algorithm].contributions(found, rows[:20], rows.mean(axis=0)) for found in (reloaded, model)
     )
     assert ours == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("fitted", ["random_forest", "gradient_boosted_trees"], indirect=True)
+def test_trees_of_saved_files_explain_like_those_of_java(
+    fitted: tuple[str, Model], values: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A client of Spark Connect has the files alone."""
+    algorithm, model = fitted
+    rows = values[FEATURES].to_numpy()[:20]
+    dataset = SparkMLDataset(filepath=str(tmp_path / "model"))
+    with pytest.raises(ValueError, match="this one is not saved"):
+        saved_trees(model.copy())
+    dataset.save(PipelineModel([assembler(), model]))
+    expected = ALGORITHMS[algorithm].contributions(model, rows, rows.mean(axis=0))
+    for known in (model, dataset.load().stages[1]):
+        explainer = TreeExplainer(saved_trees(known), feature_perturbation="tree_path_dependent")
+        found = explainer.shap_values(rows, check_additivity=False)
+        assert (found[..., 1] if found.ndim == 3 else found) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", EVERY_ALGORITHM)

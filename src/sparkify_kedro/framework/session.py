@@ -9,6 +9,7 @@ import os
 import pwd
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,12 +18,14 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pyspark import SparkConf
 from pyspark.java_gateway import launch_gateway
-from pyspark.sql import SparkSession
+from pyspark.sql import SparkSession, is_remote
 from pyspark.sql.functions import builtin
 
 from .errors import java_cause
@@ -38,6 +41,8 @@ _LOCAL_HOST = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost
 # What other programs set for their own Spark; spark.yml has the settings of this project.
 _OF_OTHERS = ("PYSPARK_SUBMIT_ARGS", "SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_DRIVER_PYTHON", "PYSPARK_PYTHON")
 _ADVICE = "Check the settings in conf/*/spark.yml."
+_CONNECT_PORT = 15002
+_SECONDS_TO_ANSWER = 10
 
 _lock = threading.Lock()
 _settings: dict[str, str] = {}
@@ -63,23 +68,21 @@ def configure_session(settings: Mapping[str, Any]) -> None:
 def get_session() -> SparkSession:
     """The running session, or a new one with the configured settings.
 
-    A session with a local master listens on the loopback interface unless the settings differ.
+    A session with a local master listens on the loopback interface unless the settings differ. Where the environment
+    variable ``SPARK_REMOTE`` names a Spark Connect server, the session is one of that server.
 
     Returns:
         The session; the JVM starts with the first call.
 
     Raises:
-        SparkStartError: where Java is missing or too old, or the session does not start.
+        SparkStartError: where Java is missing or too old, the session does not start, or the server does not answer.
     """
     with _lock:
+        if address := os.environ.get("SPARK_REMOTE"):
+            return _remote_session(address)
         running = SparkSession.getActiveSession() or SparkSession._instantiatedSession
         if running is not None and running.sparkContext._jsc is not None:
             return running
-        if os.environ.get("SPARK_REMOTE"):
-            raise SparkStartError(
-                "SPARK_REMOTE is set, but models are trained in a classic Spark session: unset it and name the cluster "
-                "in spark.yml (spark.master), as conf/cluster does."
-            )
         check_java()
         _check_user_name()
         is_local = _settings.get("spark.master", "").startswith("local")
@@ -96,6 +99,47 @@ def get_session() -> SparkSession:
         if not is_local:
             _ship_package(session)
         return session
+
+
+def engine(session: SparkSession) -> object:
+    """What runs a session's queries: two sessions with the same one see the same dataframes and models."""
+    return session if is_remote() else session.sparkContext
+
+
+def _remote_session(address: str) -> SparkSession:
+    """The session of a Spark Connect server, with the settings that a session may choose."""
+    if is_remote():
+        # Several threads may use it, and a session is active in the one that started it alone.
+        return SparkSession.builder.remote(address).getOrCreate()
+    _check_server(address)
+    logger.info("Connecting to Spark (%s)", address)
+    builder = SparkSession.builder.remote(address)
+    for key, value in _settings.items():
+        if key.startswith("spark.sql."):
+            builder = builder.config(key, value)
+    try:
+        session = builder.getOrCreate()
+        _ship_package(session)
+    except Exception as error:
+        raise SparkStartError(f"There is no session of {address}: {java_cause(error).rstrip('.')}.") from error
+    return session
+
+
+def _check_server(address: str) -> None:
+    """Make sure that the client is installed, and that a server answers: the client tries for minutes."""
+    if find_spec("grpc") is None:
+        raise SparkStartError(
+            "SPARK_REMOTE needs the Python package grpcio: install it (the extra connect), or unset the variable."
+        )
+    place = urlsplit(address)
+    if place.scheme != "sc" or not place.hostname:
+        raise SparkStartError(f"SPARK_REMOTE must be the address of a server, such as sc://host:15002, not {address}.")
+    try:
+        socket.create_connection((place.hostname, place.port or _CONNECT_PORT), _SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise SparkStartError(
+            f"No Spark Connect server answers at {address} ({error.strerror or error}): check SPARK_REMOTE or unset it."
+        ) from error
 
 
 def _ship_package(session: SparkSession) -> None:

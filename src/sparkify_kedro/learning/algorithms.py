@@ -15,9 +15,11 @@ from pyspark.ml.classification import (
     RandomForestClassificationModel,
     RandomForestClassifier,
 )
+from pyspark.sql import is_remote
 
 from .curves import Array
 from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel
+from .saved_trees import saved_trees
 
 
 class Explanation(NamedTuple):
@@ -91,7 +93,9 @@ def tree_contributions(
     # The library takes seconds to load, and most runs do not need it.
     from shap import TreeExplainer  # noqa: PLC0415
 
-    values = TreeExplainer(model, feature_perturbation="tree_path_dependent").shap_values(rows, check_additivity=False)
+    # The library asks the model's Java object, which a client of Spark Connect does not have.
+    trees = saved_trees(model) if is_remote() else model
+    values = TreeExplainer(trees, feature_perturbation="tree_path_dependent").shap_values(rows, check_additivity=False)
     # A forest has values for both labels.
     contributions: Array = values[..., 1] if values.ndim == 3 else values
     return contributions

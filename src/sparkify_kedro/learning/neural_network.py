@@ -39,7 +39,7 @@ _EARLIER = re.compile(r"(.+)_(\d+)_earlier")
 # Where there are no folds, every so many-th row is held out in turn.
 _PARTS = 5
 _MOST_ROWS_OF_IMPORTANCES = 1_000
-_WEIGHTS = "weights.safetensors"
+_WEIGHTS = "weights"
 _IMPORTANCES = "importances"
 _DEFAULTS: dict[str, Any] = {
     "weightDecay": 0.1, "seed": 0, "hiddenUnits": 16, "hiddenLayers": 1, "learningRate": 0.003, "batchSize": 256,
@@ -204,7 +204,7 @@ class NeuralNetworkModel(Model, _NetworkParams, MLWritable, MLReadable["NeuralNe
         return integrated_gradients(self.networks, rows, means)
 
     def write(self) -> MLWriter:
-        """Parameters as JSON, and weights as safetensors: no pickle."""
+        """Parameters as JSON, and weights as safetensors in a table of one row: no pickle."""
         return _Writer(self)
 
     @classmethod
@@ -229,14 +229,8 @@ class _Writer(MLWriter):
             for name, tensor in network.state_dict().items()
         }
         content = save({**tensors, _IMPORTANCES: torch.as_tensor(self._model.importances)})
-        # Hadoop's file systems: wherever Spark writes.
-        jvm: Any = self.sparkSession._jvm
-        file = jvm.org.apache.hadoop.fs.Path(f"{path}/{_WEIGHTS}")
-        stream = file.getFileSystem(self.sparkSession._jsc.hadoopConfiguration()).create(file)
-        try:
-            stream.write(bytearray(content))
-        finally:
-            stream.close()
+        table = self.sparkSession.createDataFrame([(bytearray(content),)], "weights binary")
+        table.coalesce(1).write.parquet(f"{path}/{_WEIGHTS}")
 
 
 class _Reader(MLReader[NeuralNetworkModel]):
@@ -249,8 +243,8 @@ class _Reader(MLReader[NeuralNetworkModel]):
         model = NeuralNetworkModel()
         model._resetUid(metadata["uid"])
         DefaultParamsReader.getAndSetParams(model, metadata)
-        (binary,) = self.sparkSession.read.format("binaryFile").load(f"{path}/{_WEIGHTS}").select("content").collect()
-        tensors = load(bytes(binary["content"]))
+        (row,) = self.sparkSession.read.schema("weights binary").parquet(f"{path}/{_WEIGHTS}").collect()
+        tensors = load(bytes(row["weights"]))
         model.importances = tensors.pop(_IMPORTANCES).numpy()
         states: dict[int, dict[str, torch.Tensor]] = {}
         for key, tensor in tensors.items():

@@ -47,17 +47,30 @@ def test_a_path_with_parent_folders_is_refused(project: Path, name: str, path: s
 
 
 def test_storage_on_s3_is_refused_without_its_libraries(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment ``cluster`` takes any URL; neither s3fs nor hadoop-aws is among the pinned packages."""
+    """The environment ``cluster`` takes any URL; hadoop-aws is not on the package index."""
     monkeypatch.setenv("SPARKIFY_STORAGE", "s3a://bucket/sparkify")
     monkeypatch.setenv("SPARK_MASTER", "local[1]")
-    with pytest.raises(ValueError, match=r"\(s3a://bucket/\S+\) is on S3, which needs the Python package s3fs"):
-        run(project, "ingestion", env="cluster")
-
-    # With a package that is installed in the place of s3fs, the library of Spark is the next one that is missing.
-    monkeypatch.setattr(inputs, "find_spec", lambda name: name)
     with pytest.raises(ValueError, match=r"is on S3, for which Spark needs hadoop-aws: name it in spark.jars.packages"):
         run(project, "ingestion", env="cluster")
+    monkeypatch.setattr(inputs, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"\(s3a://bucket/\S+\) is on S3, which needs the Python package s3fs"):
+        run(project, "ingestion", env="cluster")
     assert not (project / "data").exists()
+
+
+def test_only_this_machines_spark_needs_a_library_for_s3(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither do single files, which Spark does not read, nor does a server of Spark Connect, which has its own."""
+    entry = "own:\n  type: sparkify_kedro.framework.datasets.{}\n  filepath: s3://bucket/file.json\n"
+    catalog = project / "conf/local/catalog_own.yml"
+    catalog.write_text(entry.format("AtomicJSONDataset"))
+    with pytest.raises(MissingVersionsError):
+        run(project, "sampling")
+    catalog.write_text(entry.format("JSONLinesDataset"))
+    with pytest.raises(ValueError, match="for which Spark needs hadoop-aws"):
+        run(project, "sampling")
+    monkeypatch.setenv("SPARK_REMOTE", "sc://127.0.0.1")
+    with pytest.raises(MissingVersionsError):
+        run(project, "sampling")
 
 
 @pytest.mark.parametrize(

@@ -15,15 +15,17 @@ from kedro_datasets._utils.databricks_utils import to_spark_path
 from kedro_datasets._utils.spark_utils import get_spark_filesystem
 from kedro_datasets.spark import SparkDatasetV2
 from py4j.protocol import Py4JError
-from pyspark import SparkContext
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import DataFrame, Observation, is_remote
 from pyspark.sql import functions as F
 
 from ..errors import java_cause
-from ..session import get_session
+from ..session import engine, get_session
 
 logger = logging.getLogger(__name__)
+
+# How Spark prints a type whose class, in Python, is stored in the file.
+_PYTHON_TYPE = ": pythonuserdefined ("
 
 # Hadoop's committer writes this file after all others, unless it is configured not to.
 SUCCESS_MARKER = "_SUCCESS"
@@ -111,7 +113,7 @@ class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-data
         if version is not None:
             self._exists_function = self._is_complete
         self.rows_written: int | None = None
-        self._opened: tuple[str, SparkContext, DataFrame] | None = None
+        self._opened: tuple[str, object, DataFrame] | None = None
 
     # The parent class defines these two, from which Kedro makes load and save.
     def _load(self) -> DataFrame | None:
@@ -131,8 +133,8 @@ class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-data
             )
         if not self._version and not self._glob_function(path):
             raise DatasetError(f"There is no file or folder at '{self._original_filepath}'.")
-        opened, context = self._opened, get_session().sparkContext
-        if opened and opened[:2] == (path, context):
+        opened, running = self._opened, engine(get_session())
+        if opened and opened[:2] == (path, running):
             return opened[2]
         try:
             data: DataFrame = super()._load()
@@ -141,14 +143,13 @@ class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-data
                 raise
             logger.warning("%s is left out: it cannot be read (%s)", self._original_filepath, java_cause(error))
             return None
-        # From the JVM's schema: PySpark's own would unpickle the type's class, which is stored in the file.
-        if '"serializedClass"' in data._jdf.schema().json():
+        if _PYTHON_TYPE in _printed_schema(data):
             raise DatasetError(
                 f"The table at '{self._original_filepath}' is not loaded: a column has a user-defined type, whose code "
                 "is stored in the file."
             )
         if self._version:
-            self._opened = path, context, data
+            self._opened = path, running, data
         return data
 
     def _save(self, data: DataFrame | pd.DataFrame) -> None:
@@ -207,3 +208,12 @@ class SparkDataFrameDataset(SparkDatasetV2):  # type: ignore[misc]  # kedro-data
     def _release(self) -> None:
         super()._release()
         self._opened = None
+
+
+def _printed_schema(data: DataFrame) -> str:
+    """The schema as Spark prints it; PySpark's own would unpickle the classes of types."""
+    remote: Any = data
+    if not is_remote():
+        return str(remote._jdf.schema().treeString())
+    client = remote.sparkSession.client
+    return str(client._analyze(method="tree_string", plan=remote._plan.to_proto(client)).tree_string)

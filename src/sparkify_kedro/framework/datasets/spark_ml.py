@@ -12,12 +12,11 @@ from kedro.io.core import AbstractVersionedDataset, DatasetError, Version, get_p
 from kedro_datasets._utils.databricks_utils import to_spark_path
 from kedro_datasets._utils.spark_utils import get_spark_filesystem
 from py4j.protocol import Py4JError
-from pyspark import SparkContext
 from pyspark.errors import PySparkException
 from pyspark.ml import PipelineModel
 
 from ..errors import java_cause
-from ..session import get_session
+from ..session import engine, get_session
 from .spark_dataframe import SUCCESS_MARKER
 
 # The stages that a fitted pipeline may have: Spark loads any class that a stage's file names, Python classes too.
@@ -35,7 +34,8 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
     exists, so the latest version is never an incomplete one. An existing model is never overwritten. Looking up
     versions starts no JVM. A version never changes, so it is read once: until the dataset is released, further loads
     return the same model. A model with stages other than Spark's classifiers and feature transformers and the trusted
-    classes, or with a stage that runs SQL, is not loaded, because its files could name arbitrary code.
+    classes, or with a stage that runs SQL, is not loaded, because its files could name arbitrary code. Each stage has
+    its folder as the attribute ``saved_at``.
 
     Examples:
         Using the [YAML API](https://docs.kedro.org/en/stable/catalog-data/data_catalog_yaml_examples/):
@@ -100,7 +100,7 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         self._fs = get_spark_filesystem(protocol, deepcopy(credentials))
         self.metadata = metadata
         self._trusted = frozenset(trusted_stages)
-        self._loaded: tuple[str, SparkContext, PipelineModel] | None = None
+        self._loaded: tuple[str, object, PipelineModel] | None = None
         super().__init__(
             filepath=PurePosixPath(path),
             version=version,
@@ -117,16 +117,17 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         path = str(self._get_load_path())
         if not self._is_complete(path):
             raise DatasetError(f"There is no complete model at {path}.")
-        loaded, context = self._loaded, get_session().sparkContext
-        if loaded and loaded[:2] == (path, context):
+        loaded, running = self._loaded, engine(get_session())
+        if loaded and loaded[:2] == (path, running):
             return loaded[2]
         for stage in self._stages(path):
             is_spark = stage.startswith(_STAGES) and stage != _SQL_TRANSFORMER
             if not (is_spark or stage == _PYTHON_PIPELINE or stage in self._trusted):
                 raise DatasetError(f"The model at {path} is not loaded: its stage '{stage}' could run arbitrary code.")
         model = PipelineModel.load(to_spark_path(self._protocol, path))
+        self._note_folders(path, model)
         if self._version:
-            self._loaded = path, context, model
+            self._loaded = path, running, model
         return model
 
     def save(self, data: PipelineModel) -> None:
@@ -138,15 +139,23 @@ class SparkMLDataset(AbstractVersionedDataset[PipelineModel, PipelineModel]):
         path = str(self._get_save_path())
         if self._is_complete(path):
             raise DatasetError(f"There is a model at {path} already, and models are not overwritten.")
-        get_session()
+        running = engine(get_session())
         try:
             data.write().save(to_spark_path(self._protocol, path))
         except (PySparkException, Py4JError) as error:
             raise DatasetError(f"Spark could not write to '{path}': {java_cause(error)}") from error
         self._fs.touch(f"{path}/{SUCCESS_MARKER}")
+        self._note_folders(path, data)
         if self._version:
             # The other nodes of the run need not read it again.
-            self._loaded = path, get_session().sparkContext, data
+            self._loaded = path, running, data
+
+    def _note_folders(self, path: str, model: PipelineModel) -> None:
+        """Note on each stage where it is saved, for what only the files tell: see ``saved_at`` of the class."""
+        for number, stage in enumerate(model.stages):
+            position = str(number).zfill(len(str(len(model.stages))))
+            noted: Any = stage
+            noted.saved_at = to_spark_path(self._protocol, f"{path}/stages/{position}_{stage.uid}")
 
     def _stages(self, path: str) -> Iterator[str]:
         """The classes that the model's files name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
@@ -18,6 +19,8 @@ from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 from omegaconf import OmegaConf
 
+from .. import datasets
+from ..datasets.atomic_files import AtomicFileMixin
 from ..parameters import unknown_parameters
 from ..registry import makers_of, registered_pipelines
 from ..runs.versions import is_optional, is_versioned
@@ -79,17 +82,18 @@ class InputHooks:
                 raise ValueError(f"the path of {name} is empty: give a file, a folder or a glob ({name}=PATH)")
             if ".." in PurePosixPath(str(path)).parts:
                 raise ValueError(f"the path of {name} contains '..' ({path}): give the full path")
-            self._check_storage(name, str(path))
+            if str(path).partition("://")[0] in _S3:
+                self._check_s3(name, path, entry["type"])
 
-    def _check_storage(self, name: str, path: str) -> None:
-        protocol = path.partition("://")[0]
-        if protocol not in _S3:
-            return
+    def _check_s3(self, name: str, path: str, kind: str) -> None:
         if find_spec("s3fs") is None:
             raise ValueError(
-                f"the path of {name} ({path}) is on S3, which needs the Python package s3fs: install it, or change "
-                "storage in globals.yml"
+                f"the path of {name} ({path}) is on S3, which needs the Python package s3fs: install it (the extra "
+                "s3 of this project), or change storage in globals.yml"
             )
+        own = getattr(datasets, kind.rpartition(".")[2], object)
+        if issubclass(own, AtomicFileMixin) or os.environ.get("SPARK_REMOTE"):
+            return  # not Spark's file, or a server's Spark, which has its own libraries
         configured = " ".join(str(self._spark_settings.get(key, "")) for key in ("spark.jars", "spark.jars.packages"))
         jars = Path(pyspark.__file__).parent / "jars"
         if _JAR not in configured and not list(jars.glob(f"{_JAR}*.jar")):
