@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -31,14 +32,16 @@ class Cluster(NamedTuple):
 
 
 @contextmanager
-def process(command: Sequence[str | Path], output: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen]:
-    """A process, whose output goes to a file."""
+def process(
+    command: Sequence[str | Path], output: Path, environment: Mapping[str, str], end: int = signal.SIGTERM
+) -> Iterator[subprocess.Popen[str]]:
+    """A process, whose output goes to a file; the signal ends it."""
     with output.open("w") as stream:
         running = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
         try:
             yield running
         finally:
-            running.terminate()
+            running.send_signal(end)
             running.wait()
 
 
@@ -110,9 +113,26 @@ def s3_server(folder: Path) -> Iterator[dict[str, str]]:
     ports = dict(zip(("master.port", "volume.port", "filer.port", "s3.port"), free_ports(4), strict=True))
     words = [program, "server", f"-dir={folder}", f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}", "-filer", "-s3"]
     words += [f"-{name}={port}" for name, port in ports.items()]
-    with process([*words, "-telemetry=false"], folder / "s3.log", dict(os.environ) | S3_USER):
+    words += ["-master.telemetry=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    # It would take half a minute to say farewell to its own parts.
+    with (
+        _without_sockets(ports.values()),
+        process(words, folder / "s3.log", dict(os.environ) | S3_USER, end=signal.SIGKILL),
+    ):
         _wait_for_answer(ports["s3.port"])
         yield S3_USER | {"AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{ports['s3.port']}"}
+
+
+@contextmanager
+def _without_sockets(ports: Iterable[int]) -> Iterator[None]:
+    """Remove what the server leaves in a folder that it lets nobody choose."""
+    try:
+        yield
+    finally:
+        for port in ports:
+            for name in (port, port + 10_000):
+                for left in Path("/tmp").glob(f"seaweedfs-*-{name}.sock"):  # noqa: S108 - the server's own choice
+                    left.unlink()
 
 
 def free_ports(number: int) -> list[int]:
