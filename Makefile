@@ -7,7 +7,8 @@ PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint torch notebook sample pictures benchmark benchmark-contract \
-	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-small benchmark-intervals benchmark-scale lock
+	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-small benchmark-intervals \
+	benchmark-scale benchmark-larger-logs lock
 
 env: .venv/.complete
 
@@ -110,6 +111,10 @@ benchmark-intervals: env
 # Time and memory of logs of 225, 2,250 and 22,000 users (Linux; hours, and 40 GB of disk): USERS="225 2250" for a part.
 benchmark-scale: .venv/.benchmark
 	PYTHONPATH=src $(BIN)/python benchmarks/scale.py $(if $(USERS),--users $(USERS))
+
+# What larger logs would take, from what benchmark-scale has measured.
+benchmark-larger-logs: env
+	PYTHONPATH=src $(BIN)/python benchmarks/larger_logs.py
 
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 LOCK_ANY := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \

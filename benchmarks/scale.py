@@ -18,7 +18,6 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -78,14 +77,20 @@ def decompress(folder: Path) -> None:
         list(threads.map(one, folder.glob("part-*.gz")))
 
 
-def jobs_and_tasks(event_logs: Path) -> tuple[int, int]:
-    """How many jobs and tasks the application of the only event log has run."""
+def asked_of_spark(event_logs: Path) -> dict[str, int]:
+    """What the application of the only event log has run, shuffled and spilled, and the memory of its largest task."""
     (file,) = (path for path in event_logs.iterdir() if not path.name.startswith("."))
-    events: Counter[str] = Counter()
+    found = dict.fromkeys(("jobs", "tasks", "bytes_shuffled", "bytes_spilled", "largest_task_bytes"), 0)
     with file.open() as lines:
-        for line in lines:
-            events[line[: line.index(",")]] += 1
-    return events['{"Event":"SparkListenerJobStart"'], events['{"Event":"SparkListenerTaskEnd"']
+        for event in map(json.loads, lines):
+            found["jobs"] += event["Event"] == "SparkListenerJobStart"
+            if event["Event"] == "SparkListenerTaskEnd":
+                metrics = event["Task Metrics"]
+                found["tasks"] += 1
+                found["bytes_shuffled"] += metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"]
+                found["bytes_spilled"] += metrics["Disk Bytes Spilled"]
+                found["largest_task_bytes"] = max(found["largest_task_bytes"], metrics["Peak Execution Memory"])
+    return found
 
 
 def measured(stage: str, folder: Path) -> dict[str, Any]:
@@ -97,8 +102,7 @@ def measured(stage: str, folder: Path) -> dict[str, Any]:
     before = bytes_in(folder / "data")
     found = as_fields(cost([*KEDRO, "run", *STAGES[stage]], folder))
     found["bytes_written"] = bytes_in(folder / "data") - before
-    found["jobs"], found["tasks"] = jobs_and_tasks(event_logs)
-    return found
+    return found | asked_of_spark(event_logs)
 
 
 def as_fields(taken: Cost) -> dict[str, Any]:
@@ -174,7 +178,7 @@ def save_picture(figure: go.Figure) -> None:
 
 def table(results: dict[str, Any]) -> str:
     """The figures as Markdown."""
-    rows = ["| users | events | log | | wall | CPU | memory | written | jobs | tasks |", "|" + "---|" * 10]
+    rows = ["| users | events | log | | wall | CPU | memory | written | shuffled | jobs | tasks |", "|" + "---|" * 11]
     for users, found in sorted(results.items(), key=lambda item: int(item[0])):
         log = f"{int(users):,} | {found['log']['events']:,} | {found['log']['bytes'] / 1e9:.2f} GB"
         costs = {"simulation": found["simulation"], **found["taken"]}
@@ -185,7 +189,10 @@ def table(results: dict[str, Any]) -> str:
                 f"{taken['seconds']:,.1f} s",
                 f"{taken['cpu_seconds']:,.1f} s",
                 f"{taken['peak_bytes'] / 1e9:.2f} GB",
-                f"{taken['bytes_written'] / 1e6:,.0f} MB" if "bytes_written" in taken else "",
+                *(
+                    f"{taken[name] / 1e6:,.0f} MB" if name in taken else ""
+                    for name in ("bytes_written", "bytes_shuffled")
+                ),
                 *(f"{taken[name]:,.0f}" if name in taken else "" for name in ("jobs", "tasks")),
             ]
             rows.append(f"| {log} | {' | '.join(cells)} |")

@@ -23,6 +23,7 @@ PACKAGE = PROJECT / "src" / "sparkify_kedro"
 
 # The second compiler would take more time than it saves.
 SHORT_SESSION = "spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1\n"
+CONFIGURATION = "conf-sparkify_kedro.tar.gz"
 ADVICE = "install a JDK or JRE 17 or later"
 
 
@@ -162,7 +163,7 @@ def test_kedro_viz_listens_on_loopback_only() -> None:
 
 @pytest.fixture
 def packaged(project: Path, tmp_path: Path) -> Path:
-    """A folder with what ``kedro package`` makes, unpacked: ``site`` and ``conf``.
+    """A folder with what ``kedro package`` makes: the archive of the configuration; unpacked, ``site`` and ``conf``.
 
     The build happens in an environment of its own, into which pip installs setuptools from its index.
     """
@@ -177,7 +178,8 @@ def packaged(project: Path, tmp_path: Path) -> Path:
 
     (wheel,) = (project / "dist").glob("*.whl")
     shutil.unpack_archive(wheel, tmp_path / "packaged" / "site", "zip")
-    shutil.unpack_archive(project / "dist" / "conf-sparkify_kedro.tar.gz", tmp_path / "packaged", filter="data")
+    shutil.copy(project / "dist" / CONFIGURATION, tmp_path / "packaged")
+    shutil.unpack_archive(project / "dist" / CONFIGURATION, tmp_path / "packaged", filter="data")
     return tmp_path / "packaged"
 
 
@@ -202,6 +204,47 @@ def test_the_package_contains_code_and_configuration_and_runs(packaged: Path) ->
         with pytest.raises(BlockingIOError):
             proxy.accept()
     assert "time_bin_days" in sentence(failed)
+
+
+# What they hold is that everything is there; make run has whole grids.
+SMALL_GRIDS = ",".join(
+    [
+        "modeling.evaluation.replicates=40",
+        "modeling.training.feature_sets=[compact]",
+        "modeling.logistic_regression.grid.regParam=[0.1]",
+        "modeling.logistic_regression.grid.elasticNetParam=[0.0]",
+        "modeling.random_forest.settings.numTrees=3",
+        "modeling.random_forest.grid.maxBins=[12]",
+        "modeling.random_forest.grid.maxDepth=[3]",
+        "modeling.gradient_boosted_trees.settings.maxIter=2",
+        "modeling.gradient_boosted_trees.grid.maxBins=[12]",
+        "modeling.gradient_boosted_trees.grid.maxDepth=[2]",
+    ]
+)
+SAMPLE = PROJECT / "data/01_raw/sample_events.json.gz"
+
+
+@pytest.mark.faults
+def test_all_pipelines_run_from_the_wheel_and_the_archive_in_an_empty_folder(packaged: Path, tmp_path: Path) -> None:
+    """On the bundled log, as docs/deployment/wheel.md says; what they write lies in that folder."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    conf = f"--conf-source={packaged / CONFIGURATION}"
+    for pipelines, more in (
+        ("__default__", ""),
+        ("simulation", ",simulation.users=20,simulation.files=2"),
+        ("score_other_log", f",scoring_events={SAMPLE}"),
+        ("exploration,user_types,backtest,multiclass,level_changes", ""),
+        ("experiments", ",experiments.only=[no_balancing]"),
+    ):
+        params = f"--params=raw_events={SAMPLE},{SMALL_GRIDS}{more}"
+        words = ("sparkify_kedro", conf, f"--pipelines={pipelines}", params)
+        done = run_module(empty, *words, PYTHONPATH=str(packaged / "site"))
+        assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-3_000:]
+    assert [path.name for path in empty.iterdir()] == ["data"]
+    written = {path.name for path in (empty / "data/08_reporting").iterdir()}
+    assert written >= {"report", "run_summary.json", "backtest.json", "multiclass.json", "experiments.json"}
+    assert list((empty / "data/01_raw/simulated_events").glob("*.gz"))
 
 
 @pytest.mark.faults

@@ -17,12 +17,11 @@ from kedro.pipeline import Pipeline
 from sparkify_kedro.cli import cli
 
 PROJECT = Path(__file__).parents[1]
-PAGES = {
-    path: path.read_text()
-    for path in (PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md")))
-}
+DOCS = PROJECT / "docs"
+PATHS_OF_PAGES = [*(PROJECT / f"{name}.md" for name in ("README", "CONTRIBUTING")), *sorted(DOCS.glob("*.md"))]
+PAGES = {path: path.read_text() for path in (*PATHS_OF_PAGES, *sorted(DOCS.glob("deployment/*.md")))}
 TEXT = "\n".join(PAGES.values())
-RUNS = re.findall(r"^ *\.venv/bin/kedro run(?!s) ?(.*?)(?: *#.*)?$", TEXT, flags=re.MULTILINE)
+RUNS = re.findall(r"^ *(?:[A-Z_]+=\S+ )*\.venv/bin/kedro run(?!s) ?(.*?)(?: *#.*)?$", TEXT, flags=re.MULTILINE)
 RUNS_COMMANDS = re.findall(r"^ *\.venv/bin/kedro runs (.*?)(?: *#.*)?$", TEXT, flags=re.MULTILINE)
 # Runtime parameters that only the catalog knows.
 PATHS = {"raw_events", "simulated_events", "scoring_events"}

@@ -15,6 +15,7 @@ import pytest
 
 import cluster_client
 import servers
+from documented import documented
 from leaves import assert_nearly_equal
 
 if TYPE_CHECKING:
@@ -30,22 +31,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Cluste
         yield started
 
 
-def start(folder: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
-    """A command of the project in a folder; both of its streams are one."""
+def start(folder: Path, cluster: servers.Cluster, *more: str) -> subprocess.Popen[str]:
+    """The command of docs/deployment/cluster.md in a folder, which all machines see; both of its streams are one."""
+    words, environment = documented("deployment/cluster.md", "SPARK_MASTER")
+    own = {"SPARK_MASTER": cluster.master, "SPARKIFY_STORAGE": str(folder / "data")}
+    assert environment.keys() == own.keys()
     variables = {"PYTHONPATH": str(folder / "src"), "PYSPARK_PYTHON": sys.executable, "COLUMNS": "200"}
     return subprocess.Popen(
-        [sys.executable, "-m", "kedro", "run", *words],
+        [sys.executable, "-m", "kedro", "run", *words, *more],
         cwd=folder,
-        env=os.environ | variables | environment,
+        env=os.environ | variables | own,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def on_cluster(cluster: servers.Cluster, folder: Path) -> dict[str, str]:
-    """The environment of a command that runs there; the storage is a folder that all of its machines see."""
-    return {"SPARK_MASTER": cluster.master, "SPARKIFY_STORAGE": str(folder / "data")}
 
 
 def lines_of_log(folder: Path) -> list[str]:
@@ -68,7 +67,7 @@ def test_executors_have_the_code_and_the_result_is_that_of_one_machine(
     words = ("--pipelines=simulation", "--params=simulation.users=6,simulation.files=2,simulated_events={}")
     code, output, errors = kedro_here(here, "run", words[0], words[1].format(here / LOG))
     assert code == 0, output + errors
-    running = start(there, words[0], words[1].format(there / LOG), "--env=cluster", **on_cluster(cluster, there))
+    running = start(there, cluster, words[0], words[1].format(there / LOG))
     output, _ = running.communicate()
     assert running.returncode == 0, output[-3_000:]
     assert len(lines_of_log(here)) > 1_000
@@ -102,8 +101,7 @@ def test_a_run_survives_the_loss_of_a_worker_and_finds_the_same(
     expected, conf = small_project.scores(), small_project.folder / "conf"
     for file in (conf / "local").glob("parameters_*.yml"):
         (conf / "cluster" / file.name).write_text(file.read_text())
-    environment = on_cluster(cluster, small_project.folder)
-    running = start(small_project.folder, "--env=cluster", f"--params=raw_events={LOG}", **environment)
+    running = start(small_project.folder, cluster, f"--params=raw_events={LOG}")
     assert running.stdout is not None
     lines = []
     for line in running.stdout:

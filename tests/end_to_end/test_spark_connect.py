@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 
 import servers
 import spark_work
+from documented import documented
 from leaves import assert_nearly_equal
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 
@@ -74,9 +75,11 @@ def test_tables_models_and_explanations_are_those_of_this_machine(
 def test_a_whole_run_and_scoring_find_what_they_find_on_this_machine(server: str, small_project: Project) -> None:
     (first,) = small_project.versions("08_reporting", "run_summary.json")
     scored = small_project.table("07_model_output", "churn_scores")
-    kedro_run = ("-m", "kedro", "run", f"--params=raw_events={LOG}")
-    for more in ((), ("--pipelines=scoring",)):
-        run(small_project.folder, *kedro_run, *more, PYTHONPATH="src", SPARK_REMOTE=server)
+    for containing in ("kedro run", "--pipelines=scoring"):
+        words, environment = documented("deployment/spark-connect.md", containing)
+        assert environment.keys() == {"SPARK_REMOTE"}
+        kedro_run = ("-m", "kedro", "run", *words, f"--params=raw_events={LOG}")
+        run(small_project.folder, *kedro_run, PYTHONPATH="src", SPARK_REMOTE=server)
         newest = small_project.versions("08_reporting", "run_summary.json")[-1]
         compared = small_project.kedro("runs", "compare", first, newest)
         assert "the same" in compared.partition("results: all ")[2], compared

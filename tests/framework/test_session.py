@@ -139,6 +139,14 @@ def test_a_server_that_cannot_be_reached_is_named(tmp_path: Path, address: str, 
     assert done.stdout.count("\n") == 1
 
 
+def test_a_missing_master_is_reported_with_what_to_set() -> None:
+    """As with ``--env=cluster`` and neither of its variables."""
+    configure = "from sparkify_kedro.framework import session\nsession.configure_session({'spark.master': ''})\n"
+    done = run_python(configure + ASK)
+    assert done.stdout.startswith("No master is named: set the environment variable SPARK_MASTER")
+    assert "SPARK_REMOTE" in done.stdout
+
+
 def test_a_missing_client_of_spark_connect_is_named() -> None:
     hidden = "from sparkify_kedro.framework import session\nsession.find_spec = lambda name: None\n"
     done = run_python(hidden + ASK, SPARK_REMOTE="sc://127.0.0.1")

@@ -41,6 +41,10 @@ _LOCAL_HOST = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost
 # What other programs set for their own Spark; spark.yml has the settings of this project.
 _OF_OTHERS = ("PYSPARK_SUBMIT_ARGS", "SPARK_HOME", "SPARK_CONF_DIR", "PYSPARK_DRIVER_PYTHON", "PYSPARK_PYTHON")
 _ADVICE = "Check the settings in conf/*/spark.yml."
+_NO_MASTER = (
+    "No master is named: set the environment variable SPARK_MASTER (such as spark://host:7077), or SPARK_REMOTE (such "
+    "as sc://host:15002) for a server of Spark Connect."
+)
 _CONNECT_PORT = 15002
 _SECONDS_TO_ANSWER = 10
 
@@ -83,6 +87,8 @@ def get_session() -> SparkSession:
         running = SparkSession.getActiveSession() or SparkSession._instantiatedSession
         if running is not None and running.sparkContext._jsc is not None:
             return running
+        if _settings.get("spark.master") == "":
+            raise SparkStartError(_NO_MASTER)
         check_java()
         _check_user_name()
         is_local = _settings.get("spark.master", "").startswith("local")
