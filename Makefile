@@ -7,8 +7,8 @@ PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint torch notebook sample pictures benchmark benchmark-contract \
-	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-small benchmark-intervals \
-	benchmark-scale benchmark-larger-logs lock
+	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-decision benchmark-small \
+	benchmark-intervals benchmark-scale benchmark-larger-logs lock
 
 env: .venv/.complete
 
@@ -111,6 +111,10 @@ benchmark-intervals: env
 # Time and memory of logs of 225, 2,250 and 22,000 users (Linux; hours, and 40 GB of disk): USERS="225 2250" for a part.
 benchmark-scale: .venv/.benchmark
 	PYTHONPATH=src $(BIN)/python benchmarks/scale.py $(if $(USERS),--users $(USERS))
+
+# One champion, and logs of other users: an hour on two idle cores.
+benchmark-decision: env
+	PYTHONPATH=src $(BIN)/python benchmarks/decision_coverage.py
 
 # What larger logs would take, from what benchmark-scale has measured.
 benchmark-larger-logs: env

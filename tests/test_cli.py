@@ -104,6 +104,7 @@ def test_every_dataset_resolves_in_the_catalog(forks: Forks, java_that_fails: Fa
     assert {name: parts["defaults"] for name, parts in described.items()} == {name: {} for name in described}
 
 
+@pytest.mark.faults
 def test_a_java_that_fails_is_called_by_a_run(project: Path, java_that_fails: FailingJava) -> None:
     """So that the tests above can fail; and the run says what to install, before it reads or writes anything."""
     failed = run_module(project, "kedro", "run", PATH=java_that_fails.path)

@@ -8,6 +8,7 @@ from sparkify_kedro.churn.vocabulary import FORECAST, LABELS, LEVEL_LABELS
 from sparkify_kedro.learning.algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from sparkify_kedro.pipelines import (
     backtest,
+    decision,
     experiments,
     exploration,
     feature_engineering,
@@ -30,7 +31,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     ``score_other_log`` (it uses a champion that has been trained), ``backtest`` (it trains a model for every landmark),
     ``experiments`` (it trains one for every variant), ``level_changes`` (downgrades and upgrades have models of their
     own), ``multiclass`` (it trains one model in place of three), ``exploration`` (its figures describe the log, and
-    take time) and ``all_algorithms`` (modeling, scoring and reporting with neural networks, too).
+    take time) and ``all_algorithms`` (modeling and what follows with neural networks, too).
     """
     reading, engineering = ingestion.create_pipeline(), feature_engineering.create_pipeline()
     typing, algorithms, every_algorithm = user_types.create_pipeline(), DEFAULT_ALGORITHMS, tuple(ALGORITHMS)
@@ -48,6 +49,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "sampling": sampling.create_pipeline(labels=LABELS),
         "modeling": modeling.create_pipeline(labels=LABELS, algorithms=algorithms),
         "scoring": scoring.create_pipeline(),
+        "decision": decision.create_pipeline(label=FORECAST, algorithms=algorithms),
         "reporting": reporting.create_pipeline(labels=LABELS, on_request=LEVEL_LABELS, algorithms=algorithms),
         "level_changes": (
             sampling.create_pipeline(labels=LEVEL_LABELS)
@@ -58,6 +60,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "all_algorithms": (
             modeling.create_pipeline(labels=LABELS, algorithms=every_algorithm)
             + scoring.create_pipeline()
+            + decision.create_pipeline(label=FORECAST, algorithms=every_algorithm)
             + reporting.create_pipeline(labels=LABELS, on_request=LEVEL_LABELS, algorithms=every_algorithm)
         ),
         "score_other_log": scoring.create_pipeline_for_another_log(reading, engineering),
@@ -73,6 +76,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + pipelines["sampling"]
         + pipelines["modeling"]
         + pipelines["scoring"]
+        + pipelines["decision"]
         + pipelines["reporting"]
     )
     return pipelines

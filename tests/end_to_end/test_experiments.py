@@ -13,6 +13,7 @@ import yaml
 if TYPE_CHECKING:
     from conftest import Project
 
+pytestmark = pytest.mark.faults
 PROJECT = Path(__file__).parents[2]
 FORECAST = "will_churn_in_next_bin"
 # The first one is that of the page.

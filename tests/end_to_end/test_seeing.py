@@ -75,7 +75,7 @@ def test_the_run_prints_the_path_of_the_report(first_run: str, report: Path) -> 
 
 def test_every_figure_is_drawn_without_a_network_or_an_error(page: Page) -> None:
     plots = page.locator(".plot").count()
-    assert plots == 6 + 1 + 3 * 8 + 1 + 1
+    assert plots == 6 + 1 + 3 * 8 + 1 + 1 + 1
     assert page.locator(".plot .main-svg").count() >= 2 * plots
     assert page.locator("figcaption").count() == plots
     assert page.wrong == []
@@ -91,7 +91,8 @@ def test_the_page_describes_the_run(page: Page, small_project: Project) -> None:
     low, high = test["average_precision_interval"]
     assert f"95 % interval {low:.2f} to {high:.2f}; prevalence {test['prevalence']:.2f}" in words
     stages = page.locator("#run > .scroll tbody td:first-child").all_inner_texts()
-    assert stages == ["ingestion", "feature engineering", "user types", "sampling", "modeling", "scoring", "reporting"]
+    before = ["ingestion", "feature engineering", "user types", "sampling", "modeling"]
+    assert stages == [*before, "scoring", "decision", "reporting"]
 
 
 def test_song_titles_are_shown_as_text(page: Page) -> None:

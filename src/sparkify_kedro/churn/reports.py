@@ -452,6 +452,48 @@ class DriftReport(Report):
     share_without_history: HistoryShares
 
 
+# --- Decisions --------------------------------------------------------------------------------------------------------
+
+
+class FirstUsers(Report):
+    """What to expect of the users with the highest probabilities."""
+
+    users: int
+    expected: float = Field(description="events: the sum of their probabilities")
+    interval: Interval = Field(description="95 %: of calibration and of chance")
+    recall: float = Field(description="their share of the events that are expected of all users")
+    saves: float | None = Field(description="expected, of the users who are contacted")
+    value: float | None = Field(description="of the saves, minus the costs of the contacts")
+
+
+class HeldOutUsers(Report):
+    """What the same share of users would have found at landmarks whose outcome is known."""
+
+    share: float
+    rows: int
+    events: int
+    recall: float
+
+
+class DecisionReport(Report):
+    """How many users to contact, and what comes of it."""
+
+    label: str
+    model: str
+    as_of: str
+    horizon_days: int
+    users: int
+    chosen: FirstUsers
+    rule: str = Field(description="why that many")
+    worth_contacting: int | None = Field(description="the users beyond whom a contact costs more than it brings")
+    hold_out_share: float = Field(description="of the listed users, who are not contacted")
+    save_rate: float | None
+    value_of_a_customer: float | None
+    cost_per_contact: float
+    curve: list[FirstUsers]
+    held_out: list[HeldOutUsers]
+
+
 # --- Experiments ------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from sparkify_kedro.churn.reports import (
     AlgorithmScores,
     ChampionMetadata,
     Comparison,
+    DecisionReport,
     DriftReport,
     IngestionReport,
 )
@@ -111,6 +112,14 @@ DRIFT = {
     "users": {"in_log": 12, "gone": 2, "scored": 9, "inactive": 1},
     "warnings": [f"device has values that do not occur in training: {EVIL}"],
 }  # fmt: skip
+FIRST = {"users": 3, "expected": 0.61, "interval": [0.0, 2.0], "recall": 0.55, "saves": 0.1, "value": 1234.5}
+DECISION = {
+    "label": "will_churn_soon", "model": "model of will_churn_soon", "as_of": "2018-11-15", "horizon_days": 14,
+    "users": 9, "chosen": FIRST, "rule": f"as many as {EVIL} says",
+    "worth_contacting": 7, "hold_out_share": 0.1, "save_rate": 0.2,
+    "value_of_a_customer": 100.0, "cost_per_contact": 1.0, "curve": [FIRST],
+    "held_out": [{"share": 0.3, "rows": 9, "events": 2, "recall": 0.5}],
+}  # fmt: skip
 AT_RISK = pd.DataFrame(
     {
         "rank": [1, 2, 3], "user_id": [EVIL, "2", "3"], "decile": [1, 2, 3],
@@ -167,6 +176,8 @@ def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
         "multiclass_figure": figure("Classes: dots"),
         "multiclass_table": MULTICLASS,
         "users_at_risk": AT_RISK,
+        "decision_report": report(DecisionReport, DECISION),
+        "decision_figure": figure("Decision: lines"),
         "drift_report": report(DriftReport, DRIFT),
         "drift_figure": figure("Drift: bars"),
         "run_so_far": report(RunSoFar, RUN),
@@ -203,7 +214,8 @@ def whole() -> Text:
 def test_sections_are_in_order(whole: Text) -> None:
     order = [
         "Run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "Champions",
-        "Users at risk", "Users with the highest probability: will upgrade", "upgrades",
+        "Users at risk",
+        "How many users to contact", "Decision: lines", "Users with the highest probability: will upgrade", "upgrades",
         "Log", "1,010 lines were read", "Pages", "Most played songs",
         *(f"Exploration: {name}" for name in EXPLORATION), "Models", "All models",
         "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Classes: dots", "Backtest: dots",
@@ -221,7 +233,7 @@ def test_values_from_a_log_are_escaped(whole: Text) -> None:
 
     In figures, plotly is handed escaped labels.
     """
-    assert whole.words.count(EVIL) == 11
+    assert whole.words.count(EVIL) == 12
     scripts = [attributes for tag, attributes in whole.tags if tag == "script"]
     plots = [tag for tag, attributes in whole.tags if attributes.get("class") == "plot"]
     # The figures' data, the library and the code that draws.
@@ -276,10 +288,30 @@ def test_a_skipped_label_is_shown_with_its_reason() -> None:
 
 
 def test_a_page_without_models_gives_the_reason() -> None:
-    none = dict.fromkeys(("users_at_risk", "drift_report", "drift_figure"), Skipped("no rows"))
+    decided = ("decision_report", "decision_figure")
+    none = dict.fromkeys(("users_at_risk", *decided, "drift_report", "drift_figure"), Skipped("no rows"))
     words = Text(page(skipped=LABELS, **none)).words
     assert words.count(f"o {EVIL} to train on") == 4
     assert "No users have been scored" in words
+    assert "Contacts have not been weighed yet" in words
+
+
+def test_a_decision_is_in_words(whole: Text) -> None:
+    words = " ".join(whole.words.split())
+    assert "Of the first 3 of 9 scored users" in words
+    assert "0.6 are expected to cancel within 14 days of 2018-11-15 (95 % interval 0 to 2)" in words
+    assert "55% of all who are expected to." in words
+    assert "10% of the listed users, drawn by chance, are to be left alone" in words
+    assert "20% of churners who stay because of a contact, 0.1 customers are saved, worth 1,234 after" in words
+    assert "7 users are worth a contact" in words
+    assert "weighed for an earlier champion" not in words
+
+
+def test_a_decision_without_values_or_of_another_champion_says_so() -> None:
+    chosen = FIRST | {"saves": None, "value": None}
+    words = Text(page(decision_report=report(DecisionReport, DECISION | {"chosen": chosen, "model": "old"}))).words
+    assert "With save_rate and value_of_a_customer in" in " ".join(words.split())
+    assert "weighed for an earlier champion" in words
 
 
 def test_experiments_are_a_table(whole: Text) -> None:

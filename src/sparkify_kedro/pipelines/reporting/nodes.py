@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from sparkify_kedro.churn.figure_style import positives_of
 from sparkify_kedro.churn.rendering import render, source_of
-from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, DriftReport, IngestionReport
+from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, DecisionReport, DriftReport, IngestionReport
 from sparkify_kedro.framework.runs.summary import RunSoFar
 from sparkify_kedro.framework.skipping import Skipped
 
@@ -83,6 +83,8 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     multiclass_figure: go.Figure | Skipped | None,
     multiclass_table: pd.DataFrame | Skipped | None,
     users_at_risk: pd.DataFrame | Skipped | None,
+    decision_report: DecisionReport | Skipped | None,
+    decision_figure: go.Figure | Skipped | None,
     drift_report: DriftReport | Skipped | None,
     drift_figure: go.Figure | Skipped | None,
     run_so_far: RunSoFar,
@@ -109,6 +111,8 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         multiclass_figure: None where no model of several classes has been trained, or the reason.
         multiclass_table: the same.
         users_at_risk: None, or the reason, where no users have been scored.
+        decision_report: the same.
+        decision_figure: the same.
         drift_report: the same.
         drift_figure: the same.
         run_so_far: the run.
@@ -126,7 +130,7 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     champions = {section["label"]: section["model"] for section in sections}
     listed = None if isinstance(users_at_risk, Skipped) else users_at_risk
     drift = None if isinstance(drift_report, Skipped) else drift_report
-    is_outdated = drift is not None and drift.model != champions.get(drift.label, drift.model)
+    decision = None if isinstance(decision_report, Skipped) else decision_report
     return render(
         _PACKAGE,
         "report.html.j2",
@@ -154,8 +158,11 @@ def render_report(  # noqa: PLR0913 - the report shows everything
             for label in learned
             if isinstance(users := of_labels.get(f"{label}_users"), pd.DataFrame)
         },
+        decision=decision,
+        weighed_by_another=_is_by_another(decision, champions),
+        decision_figure=None if isinstance(decision_figure, Skipped) else decision_figure,
         drift=drift,
-        scored_by_another=is_outdated,
+        scored_by_another=_is_by_another(drift, champions),
         drift_figure=None if isinstance(drift_figure, Skipped) else drift_figure,
         published=reporting.published,
         run=run_so_far,
@@ -165,6 +172,11 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         sections=sections,
         skipped=skipped,
     )
+
+
+def _is_by_another(report: DriftReport | DecisionReport | None, champions: Mapping[str, str]) -> bool:
+    """Whether a report is about the scores of another model than the label's present champion."""
+    return report is not None and report.model != champions.get(report.label, report.model)
 
 
 def _section(label: str, of_labels: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,6 +53,8 @@ _PAGE = (
     "multiclass_figure",
     "multiclass_table",
     "users_at_risk",
+    "decision_report",
+    "decision_figure",
     "drift_report",
     "drift_figure",
     "run_so_far",

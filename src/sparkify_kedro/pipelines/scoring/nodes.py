@@ -32,12 +32,12 @@ from sparkify_kedro.learning.profile import (
     population_stability_index,
     without_history,
 )
+from sparkify_kedro.learning.reasons import strongest_reasons
 from sparkify_kedro.learning.search import probability
 from sparkify_kedro.learning.user_types import with_user_types
 
 from .champions import check_champion, check_rows
 from .parameters import Scoring
-from .reasons import strongest_reasons
 
 logger = logging.getLogger(__name__)
 

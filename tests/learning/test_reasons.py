@@ -17,7 +17,7 @@ from partial_reports import report
 from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
 from sparkify_kedro.churn.reports import ChampionMetadata
 from sparkify_kedro.learning.algorithms import ALGORITHMS
-from sparkify_kedro.pipelines.scoring.reasons import in_words, strongest_reasons
+from sparkify_kedro.learning.reasons import in_words, strongest_reasons
 
 FEATURES = ["adverts", "songs", "friends"]
 REGISTRY = FeatureRegistry.model_validate(

@@ -8,7 +8,8 @@ from pyspark.ml import PipelineModel
 
 from sparkify_kedro.churn.feature_registry import Feature, FeatureRegistry
 from sparkify_kedro.churn.reports import ChampionMetadata
-from sparkify_kedro.learning.latent import contributions
+
+from .latent import contributions
 
 
 def strongest_reasons(
