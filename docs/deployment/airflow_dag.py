@@ -13,8 +13,9 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, chain
 
 OPTIONS = "{{ var.value.get('sparkify_options', '') }}"
-TO_SCORES = ("ingestion", "feature_engineering", "scoring", "reporting")
-TO_CHAMPIONS = ("ingestion", "feature_engineering", "user_types", "sampling", "modeling", "scoring", "reporting")
+FROM_SCORES = ("scoring", "decision", "reporting")
+TO_SCORES = ("ingestion", "feature_engineering", *FROM_SCORES)
+TO_CHAMPIONS = ("ingestion", "feature_engineering", "user_types", "sampling", "modeling", *FROM_SCORES)
 
 
 def runs(name: str, schedule: str, pipelines: Sequence[str]) -> DAG:
