@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 from kedro.config import OmegaConfigLoader
 from pyspark.ml import PipelineModel
 from pyspark.ml.functions import vector_to_array
@@ -67,7 +68,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = copy_of_project(Path(name))
         simulated(folder, 1, asked.users, f"--to-nodes={LABEL}.describe_champion")
-        configure_session(loader["spark"])
+        configure_session(yaml.safe_load((PROJECT / "conf/base/spark.yml").read_text()))
         session = get_session()
         metadata = ChampionMetadata.model_validate(
             json.loads(Path(newest(folder, "06_models", LABEL, "champion_metadata.json")).read_text())

@@ -78,6 +78,8 @@ def test_every_figure_is_drawn_without_a_network_or_an_error(page: Page) -> None
     assert plots == 6 + 1 + 3 * 8 + 1 + 1 + 1
     assert page.locator(".plot .main-svg").count() >= 2 * plots
     assert page.locator("figcaption").count() == plots
+    # Plotly's toolbar would cover them.
+    assert page.locator(".modebar-btn").count() == 0
     assert page.wrong == []
 
 

@@ -124,6 +124,7 @@ except SparkStartError as error:
     ("address", "said"),
     [
         ("sc://127.0.0.1:{port}", "No Spark Connect server answers at sc://127.0.0.1:{port} (Connection refused): "),
+        ("sc://127.0.0.1:{port}/;token=secret", "No Spark Connect server answers at sc://127.0.0.1:{port} ("),
         ("spark://127.0.0.1:{port}", "SPARK_REMOTE must be the address of a server, such as sc://host:15002, not "),
         ("local", "SPARK_REMOTE must be the address of a server, such as sc://host:15002, not local."),
     ],
@@ -136,6 +137,7 @@ def test_a_server_that_cannot_be_reached_is_named(tmp_path: Path, address: str, 
         done = run_python(ASK, SPARK_REMOTE=address.format(port=port), JAVA_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(said.format(port=port))
+    assert "secret" not in done.stdout + done.stderr
     assert done.stdout.count("\n") == 1
 
 

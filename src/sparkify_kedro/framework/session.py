@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pyspark import SparkConf
@@ -50,6 +50,8 @@ _SECONDS_TO_ANSWER = 10
 
 _lock = threading.Lock()
 _settings: dict[str, str] = {}
+# The session of a Spark Connect server, by the server's address.
+_remote: dict[str, Any] = {}
 
 
 class SparkStartError(RuntimeError):
@@ -114,11 +116,11 @@ def engine(session: SparkSession) -> object:
 
 def _remote_session(address: str) -> SparkSession:
     """The session of a Spark Connect server, with the settings that a session may choose."""
-    if is_remote():
-        # Several threads may use it, and a session is active in the one that started it alone.
-        return SparkSession.builder.remote(address).getOrCreate()
-    _check_server(address)
-    logger.info("Connecting to Spark (%s)", address)
+    running = _remote.get(address)
+    if running is not None and not running.is_stopped:
+        return cast(SparkSession, running)
+    server = _checked_server(address)
+    logger.info("Connecting to Spark (%s)", server)
     builder = SparkSession.builder.remote(address)
     for key, value in _settings.items():
         if key.startswith("spark.sql."):
@@ -127,25 +129,30 @@ def _remote_session(address: str) -> SparkSession:
         session = builder.getOrCreate()
         _ship_package(session)
     except Exception as error:
-        raise SparkStartError(f"There is no session of {address}: {java_cause(error).rstrip('.')}.") from error
+        raise SparkStartError(f"There is no session of {server}: {java_cause(error).rstrip('.')}.") from error
+    _remote[address] = session
     return session
 
 
-def _check_server(address: str) -> None:
-    """Make sure that the client is installed, and that a server answers: the client tries for minutes."""
+def _checked_server(address: str) -> str:
+    """The server, without what is secret in its address; it answers, which the client would try for minutes."""
     if find_spec("grpc") is None:
         raise SparkStartError(
             "SPARK_REMOTE needs the Python package grpcio: install it (the extra connect), or unset the variable."
         )
     place = urlsplit(address)
+    server = f"{place.scheme}://{place.netloc}"
     if place.scheme != "sc" or not place.hostname:
-        raise SparkStartError(f"SPARK_REMOTE must be the address of a server, such as sc://host:15002, not {address}.")
+        raise SparkStartError(
+            f"SPARK_REMOTE must be the address of a server, such as sc://host:15002, not {address.partition(';')[0]}."
+        )
     try:
         socket.create_connection((place.hostname, place.port or _CONNECT_PORT), _SECONDS_TO_ANSWER).close()
     except OSError as error:
         raise SparkStartError(
-            f"No Spark Connect server answers at {address} ({error.strerror or error}): check SPARK_REMOTE or unset it."
+            f"No Spark Connect server answers at {server} ({error.strerror or error}): check SPARK_REMOTE or unset it."
         ) from error
+    return server
 
 
 def _ship_package(session: SparkSession) -> None:

@@ -23,7 +23,8 @@
     delete figure.layout.title;
     // Panels have titles of their own above them.
     figure.layout.margin = (figure.layout.annotations || []).length ? { ...tight, t: 30 } : tight;
-    return Plotly.newPlot(plot, figure.data, figure.layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] })
+    // The toolbar would cover the figure, on touch screens always; dragging zooms without it.
+    return Plotly.newPlot(plot, figure.data, figure.layout, { responsive: true, displayModeBar: false })
       .then(() => Plotly.relayout(plot, colors(figure.layout, dark.matches)));
   }
 
