@@ -15,8 +15,9 @@ from kedro.io.core import DatasetError, Version
 from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType, UserDefinedType
+from pyspark.sql.types import ArrayType, StringType, StructField, StructType
 
+from spark_work import BringsItsCode
 from sparkify_kedro.framework.datasets import SparkDataFrameDataset, spark_dataframe
 
 SOURCE = Path(__file__).parents[3] / "src"
@@ -139,18 +140,6 @@ def test_after_a_failed_write_the_previous_version_is_the_latest(spark: SparkSes
 
     assert versioned(two_versions).list_versions(full_path=False) == [SECOND, FIRST]
     assert names(versioned(two_versions).load()) == ["Ada", "Bob", "Cleo"]
-
-
-class BringsItsCode(UserDefinedType):
-    """A type whose class is pickled into every file that has a column of it."""
-
-    @classmethod
-    def sqlType(cls) -> LongType:
-        return LongType()
-
-    @classmethod
-    def module(cls) -> str:
-        return "a_module_of_the_file"
 
 
 def test_unsafe_table_formats_are_refused(spark: SparkSession, tmp_path: Path) -> None:
