@@ -169,7 +169,7 @@ def test_cleanup_leaves_what_other_machines_may_write(
 def test_a_whole_run_with_its_files_in_a_bucket_finds_the_same(
     storage: AbstractFileSystem, small_project: Project
 ) -> None:
-    """Every report, figure and page; a later run reads them there, and keeps its own number of versions."""
+    """Every report, figure and page; a later run reads them there, and retention removes versions on the disk alone."""
     expected, scored = small_project.scores(), small_project.table("07_model_output", "churn_scores")
     move_files(small_project.folder, "project")
     small_project.kedro("run", f"--params=raw_events={LOG}")
@@ -179,6 +179,11 @@ def test_a_whole_run_with_its_files_in_a_bucket_finds_the_same(
     assert copy.scores() == expected
     newest = copy.versions("08_reporting", "run_summary.json")[-1]
     assert f"{newest}  succeeded" in small_project.kedro("runs", "list")
-    small_project.kedro("run", "--pipelines=scoring")
+    small_project.kedro("run", "--pipelines=scoring", "--params=runs.keep_versions=1")
     pd.testing.assert_frame_equal(small_project.table("07_model_output", "churn_scores"), scored)
-    assert len(small_project.versions("07_model_output", "churn_scores")) == 3
+    assert len(small_project.versions("07_model_output", "churn_scores")) == 1
+    storage.invalidate_cache()
+    assert len(storage.ls(f"{BUCKET}/project/07_model_output/users_at_risk.csv")) == 2
+    # Locks were held where the runs were.
+    assert (small_project.folder / "data/.running").is_dir()
+    assert not storage.exists(f"{BUCKET}/project/.running")
