@@ -156,6 +156,19 @@ def test_an_input_that_does_not_count_makes_nothing_stale(workshop: Workshop) ->
     assert lineage.why_stale("doubled") == {}
 
 
+def test_of_several_nodes_that_make_a_dataset_the_one_that_did_counts(workshop: Workshop) -> None:
+    """Such as the one that trains a model, and the one that only calibrates it again."""
+    catalog = workshop.catalog(FIRST)
+    catalog.save("doubled", [2, 4, 6])
+    other = Node(func=hand_on, inputs=["source", "params:made.limit"], outputs="doubled", name="shorten")
+    for nodes in ([*PIPELINE.nodes, other], [other, *PIPELINE.nodes]):
+        lineage = ProvenanceStore(catalog, nodes, PARAMETERS, ["source"])
+        lineage.record("doubled", other, FIRST)
+        assert ProvenanceStore(catalog, nodes, PARAMETERS, ["source"]).why_stale("doubled") == {}
+        longer = ProvenanceStore(catalog, nodes, changed(limit=9), ["source"])
+        assert list(longer.why_stale("doubled").values()) == ["parameter made.limit changed from 3 to 9"]
+
+
 def test_a_changed_file_is_named(workshop: Workshop) -> None:
     workshop.run(FIRST)
     workshop.write("source.json", [1, 2, 4])

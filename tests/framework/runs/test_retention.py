@@ -79,10 +79,12 @@ class Storage:
             entries[name]["metadata"] = {"keep_lineage": True}
         return Versions(DataCatalog.from_config(entries), PIPELINE.datasets())
 
-    def pruned(self, *written: str, keep: int, running: Iterable[ActiveRun] = ()) -> dict[str, list[int]]:
+    def pruned(
+        self, *written: str, keep: int, running: Iterable[ActiveRun] = (), **keep_of: int
+    ) -> dict[str, list[int]]:
         """The days of the versions that go, by dataset."""
         found: dict[str, list[int]] = {}
-        for name, old in versions_to_prune(written, self.versions(), PIPELINE.nodes, running, keep):
+        for name, old in versions_to_prune(written, self.versions(), PIPELINE.nodes, running, keep, keep_of):
             found.setdefault(name, []).append(int(old[8:10]))
         return found
 
@@ -105,6 +107,14 @@ def test_a_provenance_file_is_removed_with_its_version(storage: Storage, tmp_pat
     provenance_path(place).write_text("{}")
     delete(storage.versions().hide(DatasetVersion("events", version(1))))
     assert not place.parent.exists()
+
+
+def test_of_single_datasets_more_or_fewer_are_kept(storage: Storage) -> None:
+    """Scores are kept until their outcome is known; 0 keeps all."""
+    for day in (1, 2, 3, 4):
+        storage.run(day, "events", "scores", "rejected")
+    pruned = storage.pruned("events", "scores", "rejected", keep=2, scores=3, rejected=0)
+    assert pruned == {"events": [1, 2], "scores": [1]}
 
 
 def test_with_0_all_are_kept(storage: Storage) -> None:

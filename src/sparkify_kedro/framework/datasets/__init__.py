@@ -6,6 +6,7 @@ from .json_lines import JSONLinesDataset
 from .json_records import JSONRecordsDataset
 from .spark_dataframe import SparkDataFrameDataset
 from .spark_ml import SparkMLDataset
+from .stored_versions import StoredVersionsDataset
 
 __all__ = [
     "AtomicCSVDataset",
@@ -17,4 +18,5 @@ __all__ = [
     "JSONRecordsDataset",
     "SparkDataFrameDataset",
     "SparkMLDataset",
+    "StoredVersionsDataset",
 ]

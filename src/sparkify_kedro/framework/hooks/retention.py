@@ -13,7 +13,7 @@ from kedro.pipeline import Pipeline
 from ..registry import registered_nodes
 from ..runs.locks import RunLocks
 from ..runs.retention import RUN_SUMMARY, DatasetVersion, Versions, versions_to_prune
-from ..runs.settings import run_settings
+from ..runs.settings import RunSettings, run_settings
 from ..runs.versions import delete
 
 logger = logging.getLogger(__name__)
@@ -30,26 +30,34 @@ class RetentionHooks:
     @hook_impl(trylast=True)
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Prune, after the run's summary has been written; a file that cannot be deleted does not fail the run."""
-        keep = run_settings(self._context.config_loader["parameters"]).keep_versions
-        if keep == 0:
+        settings = run_settings(self._context.config_loader["parameters"])
+        if settings.keep_versions == 0:
             return
         try:
-            pruned = self._prune(run_params["run_id"], pipeline, catalog, keep)
+            pruned = self._prune(run_params["run_id"], pipeline, catalog, settings)
         except OSError as error:
             logger.warning("Old versions could not be removed: %s", error)
             return
         if pruned:
             datasets = len({old.dataset for old in pruned})
-            logger.info("Removed %d old versions of %d datasets (runs.keep_versions: %d)", len(pruned), datasets, keep)
+            logger.info(
+                "Removed %d old versions of %d datasets (runs.keep_versions: %d)",
+                len(pruned),
+                datasets,
+                settings.keep_versions,
+            )
 
-    def _prune(self, run_id: str, pipeline: Pipeline, catalog: DataCatalog, keep: int) -> list[DatasetVersion]:
+    def _prune(
+        self, run_id: str, pipeline: Pipeline, catalog: DataCatalog, settings: RunSettings
+    ) -> list[DatasetVersion]:
         nodes = registered_nodes()
         versions = Versions(catalog, {name for node in nodes for name in (*node.inputs, *node.outputs)})
         locks = RunLocks(self._context.project_path)
         with locks.exclusive():
             written = [name for name in (*pipeline.all_outputs(), RUN_SUMMARY) if run_id in versions.of(name)]
             others = [run for run in locks.active() if run.run_id != run_id]
-            pruned = versions_to_prune(written, versions, nodes, others, keep)
+            keep, keep_of = settings.keep_versions, settings.keep_versions_of
+            pruned = versions_to_prune(written, versions, nodes, others, keep, keep_of)
             hidden = [versions.hide(old) for old in pruned]
         for path in hidden:
             delete(path)

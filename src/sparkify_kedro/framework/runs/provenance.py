@@ -94,7 +94,10 @@ class ProvenanceStore:
         without_effect: Iterable[str] = (),
     ) -> None:
         self._catalog = catalog
-        self._makers = {output: node for node in nodes for output in node.outputs}
+        self._makers: dict[str, dict[str, Node]] = {}
+        for node in nodes:
+            for output in node.outputs:
+                self._makers.setdefault(output, {})[node.name] = node
         self._without_effect = set(without_effect)
         self._parameters = without(parameters, self._without_effect)
         self._run_inputs = set(run_inputs)
@@ -148,8 +151,8 @@ class ProvenanceStore:
         if name not in self._stale:
             # Guards against endless recursion, should a dataset ever be made from itself.
             self._stale[name] = {}
-            provenance, node = self.provenance(name), self._makers.get(name)
-            if provenance is not None and node is not None:
+            provenance = self.provenance(name)
+            if provenance is not None and (node := self._maker(name, provenance.node)) is not None:
                 reason = next(self._changes(provenance, node), None)
                 self._stale[name] = {name: reason} if reason else self._stale_inputs(provenance)
         return self._stale[name]
@@ -196,8 +199,13 @@ class ProvenanceStore:
             elif not isinstance(dataset, MemoryDataset):
                 depends = depends.union(Dependencies(files=frozenset({name})))
             elif name in self._makers:
-                depends = depends.union(self._dependencies(self._makers[name]))
+                depends = depends.union(self._dependencies(next(reversed(self._makers[name].values()))))
         return depends
+
+    def _maker(self, name: str, node: str) -> Node | None:
+        """The node that makes a dataset: of several, the one of this name, or else the last."""
+        makers = self._makers.get(name, {})
+        return makers.get(node) or next(reversed(makers.values()), None)
 
     def _current(self, name: str) -> dict[str, str | None]:
         version, provenance = newest(self._versioned(name)), self.provenance(name)

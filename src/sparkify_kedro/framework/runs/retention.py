@@ -74,7 +74,12 @@ class Versions:
 
 
 def versions_to_prune(
-    written: Iterable[str], versions: Versions, nodes: Iterable[Node], active: Iterable[ActiveRun], keep: int
+    written: Iterable[str],
+    versions: Versions,
+    nodes: Iterable[Node],
+    active: Iterable[ActiveRun],
+    keep: int,
+    keep_of: Mapping[str, int] | None = None,
 ) -> list[DatasetVersion]:
     """The versions to remove of the datasets that a run has written.
 
@@ -84,20 +89,20 @@ def versions_to_prune(
         nodes: how all datasets are made, to follow kept versions to what they were made from.
         active: the other runs that hold a lock.
         keep: how many versions of each dataset are kept in any case; 0 for all.
+        keep_of: the same for single datasets.
 
     Returns:
         Dataset by dataset, the oldest version first. Never a version that an active run reads or writes, nor what the
         newest ``keep`` versions of datasets with ``keep_lineage`` were made from, nor the summaries of the runs that
         made it.
     """
-    if keep == 0:
-        return []
-    kept = set(_kept_lineage(versions, nodes, keep))
-    active = list(active)
+    kept = set(_kept_lineage(versions, nodes, keep)) if keep else set()
+    active, number = list(active), {name: (keep_of or {}).get(name, keep) for name in written}
     return [
         DatasetVersion(name, version)
-        for name in sorted(written)
-        for version in reversed(versions.of(name)[keep:])
+        for name in sorted(number)
+        if number[name]
+        for version in reversed(versions.of(name)[number[name] :])
         if (name, version) not in kept and not any(run.uses(name, version) for run in active)
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from ..parameters import ParameterBlock
 
@@ -14,6 +14,9 @@ class RunSettings(ParameterBlock):
     """How many versions a run keeps, and what it does about stale inputs."""
 
     keep_versions: int = Field(ge=0, strict=True, description="complete versions kept of a dataset; 0: all")
+    keep_versions_of: dict[str, NonNegativeInt] = Field(
+        default={}, description="the same for single datasets, of which more or fewer are kept"
+    )
     on_stale: Literal["warn", "stop"]
     without_effect: list[str] = Field(default=[], description="parameters that do not change what a dataset holds")
 
