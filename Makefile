@@ -7,8 +7,8 @@ PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint torch notebook sample pictures benchmark benchmark-contract \
-	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-decision benchmark-small \
-	benchmark-intervals benchmark-scale benchmark-larger-logs lock
+	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-decision benchmark-monitoring \
+	benchmark-small benchmark-intervals benchmark-scale benchmark-larger-logs lock
 
 env: .venv/.complete
 
@@ -115,6 +115,10 @@ benchmark-scale: .venv/.benchmark
 # One champion, and logs of other users: an hour on two idle cores.
 benchmark-decision: env
 	PYTHONPATH=src $(BIN)/python benchmarks/decision_coverage.py
+
+# Alarms of monitoring where cancellations become twice as likely, and where they do not; hours.
+benchmark-monitoring: env
+	PYTHONPATH=src $(BIN)/python benchmarks/forecasts_watched.py
 
 # What larger logs would take, from what benchmark-scale has measured.
 benchmark-larger-logs: env

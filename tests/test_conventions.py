@@ -27,7 +27,7 @@ from omegaconf.errors import InterpolationResolutionError
 from pydantic import BaseModel
 from pyspark.sql import SparkSession
 
-from sparkify_kedro.churn.vocabulary import LABELS, LEVEL_LABELS
+from sparkify_kedro.churn.vocabulary import EVERY_LABEL, HORIZON_LABELS, LABELS, LEVEL_LABELS
 from sparkify_kedro.framework import datasets
 from sparkify_kedro.framework.table_schema import TableSchema
 from sparkify_kedro.learning.algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
@@ -44,20 +44,26 @@ PIPELINES = register_pipelines()
 NAMED_PIPELINES = {name: pipeline for name, pipeline in PIPELINES.items() if name != "__default__"}
 # It makes what others make, from more models: it is run in place of them.
 IN_PLACE_OF_OTHERS = "all_algorithms"
-DISTINCT_PIPELINES = {name: pipeline for name, pipeline in NAMED_PIPELINES.items() if name != IN_PLACE_OF_OTHERS}
+# It makes a champion anew from the one there is.
+REPLACES = "recalibrate"
+DISTINCT_PIPELINES = {
+    name: pipeline for name, pipeline in NAMED_PIPELINES.items() if name not in (IN_PLACE_OF_OTHERS, REPLACES)
+}
 # Made of the parts of other pipelines, without a folder of their own.
-COMPOSED = {"score_other_log", "level_changes", IN_PLACE_OF_OTHERS}
+COMPOSED = {"score_other_log", "level_changes", "other_horizons", IN_PLACE_OF_OTHERS, REPLACES}
 FOLDERS = set(NAMED_PIPELINES) - COMPOSED
 EVERYTHING = sum(DISTINCT_PIPELINES.values(), Pipeline([]))
+OF_ALL_PIPELINES = set().union(*(pipeline.datasets() for pipeline in NAMED_PIPELINES.values()))
 
 WRITTEN_BY_HOOKS = {"run_summary"}
 FILLED_BY_HOOKS = {"run_so_far"}
 READ_BY_HOOKS = {"runs", "tracking"}  # blocks of parameters
-SHARED = {"feature_registry"}  # a block of parameters of several pipelines
+SHARED = {"feature_registry", "reason_themes"}  # blocks of parameters of several pipelines
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
-BESIDE_DEFAULT = {*COMPOSED, "simulation", "backtest", "experiments", "multiclass", "exploration"}
-LEVEL_CHANGES = ("level_changes",)
+BESIDE_DEFAULT = {*COMPOSED, "simulation", "backtest", "experiments", "multiclass", "exploration", "survival"}
+# The pipelines that learn a label, where it is not one of every run.
+ON_REQUEST = dict.fromkeys(LEVEL_LABELS, ("level_changes",)) | dict.fromkeys(HORIZON_LABELS, ("other_horizons",))
 LAYERS = (
     "raw",
     "intermediate",
@@ -200,7 +206,7 @@ def unused(entries: Config, names: Iterable[str]) -> set[str]:
 
 
 def test_every_catalog_entry_is_used(entries: Config) -> None:
-    assert unused(entries, EVERYTHING.datasets()) == WRITTEN_BY_HOOKS
+    assert unused(entries, OF_ALL_PIPELINES) == WRITTEN_BY_HOOKS
 
 
 def test_an_unused_catalog_entry_is_detected() -> None:
@@ -264,7 +270,7 @@ def backward(pipeline: Pipeline, layer_of: Callable[[str], str | None]) -> set[t
     }
 
 
-@pytest.mark.parametrize("name", sorted(PIPELINES))
+@pytest.mark.parametrize("name", sorted(set(PIPELINES) - {REPLACES}))
 def test_data_flows_one_way_through_the_layers(name: str, catalog: DataCatalog) -> None:
     def layer_of(dataset: str) -> str:
         metadata = catalog.get(dataset, fallback_to_runtime_pattern=True).metadata
@@ -346,7 +352,7 @@ def test_the_entries_in_a_datasets_docstring_are_entries_of_that_dataset(dataset
     shown = documented_entries(dataset)
     assert shown
     for name, entry in shown.items():
-        local = {**entry, "filepath": entry["filepath"].replace("s3a://bucket", "data")}
+        local = yaml.safe_load(yaml.safe_dump(entry).replace("s3a://bucket", "data"))
         assert type(AbstractDataset.from_config(name, local)) is dataset
 
 
@@ -401,7 +407,7 @@ def test_an_unused_parameter_is_detected() -> None:
 
 def unnamed(pipeline: Pipeline) -> list[str]:
     """The nodes whose name Kedro had to make up, or that is no word."""
-    return [node.name for node in pipeline.nodes if not re.fullmatch(r"[a-z_]+(\.[a-z_]+)*", node.name)]
+    return [node.name for node in pipeline.nodes if not re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*", node.name)]
 
 
 def repeated(pipelines: Iterable[Pipeline]) -> list[str]:
@@ -433,12 +439,12 @@ def not_in_default(pipelines: Mapping[str, Pipeline]) -> set[str]:
 def test_the_default_pipeline_is_everything_up_to_the_report() -> None:
     """Not the simulation, which makes a log, nor what uses champions or trains again for the past."""
     assert not_in_default(PIPELINES) == BESIDE_DEFAULT
-    for name in BESIDE_DEFAULT - {IN_PLACE_OF_OTHERS}:
+    for name in BESIDE_DEFAULT - {IN_PLACE_OF_OTHERS, REPLACES}:
         assert not set(PIPELINES[name].nodes) & set(PIPELINES["__default__"].nodes)
 
 
 def test_all_algorithms_make_what_the_default_makes_and_the_models_of_extras() -> None:
-    parts = ("modeling", "scoring", "decision", "reporting")
+    parts = ("modeling", "scoring", "decision", "monitoring", "reporting")
     default = sum((PIPELINES[name] for name in parts), Pipeline([]))
     more = PIPELINES[IN_PLACE_OF_OTHERS].all_outputs() - default.all_outputs()
     assert default.all_outputs() <= PIPELINES[IN_PLACE_OF_OTHERS].all_outputs()
@@ -507,12 +513,12 @@ def test_no_file_belongs_to_a_missing_pipeline() -> None:
     assert catalogs <= names | WRITTEN_BY_HOOKS
 
 
-@pytest.mark.parametrize("label", [*LABELS, *LEVEL_LABELS])
+@pytest.mark.parametrize("label", EVERY_LABEL)
 def test_a_label_is_a_namespace_and_a_tag(label: str) -> None:
     """With ``--namespaces`` and with ``--tags`` alike, in the pipelines that learn it, and nowhere else."""
     for name, pipeline in DISTINCT_PIPELINES.items():
         spaced = {node.name for node in pipeline.nodes if f"{node.namespace}.".startswith(f"{label}.")}
-        assert bool(spaced) is (name in (("sampling", "modeling", "reporting") if label in LABELS else LEVEL_CHANGES))
+        assert bool(spaced) is (name in ON_REQUEST.get(label, ("sampling", "modeling", "reporting")))
         assert spaced == {node.name for node in pipeline.only_nodes_with_tags(label).nodes}
         if spaced:
             assert spaced == {node.name for node in pipeline.only_nodes_with_namespaces([label]).nodes}
@@ -535,9 +541,7 @@ def test_an_algorithm_is_a_namespace_within_its_label_and_a_tag(label: str, algo
 def test_a_tag_of_an_algorithm_is_of_that_algorithm_alone() -> None:
     for algorithm in DEFAULT_ALGORITHMS:
         tagged = EVERYTHING.only_nodes_with_tags(algorithm).nodes
-        assert {node.namespace for node in tagged} == {
-            f"{part}.{algorithm}" for part in (*LABELS, *LEVEL_LABELS, "multiclass")
-        }
+        assert {node.namespace for node in tagged} == {f"{part}.{algorithm}" for part in (*EVERY_LABEL, "multiclass")}
 
 
 # Code

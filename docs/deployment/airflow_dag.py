@@ -13,7 +13,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, chain
 
 OPTIONS = "{{ var.value.get('sparkify_options', '') }}"
-FROM_SCORES = ("scoring", "decision", "reporting")
+FROM_SCORES = ("scoring", "decision", "monitoring", "reporting")
 TO_SCORES = ("ingestion", "feature_engineering", *FROM_SCORES)
 TO_CHAMPIONS = ("ingestion", "feature_engineering", "user_types", "sampling", "modeling", *FROM_SCORES)
 

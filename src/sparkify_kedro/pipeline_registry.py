@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline
 
-from sparkify_kedro.churn.vocabulary import FORECAST, LABELS, LEVEL_LABELS
+from sparkify_kedro.churn.vocabulary import FORECAST, HORIZON_LABELS, LABELS, LEVEL_LABELS
 from sparkify_kedro.learning.algorithms import ALGORITHMS, DEFAULT_ALGORITHMS
 from sparkify_kedro.pipelines import (
     backtest,
@@ -14,11 +14,13 @@ from sparkify_kedro.pipelines import (
     feature_engineering,
     ingestion,
     modeling,
+    monitoring,
     multiclass,
     reporting,
     sampling,
     scoring,
     simulation,
+    survival,
     user_types,
 )
 
@@ -27,11 +29,12 @@ def register_pipelines() -> dict[str, Pipeline]:
     """Register the project's pipelines.
 
     ``__default__`` is everything from the raw log to the champions, the scores and the report. Not part of it are
-    ``simulation`` (it makes a log, and a run should not quietly train on one it has made itself),
-    ``score_other_log`` (it uses a champion that has been trained), ``backtest`` (it trains a model for every landmark),
-    ``experiments`` (it trains one for every variant), ``level_changes`` (downgrades and upgrades have models of their
-    own), ``multiclass`` (it trains one model in place of three), ``exploration`` (its figures describe the log, and
-    take time) and ``all_algorithms`` (modeling and what follows with neural networks, too).
+    ``simulation`` (it makes a log, and a run should not quietly train on one it has made itself), ``recalibrate`` (it
+    replaces a champion that has been trained), ``score_other_log`` (it uses a champion that has been trained),
+    ``backtest`` (it trains a model for every landmark), ``experiments`` (it trains one for every variant),
+    ``level_changes`` and ``other_horizons`` (downgrades, upgrades and the forecast for other horizons have models of
+    their own), ``multiclass`` (it trains one model in place of three), ``exploration`` and ``survival`` (they describe
+    the log, and take time) and ``all_algorithms`` (modeling and what follows with neural networks, too).
     """
     reading, engineering = ingestion.create_pipeline(), feature_engineering.create_pipeline()
     typing, algorithms, every_algorithm = user_types.create_pipeline(), DEFAULT_ALGORITHMS, tuple(ALGORITHMS)
@@ -50,6 +53,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "modeling": modeling.create_pipeline(labels=LABELS, algorithms=algorithms),
         "scoring": scoring.create_pipeline(),
         "decision": decision.create_pipeline(label=FORECAST, algorithms=algorithms),
+        "monitoring": monitoring.create_pipeline(),
+        "recalibrate": monitoring.create_recalibration(FORECAST) + modeling.create_card(FORECAST),
         "reporting": reporting.create_pipeline(labels=LABELS, on_request=LEVEL_LABELS, algorithms=algorithms),
         "level_changes": (
             sampling.create_pipeline(labels=LEVEL_LABELS)
@@ -57,10 +62,18 @@ def register_pipelines() -> dict[str, Pipeline]:
             + scoring.create_pipeline_for_labels(LEVEL_LABELS)
             + reporting.create_pipeline_for_labels(LEVEL_LABELS, algorithms=algorithms)
         ),
+        "survival": survival.create_pipeline(),
+        "other_horizons": (
+            sampling.create_pipeline(labels=HORIZON_LABELS)
+            + modeling.create_pipeline(labels=HORIZON_LABELS, algorithms=algorithms)
+            + scoring.create_pipeline_for_labels(HORIZON_LABELS)
+            + survival.create_curves(labels=HORIZON_LABELS, forecast=FORECAST)
+        ),
         "all_algorithms": (
             modeling.create_pipeline(labels=LABELS, algorithms=every_algorithm)
             + scoring.create_pipeline()
             + decision.create_pipeline(label=FORECAST, algorithms=every_algorithm)
+            + monitoring.create_pipeline()
             + reporting.create_pipeline(labels=LABELS, on_request=LEVEL_LABELS, algorithms=every_algorithm)
         ),
         "score_other_log": scoring.create_pipeline_for_another_log(reading, engineering),
@@ -77,6 +90,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + pipelines["modeling"]
         + pipelines["scoring"]
         + pipelines["decision"]
+        + pipelines["monitoring"]
         + pipelines["reporting"]
     )
     return pipelines

@@ -11,8 +11,9 @@ import pytest
 import yaml
 from kedro.validation.exceptions import ModelInstantiationError
 
-from sparkify_kedro.churn.feature_registry import FeatureRegistry
-from sparkify_kedro.churn.vocabulary import LABELS, LANDMARKS_EARLIER, LEVEL_LABELS
+from sparkify_kedro.churn.device import DEVICES
+from sparkify_kedro.churn.feature_registry import FeatureRegistry, ReasonThemes
+from sparkify_kedro.churn.vocabulary import EVERY_LABEL, HORIZON_LABELS, LANDMARKS_EARLIER
 from sparkify_kedro.learning.user_types import TYPE_FEATURES
 from sparkify_kedro.pipelines.feature_engineering.schemas import (
     EXTENDED_FEATURES,
@@ -25,13 +26,13 @@ Lines = dict[str, dict[str, Any]]
 
 FILE = Path(__file__).parents[2] / "conf/base/parameters_feature_registry.yml"
 LINES: Lines = yaml.safe_load(FILE.read_text())["feature_registry"]
+THEMES = ReasonThemes.model_validate(yaml.safe_load(FILE.read_text())["reason_themes"])
 
 # The table's columns and their types, read without Spark.
 TYPES: dict[str, str] = dict(column.split() for column in user_time_bins.columns.split(", "))
 
-EVERY_LABEL = (*LABELS, *LEVEL_LABELS)
 # The labels that look only ahead of the window.
-AHEAD = ("will_churn_in_next_bin", "will_downgrade", "will_upgrade")
+AHEAD = ("will_churn_in_next_bin", "will_downgrade", "will_upgrade", *HORIZON_LABELS)
 # These tell that activity stopped, which the cancellation itself brings about in the bin in which it falls.
 SEE_ACTIVITY_STOP = {
     "days_since_last_event",
@@ -76,7 +77,8 @@ def test_features_match_the_table_columns_in_order() -> None:
 
 def test_feature_names_are_unique() -> None:
     """YAML itself would keep the last one, silently."""
-    names = re.findall(r"^  (\w+):", FILE.read_text(), re.MULTILINE)
+    lines = FILE.read_text().partition("\nreason_themes:")[0]
+    names = re.findall(r"^  (\w+):", lines, re.MULTILINE)
     assert len(names) == len(set(names)) == len(LINES)
 
 
@@ -104,6 +106,30 @@ def test_features_that_reveal_inactivity_are_excluded_from_other_labels(registry
     assert all(
         labels == set(EVERY_LABEL) for name, labels in serving.items() if name not in SEE_ACTIVITY_STOP | EXPOSURES
     )
+
+
+# Reasons
+
+
+def test_every_feature_has_a_theme_and_every_theme_features() -> None:
+    assert {THEMES.of_feature(name) for name in LINES} == set(THEMES.root)
+    assert THEMES.of_feature("page_thumbs_down") == THEMES.of_feature("thumbs_down_per_1000_songs_in_history")
+
+
+def test_themes_tell_columns_that_scored_rows_have() -> None:
+    told = {str(theme.tells): theme for theme in THEMES.told().values()}
+    assert set(told) <= {*TYPES, *TYPE_FEATURES}
+    assert all(TYPES[name] == "string" or LINES[name]["unit"] == "0 or 1" for name, each in told.items() if each.names)
+    assert set(told["device"].names) == set(DEVICES)
+    assert not [theme for theme in told.values() if theme.says and "{value}" not in theme.says]
+
+
+def test_gender_is_never_a_reason() -> None:
+    assert THEMES.root[THEMES.of_feature("is_male")].tells is None
+    texts = [
+        text for theme in THEMES.root.values() for text in (theme.says, theme.usual, *theme.names.values()) if text
+    ]
+    assert not [text for text in texts if re.search(r"male|woman|\bman\b|gender", text)]
 
 
 # What a line must be, beyond its types

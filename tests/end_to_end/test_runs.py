@@ -67,7 +67,8 @@ def test_a_run_logs_its_progress(first_run: str) -> None:
     assert [int(position) for position in positions] == list(range(1, len(lines) + 1))
     assert set(totals) == {str(len(lines))}
     assert set(stages) == {
-        *("ingestion", "feature_engineering", "user_types", "sampling", "modeling", "scoring", "decision", "reporting")
+        *("ingestion", "feature_engineering", "user_types", "sampling", "modeling", "scoring", "decision"),
+        *("monitoring", "reporting"),
     }
     assert "will_churn_soon.random_forest.search_model" in nodes
     assert "logistic_regression: 2 of 2 fits" in first_run

@@ -94,7 +94,7 @@ def test_the_page_describes_the_run(page: Page, small_project: Project) -> None:
     assert f"95 % interval {low:.2f} to {high:.2f}; prevalence {test['prevalence']:.2f}" in words
     stages = page.locator("#run > .scroll tbody td:first-child").all_inner_texts()
     before = ["ingestion", "feature engineering", "user types", "sampling", "modeling"]
-    assert stages == [*before, "scoring", "decision", "reporting"]
+    assert stages == [*before, "scoring", "decision", "monitoring", "reporting"]
 
 
 def test_song_titles_are_shown_as_text(page: Page) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from .vocabulary import LABELS
+from .vocabulary import HORIZON_LABELS, LABELS
 
 # Medium tones: visible on white and black pages, distinguishable for color-blind readers and in gray.
 BLUE, ORANGE, GREEN, GRAY = "#2f7fd6", "#d9700f", "#1a9e77", "#888888"
@@ -38,7 +38,7 @@ def heading(name: str) -> str:
 
 def positives_of(label: str) -> str:
     """What the positive rows of a label are called."""
-    return "churners" if label in LABELS else "positives"
+    return "churners" if label in (*LABELS, *HORIZON_LABELS) else "positives"
 
 
 def algorithm_name(name: str, champion: str) -> str:

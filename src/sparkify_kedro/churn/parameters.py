@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sparkify_kedro.framework.parameters import ParameterBlock
 
-from .vocabulary import LABELS, LEVEL_LABELS, MILLISECONDS_PER_DAY, RATED_PAGES
+from .vocabulary import EVERY_LABEL, MILLISECONDS_PER_DAY, RATED_PAGES
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -91,9 +91,9 @@ class FeatureEngineering(ParameterBlock):
     @field_validator("labels")
     @classmethod
     def _known_labels(cls, labels: dict[str, Label]) -> dict[str, Label]:
-        known = (*LABELS, *LEVEL_LABELS)
+        known = EVERY_LABEL
         if set(labels) != set(known):
-            raise ValueError(f"must have exactly the keys {', '.join(known)} (LABELS, LEVEL_LABELS in vocabulary.py)")
+            raise ValueError(f"must have exactly the keys {', '.join(known)} (EVERY_LABEL in vocabulary.py)")
         return labels
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ itself, and a file that lacks a field is refused where it is read.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
@@ -369,7 +369,8 @@ class Comparison(Report):
 class ColumnProfile(Report):
     """The distribution of a column over the training rows; null where there are no rows.
 
-    An interval reaches up to and includes its edge; the last has none, so there is one count more than edges.
+    An interval reaches up to and includes its edge; the last has none, so there is one count more than edges. The mean
+    of a recalibrated score is not known.
     """
 
     edges: list[float]
@@ -377,6 +378,20 @@ class ColumnProfile(Report):
     min: float | None
     max: float | None
     mean: float | None
+
+
+class Recalibration(Report):
+    """How a champion's calibration was replaced by one on newer labels."""
+
+    run: str = Field(description="whose scores it was fitted on")
+    as_of: str
+    horizon_end: str
+    users: int
+    events: int
+    expected: float = Field(description="events that the probabilities before had in them")
+    from_model: str = Field(description="the id of the model whose calibration it replaces")
+    before: CalibrationCoefficients
+    after: CalibrationCoefficients
 
 
 class ChampionMetadata(Report):
@@ -398,6 +413,7 @@ class ChampionMetadata(Report):
     profile: dict[str, ColumnProfile]
     categories: dict[str, list[str]]
     share_without_history: float | None
+    recalibration: Recalibration | None = Field(default=None, description="where the calibration is not the training's")
 
     @property
     def of_label(self) -> dict[str, Any]:
@@ -492,6 +508,148 @@ class DecisionReport(Report):
     cost_per_contact: float
     curve: list[FirstUsers]
     held_out: list[HeldOutUsers]
+
+
+# --- Monitoring -------------------------------------------------------------------------------------------------------
+
+
+class ExpectedObserved(Report):
+    """Events that were expected (the sum of the probabilities) and those that came; null where none was expected."""
+
+    users: int
+    expected: float
+    observed: int
+    ratio: float | None = Field(description="observed to expected")
+    interval: Interval | None = Field(description="of the ratio")
+
+
+class JudgedSegment(Report):
+    """The same of a segment; null where it has too few events to say anything."""
+
+    users: int
+    observed: int
+    judged: ExpectedObserved | None
+    auc_roc: float | None
+
+
+class StoredRun(Report):
+    """A run whose scores are stored."""
+
+    run: str
+    as_of: str
+    horizon_end: str
+    users: int
+    drift_warnings: list[str] | None = Field(description="of the scored rows; null where they are not stored")
+
+
+class WaitingRun(StoredRun):
+    """A run whose outcome is not known."""
+
+    reason: str
+
+
+class JudgedRun(StoredRun):
+    """A run whose horizon is over: whether its forecasts were right."""
+
+    model: str | None = Field(description="the champion's own id")
+    confidence: float = Field(description="of the intervals of ratios and slope")
+    all_users: ExpectedObserved
+    kept_between: tuple[int, int] = Field(description="the numbers of events that the verdict takes as expected")
+    slope: float | None = Field(description="of the calibration on log-odds; 1 where probabilities are calibrated")
+    slope_interval: Interval | None
+    ranking: RankingScores
+    promised: RankingScores | None = Field(description="the champion's scores out of fold")
+    deciles: list[ExpectedObserved] = Field(description="the highest probabilities first")
+    segments: dict[str, dict[str, JudgedSegment]] = Field(description="by kind of segment and segment")
+    verdict: Literal["keep", "recalibrate", "retrain"]
+    reasons: list[str]
+
+    @property
+    def came(self) -> str:
+        """What came of the forecasts, and what speaks against them."""
+        counts = self.all_users
+        came = (
+            f"of {self.users:,} users scored as of {self.as_of}, {counts.observed:,} cancelled by {self.horizon_end}; "
+            f"{counts.expected:,.0f} were expected"
+        )
+        return f"{came} ({'; '.join(self.reasons)})" if self.reasons else came
+
+
+class MonitoringReport(Report):
+    """What came of the forecasts of earlier runs, the newest as-of date first."""
+
+    judged: list[JudgedRun]
+    waiting: list[WaitingRun]
+
+    @property
+    def newest(self) -> JudgedRun | None:
+        """The newest run whose outcome is known."""
+        return self.judged[0] if self.judged else None
+
+
+# --- Survival ---------------------------------------------------------------------------------------------------------
+
+
+class SurvivalPoint(Report):
+    """The share of users who are still there on a day after registration, with its 95 % interval."""
+
+    day: int
+    share: float
+    interval: Interval
+    at_risk: int = Field(description="users under observation")
+
+
+class RestrictedMean(Report):
+    """The mean days that a user who is there on ``from_day`` stays until ``to_day``, with its 95 % interval."""
+
+    from_day: int
+    to_day: int
+    days: float
+    interval: Interval
+
+
+class SurvivalCurve(Report):
+    """The users of a group, from the first to the last day with enough of them under observation."""
+
+    users: int
+    cancellations: int
+    points: list[SurvivalPoint]
+    restricted_mean: RestrictedMean
+
+
+class GroupDifference(Report):
+    """Whether the groups of a kind differ, or why that is not tested."""
+
+    p_value: float | None = None
+    groups: list[str] = Field(default=[], description="that were compared")
+    reason: str | None = None
+
+
+class SurvivalReport(Report):
+    """How long users stay."""
+
+    users: int
+    cancellations: int
+    curves: dict[str, dict[str, SurvivalCurve]] = Field(description="by kind of group and group")
+    differences: dict[str, GroupDifference]
+
+
+class HorizonForecast(Report):
+    """What a champion expects of the scored users within its horizon."""
+
+    label: str
+    horizon_days: int
+    users: int
+    expected: float = Field(description="cancellations")
+    raised: int = Field(description="users whose probability was raised to that of a shorter horizon")
+    promised: RankingScores = Field(description="the champion's scores out of fold")
+
+
+class HorizonReport(Report):
+    """The forecast at several horizons."""
+
+    as_of: str | None
+    horizons: list[HorizonForecast]
 
 
 # --- Experiments ------------------------------------------------------------------------------------------------------

@@ -11,6 +11,9 @@ KEYS = ("user_id", "bin_end")
 LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon")
 # Those of a change of the level, which are learned on request.
 LEVEL_LABELS = ("will_downgrade", "will_upgrade")
+# Those of a cancellation within other horizons than the forecast's, which are learned on request, too.
+HORIZON_LABELS = ("will_churn_in_7_days", "will_churn_in_28_days")
+EVERY_LABEL = (*LABELS, *LEVEL_LABELS, *HORIZON_LABELS)
 # The label whose probability is served: a cancellation in the horizon, among users who have not cancelled yet.
 FORECAST = "will_churn_in_next_bin"
 

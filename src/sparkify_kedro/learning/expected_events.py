@@ -41,14 +41,19 @@ def counts_among_first(
     random = np.random.default_rng([evaluation.seed, len(probabilities)])
     ends = np.asarray(numbers)
     samples = []
-    for intercept, slope in _calibrations(out_of_fold, evaluation):
+    for intercept, slope in calibrations(out_of_fold, evaluation):
         happens = random.random(len(odds)) < expit(intercept + slope * odds)
         samples.append(np.concatenate([[0], np.cumsum(happens)])[ends])
     return np.array(samples)
 
 
-def _calibrations(out_of_fold: pd.DataFrame, evaluation: Evaluation) -> Iterator[tuple[float, float]]:
-    """Intercept and slope of each bootstrap sample of users."""
+def calibrations(out_of_fold: pd.DataFrame, evaluation: Evaluation) -> Iterator[tuple[float, float]]:
+    """Intercept and slope, on log-odds, of each bootstrap sample of users; 0 and 1 where scores are calibrated.
+
+    Args:
+        out_of_fold: ``user_id``, ``label`` and ``score`` (a probability) of rows that the model has not seen.
+        evaluation: the seed, and the number of samples.
+    """
     odds = logit(np.clip(out_of_fold["score"].to_numpy(), _LEAST, 1 - _LEAST))
     label = out_of_fold["label"].to_numpy(dtype=float)
     for block in bootstrap_weights(out_of_fold["user_id"], evaluation):

@@ -15,7 +15,7 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
 
 from partial_reports import report
-from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.churn.feature_registry import FeatureRegistry, ReasonThemes
 from sparkify_kedro.churn.reports import ChampionMetadata, DecisionReport
 from sparkify_kedro.framework.skipping import SkipError
 from sparkify_kedro.learning.calibration import expose_margin
@@ -26,6 +26,7 @@ from sparkify_kedro.pipelines.decision.parameters import Decision
 
 PARAMETERS = OmegaConfigLoader("conf", base_env="base", default_run_env="base")["parameters"]
 EVALUATION = Evaluation.model_validate(PARAMETERS["modeling"]["evaluation"] | {"replicates": 50})
+THEMES = ReasonThemes.model_validate(PARAMETERS["reason_themes"])
 LABEL, ALGORITHM = "will_churn_in_next_bin", "logistic_regression"
 METADATA = report(
     ChampionMetadata,
@@ -33,7 +34,7 @@ METADATA = report(
         "label": LABEL,
         "model": "the champion",
         "algorithm": ALGORITHM,
-        "feature_engineering": {"labels": {LABEL: {"event": "churn", "horizon_days": 14}}},
+        "feature_engineering": {"labels": {LABEL: {"event": "churn", "horizon_days": 14}}, "time_bin_days": 14},
     },
 )
 AS_OF = datetime(2018, 11, 15, tzinfo=UTC)
@@ -185,14 +186,15 @@ def test_the_list_has_reasons_and_the_same_hold_out_in_every_list(
     def listed(**changes: Any) -> pd.DataFrame:
         chosen = decision(**changes)
         weighed_so = weigh_contacts(churn_scores, METADATA, chosen, EVALUATION, **learned)
-        return list_contacts(churn_scores, rows, champion, metadata, registry, weighed_so, chosen)
+        return list_contacts(churn_scores, rows, champion, metadata, registry, THEMES, weighed_so, chosen)
 
     found = listed(contacts=4, hold_out_share=0.5)
     assert found.columns.tolist()[:5] == ["rank", "user_id", "probability", "group", "treatment"]
     assert found["user_id"].tolist() == [f"user {n}" for n in range(1, 5)]
     assert set(found["group"]) == {CONTACT, HOLD_OUT}
     assert (found["treatment"] == "").all()
-    assert found["reason_1"].str.contains("the risk").all()
+    # The third user has as many adverts and days as half of all.
+    assert found["reason_1"].str.contains("the risk").tolist() == [True, True, False, True]
     longer = listed(contacts=5, hold_out_share=0.5)
     assert longer["group"].tolist()[:4] == found["group"].tolist()
     assert set(listed(contacts=4)["group"]) == {CONTACT}

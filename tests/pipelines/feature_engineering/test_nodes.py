@@ -136,6 +136,8 @@ def parameters(days: int, stride: int | None = None, horizon: int | None = None)
                 "will_churn_soon": {"event": "cancellation", "in_window": True, "horizon_days": horizon},
                 "will_downgrade": {"event": "downgrade", "in_window": False, "horizon_days": horizon},
                 "will_upgrade": {"event": "upgrade", "in_window": False, "horizon_days": horizon},
+                "will_churn_in_7_days": {"event": "cancellation", "in_window": False, "horizon_days": 7},
+                "will_churn_in_28_days": {"event": "cancellation", "in_window": False, "horizon_days": 28},
             },
             "population": {**POPULATION, "per_1000_songs": PER_1000_SONGS},
             "shrinkage": SHRINKAGE,

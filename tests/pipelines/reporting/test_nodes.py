@@ -18,7 +18,10 @@ from sparkify_kedro.churn.reports import (
     Comparison,
     DecisionReport,
     DriftReport,
+    HorizonReport,
     IngestionReport,
+    MonitoringReport,
+    SurvivalReport,
 )
 from sparkify_kedro.framework.runs.summary import RunSoFar, RunSummary
 from sparkify_kedro.framework.skipping import Skipped
@@ -120,6 +123,38 @@ DECISION = {
     "value_of_a_customer": 100.0, "cost_per_contact": 1.0, "curve": [FIRST],
     "held_out": [{"share": 0.3, "rows": 9, "events": 2, "recall": 0.5}],
 }  # fmt: skip
+COUNTS = {"users": 60, "expected": 11.0, "observed": 25, "ratio": 2.3, "interval": (1.3, 3.7)}
+SEGMENT = {"users": 60, "observed": 25, "auc_roc": 0.81, "judged": COUNTS}
+FEW = {"users": 7, "observed": 3, "judged": None, "auc_roc": None}
+MONITORING = {
+    "judged": [
+        {
+            "run": "r2", "as_of": "2018-11-01", "horizon_end": "2018-11-15", "users": 1_234, "confidence": 0.99,
+            "all_users": {"users": 1_234, "expected": 40.4, "observed": 77, "ratio": 1.9, "interval": (1.4, 2.6)},
+            "kept_between": (30, 52), "verdict": "recalibrate", "reasons": [f"too many {EVIL}"], "drift_warnings": [],
+            "segments": {"region": {"CA": SEGMENT, EVIL: FEW, "NY": FEW}, "gender": {"male": FEW}},
+        }
+    ],
+    "waiting": [{"run": "r3", "as_of": "2018-11-20", "users": 9, "reason": f"no {EVIL} yet"}],
+}  # fmt: skip
+KINDS = ("everyone", "cohort", "level", "device")
+CURVE = {
+    "users": 1_200,
+    "cancellations": 34,
+    "points": [],
+    "restricted_mean": {"from_day": 5, "to_day": 65, "days": 51.26, "interval": (49.0, 53.54)},
+}
+SURVIVAL = {
+    "users": 1_300, "cancellations": 40, "curves": {"everyone": {"everyone": CURVE}, "device": {f"on {EVIL}": CURVE}},
+    "differences": {
+        "level": {"p_value": 0.0123, "groups": ["free", "paid"]}, "device": {"reason": "fewer than two groups"},
+    },
+}  # fmt: skip
+PROMISED = {"average_precision": 0.21, "auc_roc": 0.72, "positives": 31, "rows": 2_345}
+HORIZONS = {
+    "as_of": "2018-11-15",
+    "horizons": [{"horizon_days": 7, "users": 1_111, "expected": 9.87, "raised": 6, "promised": PROMISED}],
+}
 AT_RISK = pd.DataFrame(
     {
         "rank": [1, 2, 3], "user_id": [EVIL, "2", "3"], "decile": [1, 2, 3],
@@ -150,9 +185,9 @@ MULTICLASS = pd.DataFrame(
 )
 
 
-def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
+def page(skipped: tuple[str, ...] = (), labels: tuple[str, ...] = LABELS, **changes: Any) -> str:
     of_labels: dict[str, Any] = {}
-    for label in (*LABELS, "will_upgrade"):
+    for label in (*labels, "will_upgrade"):
         section = render_label_section(comparison(), metadata(label), figure(f"Of {label}", EVIL), label=label)
         values = {"comparison": comparison(), "champion_metadata": metadata(label), "report_section": section}
         of_labels |= {
@@ -178,12 +213,18 @@ def page(skipped: tuple[str, ...] = (), **changes: Any) -> str:
         "users_at_risk": AT_RISK,
         "decision_report": report(DecisionReport, DECISION),
         "decision_figure": figure("Decision: lines"),
+        "monitoring_report": report(MonitoringReport, MONITORING),
+        "monitoring_figure": figure("Monitoring: dots"),
+        "survival_report": report(SurvivalReport, SURVIVAL),
+        **{f"survival_{kind}_figure": figure(f"Survival: {kind}") for kind in KINDS},
+        "horizon_report": report(HorizonReport, HORIZONS),
+        "forecast_curves_figure": figure("Horizons: lines"),
         "drift_report": report(DriftReport, DRIFT),
         "drift_figure": figure("Drift: bars"),
         "run_so_far": report(RunSoFar, RUN),
         "reporting": REPORTING,
     } | changes
-    return render_report(labels=(*LABELS, *ON_REQUEST), **given, **of_labels)
+    return render_report(labels=(*labels, *ON_REQUEST), **given, **of_labels)
 
 
 class Text(HTMLParser):
@@ -213,13 +254,16 @@ def whole() -> Text:
 
 def test_sections_are_in_order(whole: Text) -> None:
     order = [
-        "Run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage", "Champions",
+        "Who is at risk?", "How sure is that?", "What is it worth?", "Were we right last time?",
         "Users at risk",
         "How many users to contact", "Decision: lines", "Users with the highest probability: will upgrade", "upgrades",
+        "What came of earlier forecasts", "Monitoring: dots", "Champions",
         "Log", "1,010 lines were read", "Pages", "Most played songs",
         *(f"Exploration: {name}" for name in EXPLORATION), "Models", "All models",
-        "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Classes: dots", "Backtest: dots",
+        "not comparable", "Of churned_in_time_bin", "Of will_churn_soon", "Classes: dots",
+        *(f"Survival: {kind}" for kind in KINDS), "Horizons: lines", "Backtest: dots",
         "Experiments: lines", EVIL, "Drift: bars",
+        "Run", "data/my log.json", "2018-10-01 to 2018-11-30", "commit", "Seconds per stage",
     ]  # fmt: skip
     places = []
     for words in order:
@@ -229,11 +273,11 @@ def test_sections_are_in_order(whole: Text) -> None:
 
 
 def test_values_from_a_log_are_escaped(whole: Text) -> None:
-    """A song, a user, a reason, a reason of rejection, an unknown page and column, a device, and experiments.
+    """A song, a user, reasons, a reason of rejection, an unknown page and column, a device, runs and experiments.
 
     In figures, plotly is handed escaped labels.
     """
-    assert whole.words.count(EVIL) == 12
+    assert whole.words.count(EVIL) == 16
     scripts = [attributes for tag, attributes in whole.tags if tag == "script"]
     plots = [tag for tag, attributes in whole.tags if attributes.get("class") == "plot"]
     # The figures' data, the library and the code that draws.
@@ -314,6 +358,55 @@ def test_a_decision_without_values_or_of_another_champion_says_so() -> None:
     assert "weighed for an earlier champion" in words
 
 
+def answers(html: str) -> list[str]:
+    """The four answers of the first screen, in words."""
+    first = html[html.index('<section id="answer"') : html.index('<section id="users">')]
+    return [" ".join(Text(card).words.split()) for card in first.split("<article")[1:]]
+
+
+def test_the_first_screen_has_four_answers() -> None:
+    who, how_sure, worth, right = answers(page(labels=("will_churn_in_next_bin",)))
+    assert "9 users were scored as of 2018-11-15, and 3 are listed." in who
+    assert f"First comes user {EVIL} with a probability of 31% : adverts: 9 (raises the risk)." in who
+    assert "in 70% of cases (95 % interval 60% to 80%); 50 % would be chance." in how_sure
+    assert "Of the first 3 users, 1 are expected to cancel within 14 days (95 % interval 0 to 2): 55% of all" in worth
+    assert "worth 1,234 , if 20% of them stay" in worth
+    assert "As of 2018-11-01, 40 of 1,234 users were expected to cancel; 77 did by 2018-11-15." in right
+    assert "kedro run --pipelines=recalibrate" in right
+
+
+def test_the_first_screen_says_what_is_not_known() -> None:
+    none = dict.fromkeys(("users_at_risk", "decision_report", "decision_figure", "monitoring_report"))
+    who, how_sure, worth, right = answers(page(**none))
+    assert "No users have been scored." in who
+    assert "There is no model of the forecast." in how_sure
+    assert "Contacts have not been weighed." in worth
+    assert "no earlier run has scored users" in right
+    waits = report(MonitoringReport, {"judged": [], "waiting": MONITORING["waiting"]})
+    *_, right = answers(page(monitoring_report=waits))
+    assert f"Not known yet. The scores as of 2018-11-20 are not judged: no {EVIL} yet." in right
+
+
+def test_earlier_forecasts_are_tables(whole: Text) -> None:
+    words = " ".join(whole.words.split())
+    assert f"77 cancelled by 2018-11-15; 40 were expected (too many {EVIL})." in words
+    assert "2018-11-01 1,234 40 77 1.90 1.40 to 2.60" in words
+    assert "region: CA 60 11 25 2.30 1.30 to 3.70 0.81" in words
+    assert "region: 2 more 14 6 too few cancellations in each to say" in words
+    assert "gender: 1 in all 7 3 too few" in words
+    assert f"Scores as of 2018-11-20 (9 users, run r3) are not judged: no {EVIL} yet." in words
+
+
+def test_survival_is_a_table_and_tests(whole: Text) -> None:
+    words = " ".join(whole.words.split())
+    assert "1,300 users are under observation for some time; 40 cancel." in words
+    assert "everyone 1,200 34 5 65 51.3 49.0 to 53.5 60" in words
+    assert f"device: on {EVIL} 1,200 34" in words
+    assert "By level: a difference as large between free, paid has probability 0.012 by chance" in words
+    assert "By device: not compared, because fewer than two groups." in words
+    assert "7 1,111 9.9 6 0.21 unknown 0.72 unknown 31 of 2,345" in words
+
+
 def test_experiments_are_a_table(whole: Text) -> None:
     words = " ".join(whole.words.split())
     assert "default nothing random forest 9 0.123 0.10 to 0.20 0.080 0.60 0.50 to 0.70 20 1500" in words
@@ -333,7 +426,8 @@ def test_an_empty_list_is_mentioned() -> None:
 
 def test_missing_parts_are_named_with_their_command() -> None:
     of_exploration = [f"{name}_figure" for name in EXPLORATION]
-    of_others = ("experiment_figure", "experiment_table", "multiclass_figure", "multiclass_table")
+    of_others = ("experiment_figure", "experiment_table", "multiclass_figure", "multiclass_table", "survival_report")
+    of_others += (*(f"survival_{kind}_figure" for kind in KINDS), "horizon_report", "forecast_curves_figure")
     without = dict.fromkeys((*of_others, *of_exploration))
     words = Text(page(users_at_risk=None, drift_report=None, drift_figure=None, backtest_figure=None, **without)).words
     assert "No users have been scored" in words
@@ -342,6 +436,8 @@ def test_missing_parts_are_named_with_their_command() -> None:
     assert "--pipelines=experiments,reporting" in words
     assert "--pipelines=exploration,reporting" in words
     assert "--pipelines=multiclass,reporting" in words
+    assert "--pipelines=survival,reporting" in words
+    assert "--pipelines=other_horizons,reporting" in words
     assert "no rows to compare with the training rows" in words
 
 

@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from partial_reports import report as partial_report
-from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.churn.feature_registry import FeatureRegistry, ReasonThemes
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import ChampionMetadata, ChampionSelection, FeatureAudit, LogSpan, UserTypesByFold
 from sparkify_kedro.framework.skipping import SkipError
@@ -35,6 +35,9 @@ PROJECT = Path(__file__).parents[3]
 PARAMETERS = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")["parameters"]
 REGISTRY = FeatureRegistry.model_validate(
     yaml.safe_load((PROJECT / "conf/base/parameters_feature_registry.yml").read_text())["feature_registry"]
+)
+THEMES = ReasonThemes.model_validate(
+    yaml.safe_load((PROJECT / "conf/base/parameters_feature_registry.yml").read_text())["reason_themes"]
 )
 ENGINEERING = FeatureEngineering.model_validate(PARAMETERS["feature_engineering"])
 EVALUATION = Evaluation.model_validate(PARAMETERS["modeling"]["evaluation"] | {"replicates": 20})
@@ -281,7 +284,7 @@ LIST_COLUMNS = [
 
 
 def listed(scores: DataFrame, rows: DataFrame, champion: Champion, **rule: object) -> pd.DataFrame:
-    return nodes.list_users_at_risk(scores, rows, *champion, REGISTRY, scoring(**rule))
+    return nodes.list_users_at_risk(scores, rows, *champion, REGISTRY, THEMES, scoring(**rule))
 
 
 def test_the_top_users_are_listed_in_order(scores: DataFrame, seven: DataFrame, champion: Champion) -> None:
@@ -316,21 +319,21 @@ def test_an_empty_list_has_its_columns(scores: DataFrame, seven: DataFrame, cham
 
 
 def test_reasons_are_the_strongest_by_hand(spark: SparkSession, champion: Champion, trained_on: pd.DataFrame) -> None:
-    """Coefficient times distance from the training mean, in the order of its size."""
-    rows = current(spark, [("a", 13, 365, 1), ("b", 0, 21, 0)])
+    """Coefficient times distance from the training mean, in the order of its size; half of the users pay."""
+    rows = current(spark, [("a", 13, 365, 1), ("b", 1, 21, 0), ("middle", 7, 90, 1), ("c", 7, 90, 0)])
     scored = nodes.score_users(rows, *champion, ENGINEERING, NEXT)
     table = listed(scored, rows, champion).set_index("user_id")
     coefficients = dict(zip(FEATURES, champion.model.stages[1].coefficients, strict=True))
     expected = {
         "a": {
-            "page_roll_advert": (13, "visits to the page Roll Advert in the bin: 13"),
-            "log_tenure_days": (math.log(365), "days from registration to the bin's end: 365"),
-            "paid_at_end": (1, "at level paid at the bin's end: yes"),
+            "page_roll_advert": (13, "13 adverts in the last 14 days; half of all users have at most 7"),
+            "log_tenure_days": (math.log(365), "registered 365 days ago; half of all users at most 90 days ago"),
+            "paid_at_end": (1, ""),
         },
         "b": {
-            "page_roll_advert": (0, "visits to the page Roll Advert in the bin: 0"),
-            "log_tenure_days": (math.log(21), "days from registration to the bin's end: 21"),
-            "paid_at_end": (0, "at level paid at the bin's end: no"),
+            "page_roll_advert": (1, "1 advert in the last 14 days; half of all users have at least 7"),
+            "log_tenure_days": (math.log(21), "registered 21 days ago; half of all users at least 90 days ago"),
+            "paid_at_end": (0, ""),
         },
     }
     for user, features in expected.items():
@@ -339,11 +342,13 @@ def test_reasons_are_the_strongest_by_hand(spark: SparkSession, champion: Champi
         }
         strongest = sorted(contributions, key=lambda name: -abs(contributions[name]))
         expected = [
-            f"{features[name][1]} ({'raises' if contributions[name] > 0 else 'lowers'} the risk)" for name in strongest
+            f"{features[name][1]} ({'raises' if contributions[name] > 0 else 'lowers'} the risk)"
+            for name in strongest
+            if features[name][1]
         ]
-        assert table.loc[user, ["reason_1", "reason_2", "reason_3"]].tolist() == expected
-    assert "Roll Advert in the bin: 13 (raises" in table.loc["a", "reason_1"]
-    assert "Roll Advert in the bin: 0 (lowers" in table.loc["b", "reason_1"]
+        assert table.loc[user, ["reason_1", "reason_2", "reason_3"]].tolist() == [*expected, ""]
+    assert "13 adverts in the last 14 days; half of all users have at most 7 (raises" in table.loc["a", "reason_1"]
+    assert "1 advert in the last 14 days; half of all users have at least 7 (lowers" in table.loc["b", "reason_1"]
 
 
 def test_as_many_reasons_as_asked_for(scores: DataFrame, seven: DataFrame, champion: Champion) -> None:

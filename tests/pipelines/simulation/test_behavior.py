@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from sparkify_kedro.pipelines.simulation.behavior import Chain, Clock, Event, Habits, State, walk
+from sparkify_kedro.pipelines.simulation.behavior import Behavior, Chain, Clock, Event, Habits, State, walk
 from sparkify_kedro.pipelines.simulation.parameters import Simulation
 from sparkify_kedro.pipelines.simulation.songs import draw_song
 
@@ -22,10 +22,12 @@ PARAMETERS = Simulation.model_validate(RAW)
 START = int(datetime(2018, 10, 1, tzinfo=UTC).timestamp())
 
 
-def events_of(seed: int, population: str = "template", **changes: Any) -> list[Event]:
+def events_of(
+    seed: int, population: str = "template", parameters: Simulation = PARAMETERS, **changes: Any
+) -> list[Event]:
     habits = Habits(first=START, event_gap=90, session_gap=86_400, level="free", auth="Logged In")._replace(**changes)
-    chain, clock = Chain.of(PARAMETERS, population), Clock.of(PARAMETERS)
-    return list(walk(habits, chain, clock, Random(seed)))
+    behavior, clock = Behavior.of(parameters, population), Clock.of(parameters)
+    return list(walk(habits, behavior, clock, Random(seed)))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -61,6 +63,24 @@ def test_level_and_login_state_carry_over_to_the_next_session() -> None:
     assert openings
     for last, first in openings:
         assert (first.state.level, first.state.auth) == (last.state.level, last.state.auth)
+
+
+def test_from_a_day_on_cancellations_may_be_more_frequent() -> None:
+    """Four times as often after every page, and so, in sessions of the same length, about four times as many."""
+    day = datetime(2018, 10, 20, tzinfo=UTC)
+    change = {"date": day.date().isoformat(), "factor": 4.0}
+    changed = Simulation.model_validate(RAW | {"cancellation_change": change})
+    cancelled = {True: 0, False: 0}
+    for seed in range(300):
+        usual, shifted = (events_of(seed, parameters=each) for each in (PARAMETERS, changed))
+        before = [event for event in usual if event.second < day.timestamp()]
+        assert shifted[: len(before)] == before
+        # One session of each after the day, whose first states and lengths of stay do not depend on the change.
+        for is_changed, events in ((False, usual), (True, shifted)):
+            cancelled[is_changed] += sum(
+                event.state.page == "Cancel" for event in events[len(before) : len(before) + 60]
+            )
+    assert 2.5 < cancelled[True] / cancelled[False] < 5.5
 
 
 def test_a_cancelled_user_never_returns() -> None:

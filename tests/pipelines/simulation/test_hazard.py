@@ -16,7 +16,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from sparkify_kedro.churn.vocabulary import CANCELLATION, DOWNGRADE, UPGRADE
-from sparkify_kedro.pipelines.simulation.behavior import DAY, Chain, Clock, Habits, walk
+from sparkify_kedro.pipelines.simulation.behavior import DAY, Behavior, Clock, Habits, walk
 from sparkify_kedro.pipelines.simulation.hazard import Hazard
 from sparkify_kedro.pipelines.simulation.parameters import Simulation
 
@@ -32,18 +32,24 @@ USERS = 150
 STANDARD_ERRORS = 4
 
 
+def test_behavior_that_changes_has_no_single_truth() -> None:
+    changed = Simulation.model_validate(RAW | {"cancellation_change": {"date": "2018-11-01", "factor": 2.0}})
+    with pytest.raises(ValueError, match=r"set simulation\.cancellation_change\.date to null"):
+        Hazard.of(changed, "template")
+
+
 def hazard(population: str = "template", page: str = CANCELLATION) -> Hazard:
     return Hazard.of(PARAMETERS, population, page)
 
 
 def happens(parameters: Simulation, population: str, habits: Habits, users: int) -> Counter[str]:
     """How many of ``users`` walks have an event within 14 days, by its page, that start at any time of a week."""
-    chain, clock = Chain.of(parameters, population), Clock.of(parameters)
+    behavior, clock = Behavior.of(parameters, population), Clock.of(parameters)
     happened: Counter[str] = Counter()
     for user in range(users):
         random = Random(f"{population} {user}")
         first = clock.start + int(random.random() * WEEK)
-        events = walk(habits._replace(first=first), chain, clock._replace(end=first + 2 * WEEK), random)
+        events = walk(habits._replace(first=first), behavior, clock._replace(end=first + 2 * WEEK), random)
         happened.update({event.state.page for event in events} & set(EVENTS))
     return happened
 
@@ -57,10 +63,10 @@ def sessions(
     parameters: Simulation, population: str, habits: Habits, count: int
 ) -> Iterator[tuple[tuple[str, str], int]]:
     """Where a first session ends, and how many seconds after its first event."""
-    chain, clock, random = Chain.of(parameters, population), Clock.of(parameters), Random(0)
+    behavior, clock, random = Behavior.of(parameters, population), Clock.of(parameters), Random(0)
     habits, clock = habits._replace(first=clock.start), clock._replace(end=clock.start + 1_000 * DAY)
     for _ in range(count):
-        events = list(takewhile(lambda event: event.session == 0, walk(habits, chain, clock, random)))
+        events = list(takewhile(lambda event: event.session == 0, walk(habits, behavior, clock, random)))
         state = events[-1].state
         yield (state.level, state.auth), events[-1].second - events[0].second
 

@@ -11,7 +11,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from sklearn.metrics import roc_auc_score
 
-from sparkify_kedro.pipelines.simulation.behavior import DAY, Chain, Clock, Habits, walk
+from sparkify_kedro.pipelines.simulation.behavior import DAY, Behavior, Clock, Habits, walk
 from sparkify_kedro.pipelines.simulation.hazard import Hazard
 from sparkify_kedro.pipelines.simulation.nodes import _user
 from sparkify_kedro.pipelines.simulation.observer import observed_probabilities
@@ -33,11 +33,11 @@ def users() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def events(users: pd.DataFrame) -> pd.DataFrame:
     """The events in which users are logged in, as ingestion keeps them."""
-    chains = {name: Chain.of(PARAMETERS, name) for name in PARAMETERS.populations}
+    behaviors = {name: Behavior.of(PARAMETERS, name) for name in PARAMETERS.populations}
     rows = []
     for user in users.itertuples():
         habits = Habits(user.first_seen, user.event_gap_seconds, user.session_gap_seconds, user.level, user.auth)
-        for event in walk(habits, chains[user.population], CLOCK, Random(f"events {user.user_id}")):
+        for event in walk(habits, behaviors[user.population], CLOCK, Random(f"events {user.user_id}")):
             if event.state.auth in ("Logged In", "Cancelled"):
                 ts, state = event.second * 1_000, event.state
                 rows.append((user.user_id, ts, event.session, event.item, state.page, state.level, user.registration))

@@ -8,7 +8,7 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.churn.feature_registry import FeatureRegistry, ReasonThemes
 from sparkify_kedro.churn.hash_sampling import uniform_hash
 from sparkify_kedro.churn.reports import ChampionMetadata, DecisionReport, FirstUsers, HeldOutUsers
 from sparkify_kedro.churn.vocabulary import KEYS
@@ -17,7 +17,7 @@ from sparkify_kedro.learning.curves import Array
 from sparkify_kedro.learning.evaluation import collect_scored
 from sparkify_kedro.learning.expected_events import counts_among_first
 from sparkify_kedro.learning.parameters import Evaluation
-from sparkify_kedro.learning.reasons import strongest_reasons
+from sparkify_kedro.learning.reasons import strongest_reasons, usual_values
 
 from .parameters import Decision
 
@@ -147,6 +147,7 @@ def list_contacts(  # noqa: PLR0913, PLR0917 - everything that a line of the lis
     champion: PipelineModel,
     champion_metadata: ChampionMetadata,
     feature_registry: FeatureRegistry,
+    reason_themes: ReasonThemes,
     decision_report: DecisionReport,
     decision: Decision,
 ) -> pd.DataFrame:
@@ -158,6 +159,7 @@ def list_contacts(  # noqa: PLR0913, PLR0917 - everything that a line of the lis
         champion: the champion.
         champion_metadata: its features, and their profile.
         feature_registry: the definitions of the features.
+        reason_themes: the words of the reasons.
         decision_report: how many users were chosen.
         decision: the share that is held out, and the number of reasons.
 
@@ -171,5 +173,8 @@ def list_contacts(  # noqa: PLR0913, PLR0917 - everything that a line of the lis
     group = F.when(chance < decision.hold_out_share, HOLD_OUT).otherwise(CONTACT)
     scores = churn_scores.where(F.col("rank") <= listed).select("rank", "user_id", "probability", group.alias("group"))
     rows = scores.join(rows_to_score, on="user_id", how="inner").orderBy("rank").toPandas()
-    reasons = strongest_reasons(rows, champion, champion_metadata, feature_registry, decision.reasons)
+    usual = usual_values(rows_to_score, reason_themes)
+    reasons = strongest_reasons(
+        rows, usual, champion, champion_metadata, feature_registry, reason_themes, decision.reasons
+    )
     return rows[["rank", "user_id", "probability", "group"]].assign(treatment="").join(reasons)

@@ -51,6 +51,7 @@ def create_pipeline(label: str, algorithms: Sequence[str]) -> Pipeline:
                         f"{label}.champion",
                         metadata,
                         "params:feature_registry",
+                        "params:reason_themes",
                         "decision_report",
                         "params:decision",
                     ],

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.device import device_family
 from sparkify_kedro.churn.vocabulary import (
     CANCELLATION,
     COUNTED_PAGES,
@@ -22,8 +23,6 @@ from sparkify_kedro.churn.vocabulary import (
     TYPED_PAGES,
     UPGRADE,
 )
-
-from .device import device_family
 
 # user_agent comes last: see the place of a stay, below.
 _STAY = ("session_id", "level", "user_agent")

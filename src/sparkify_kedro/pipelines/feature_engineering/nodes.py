@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from sparkify_kedro.churn.device import device_flags
 from sparkify_kedro.churn.landmarks import as_of_ts
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import LogSpan
@@ -19,7 +20,6 @@ from .activity import (
     page_feature,
     window_totals,
 )
-from .device import device_flags
 from .exposure import observed_days
 from .labels import at_risk, label_columns
 from .landmarks import at_landmarks, day_keys, fill_landmarks, is_row, window_start, with_days

@@ -1,10 +1,10 @@
 """The schema of the table that feature engineering creates."""
 
-from sparkify_kedro.churn.vocabulary import COUNTED_PAGES, KEYS, LABELS, LEVEL_LABELS, LEVELS, RATED_PAGES
+from sparkify_kedro.churn.device import DEVICES
+from sparkify_kedro.churn.vocabulary import COUNTED_PAGES, EVERY_LABEL, KEYS, LEVELS, RATED_PAGES
 from sparkify_kedro.framework.table_schema import TableSchema
 
 from .activity import page_feature
-from .device import DEVICES
 from .rates import ACTIVITIES, PERIODS
 
 # The original's 25 features.
@@ -54,7 +54,7 @@ user_time_bins = TableSchema(
             *(f"{name} double" for name in _REALS),
             "sessions_in_history bigint",
             *(f"sessions_at_{level}_in_history bigint, pages_at_{level}_in_history array<bigint>" for level in LEVELS),
-            *(f"{name} int" for name in (*LABELS, *LEVEL_LABELS)),
+            *(f"{name} int" for name in EVERY_LABEL),
             "at_risk boolean",
             "bin_end bigint",
             "churned_at bigint",

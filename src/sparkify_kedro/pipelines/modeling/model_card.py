@@ -16,6 +16,8 @@ _MAKING = ("ingestion", "feature_engineering", "sampling", "modeling")
 _PURPOSES = {
     "churned_in_time_bin": "Descriptive: how similar a window is to windows in which users cancel.",
     "will_churn_in_next_bin": "The probability that a user at risk cancels within the horizon after the as-of date.",
+    "will_churn_in_7_days": "The probability that a user at risk cancels within 7 days of the as-of date.",
+    "will_churn_in_28_days": "The probability that a user at risk cancels within 28 days of the as-of date.",
     "will_churn_soon": "The probability that a user cancels in the window or within the horizon after it.",
     "will_downgrade": "The probability that a user who pays downgrades within the horizon after the as-of date.",
     "will_upgrade": "The probability that a user who does not pay upgrades within the horizon after the as-of date.",

@@ -34,6 +34,25 @@ def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipelin
     return skippable(sum((_model_label(label, algorithms) for label in labels), Pipeline([])))
 
 
+def create_card(label: str) -> Pipeline:
+    """The model card of a label's champion alone, which was not trained but recalibrated."""
+    return Pipeline(
+        [_card("write_card_of_recalibrated")],
+        namespace=label,
+        inputs={"log_span": "log_span", "run_so_far": "run_so_far"},
+        tags=[label],
+    )
+
+
+def _card(name: str) -> Node:
+    return Node(
+        func=write_model_card,
+        inputs=["champion_metadata", "comparison", "log_span", "run_so_far"],
+        outputs="model_card",
+        name=name,
+    )
+
+
 def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
     models = sum((_model_algorithm(label, algorithm) for algorithm in algorithms), Pipeline([]))
     champion = Pipeline(
@@ -97,12 +116,7 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 outputs="comparison",
                 name="compare_algorithms",
             ),
-            Node(
-                func=write_model_card,
-                inputs=["champion_metadata", "comparison", "log_span", "run_so_far"],
-                outputs="model_card",
-                name="write_model_card",
-            ),
+            _card("write_model_card"),
         ],
         namespace=label,
         inputs={

@@ -13,11 +13,21 @@ from plotly.offline import get_plotlyjs
 
 from sparkify_kedro.churn.figure_style import positives_of
 from sparkify_kedro.churn.rendering import render, source_of
-from sparkify_kedro.churn.reports import ChampionMetadata, Comparison, DecisionReport, DriftReport, IngestionReport
+from sparkify_kedro.churn.reports import (
+    ChampionMetadata,
+    Comparison,
+    DecisionReport,
+    DriftReport,
+    HorizonReport,
+    IngestionReport,
+    MonitoringReport,
+    SurvivalReport,
+)
+from sparkify_kedro.churn.vocabulary import FORECAST
 from sparkify_kedro.framework.runs.summary import RunSoFar
 from sparkify_kedro.framework.skipping import Skipped
 
-from .page import first_users, in_one_sentence, records, stages
+from .page import VERDICTS, first_users, in_one_sentence, records, stages
 from .parameters import Reporting
 
 _PACKAGE = "sparkify_kedro.pipelines.reporting"
@@ -85,6 +95,15 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     users_at_risk: pd.DataFrame | Skipped | None,
     decision_report: DecisionReport | Skipped | None,
     decision_figure: go.Figure | Skipped | None,
+    monitoring_report: MonitoringReport | None,
+    monitoring_figure: go.Figure | None,
+    survival_report: SurvivalReport | None,
+    survival_everyone_figure: go.Figure | None,
+    survival_cohort_figure: go.Figure | None,
+    survival_level_figure: go.Figure | None,
+    survival_device_figure: go.Figure | None,
+    horizon_report: HorizonReport | None,
+    forecast_curves_figure: go.Figure | None,
     drift_report: DriftReport | Skipped | None,
     drift_figure: go.Figure | Skipped | None,
     run_so_far: RunSoFar,
@@ -113,7 +132,16 @@ def render_report(  # noqa: PLR0913 - the report shows everything
         users_at_risk: None, or the reason, where no users have been scored.
         decision_report: the same.
         decision_figure: the same.
-        drift_report: the same.
+        monitoring_report: None where no run has looked at what came of earlier scores; so is its figure.
+        monitoring_figure: the same.
+        survival_report: None where survival has not been estimated; so are its figures.
+        survival_everyone_figure: the same.
+        survival_cohort_figure: the same.
+        survival_level_figure: the same.
+        survival_device_figure: the same.
+        horizon_report: None where there is no forecast for other horizons; so is its figure.
+        forecast_curves_figure: the same.
+        drift_report: as ``users_at_risk``.
         drift_figure: the same.
         run_so_far: the run.
         reporting: how much to show, and published scores.
@@ -127,6 +155,7 @@ def render_report(  # noqa: PLR0913 - the report shows everything
     skipped = {label: each.reason for label in labels if isinstance(each := of_labels[f"{label}_comparison"], Skipped)}
     learned = [label for label in labels if isinstance(of_labels[f"{label}_comparison"], Comparison)]
     sections = [_section(label, of_labels) for label in learned]
+    forecast = next((section for section in sections if section["label"] == FORECAST), None)
     champions = {section["label"]: section["model"] for section in sections}
     listed = None if isinstance(users_at_risk, Skipped) else users_at_risk
     drift = None if isinstance(drift_report, Skipped) else drift_report
@@ -158,9 +187,26 @@ def render_report(  # noqa: PLR0913 - the report shows everything
             for label in learned
             if isinstance(users := of_labels.get(f"{label}_users"), pd.DataFrame)
         },
+        forecast=forecast,
+        verdicts=VERDICTS,
         decision=decision,
         weighed_by_another=_is_by_another(decision, champions),
         decision_figure=None if isinstance(decision_figure, Skipped) else decision_figure,
+        monitoring=monitoring_report,
+        monitoring_figure=monitoring_figure,
+        survival=survival_report,
+        survival_figures=[
+            figure
+            for figure in (
+                survival_everyone_figure,
+                survival_cohort_figure,
+                survival_level_figure,
+                survival_device_figure,
+            )
+            if figure is not None
+        ],
+        horizons=horizon_report,
+        forecast_curves_figure=forecast_curves_figure,
         drift=drift,
         scored_by_another=_is_by_another(drift, champions),
         drift_figure=None if isinstance(drift_figure, Skipped) else drift_figure,

@@ -12,6 +12,12 @@ from sparkify_kedro.framework.runs.summary import RunSoFar
 
 # Reasons and probabilities are in columns with these prefixes.
 _REASON = "reason_"
+# What a verdict on the champion means.
+VERDICTS = {
+    "keep": "The forecast holds: keep the champion.",
+    "recalibrate": "The ranking holds, but the probabilities do not: kedro run --pipelines=recalibrate corrects them.",
+    "retrain": "The users are no longer ranked as promised: train again, with kedro run.",
+}
 
 
 class StageLine(BaseModel):

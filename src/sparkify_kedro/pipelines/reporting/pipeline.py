@@ -41,6 +41,8 @@ _LABEL_FIGURES = (
 
 _EXPLORATION = ("sessions", "retention", "transitions", "week", "level_flows")
 
+_SURVIVAL = ("everyone", "cohort", "level", "device")
+
 # The inputs of the page that are not of one label.
 _PAGE = (
     "ingestion_report",
@@ -55,6 +57,12 @@ _PAGE = (
     "users_at_risk",
     "decision_report",
     "decision_figure",
+    "monitoring_report",
+    "monitoring_figure",
+    "survival_report",
+    *(f"survival_{kind}_figure" for kind in _SURVIVAL),
+    "horizon_report",
+    "forecast_curves_figure",
     "drift_report",
     "drift_figure",
     "run_so_far",

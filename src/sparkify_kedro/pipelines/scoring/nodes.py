@@ -10,7 +10,7 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from sparkify_kedro.churn.feature_registry import FeatureRegistry
+from sparkify_kedro.churn.feature_registry import FeatureRegistry, ReasonThemes
 from sparkify_kedro.churn.landmarks import as_of_ts, rows_at_risk
 from sparkify_kedro.churn.parameters import FeatureEngineering
 from sparkify_kedro.churn.reports import (
@@ -32,7 +32,7 @@ from sparkify_kedro.learning.profile import (
     population_stability_index,
     without_history,
 )
-from sparkify_kedro.learning.reasons import strongest_reasons
+from sparkify_kedro.learning.reasons import strongest_reasons, usual_values
 from sparkify_kedro.learning.search import probability
 from sparkify_kedro.learning.user_types import with_user_types
 
@@ -118,12 +118,13 @@ def score_users(
     )
 
 
-def list_users_at_risk(
+def list_users_at_risk(  # noqa: PLR0913, PLR0917 - everything that a line of the list shows
     churn_scores: DataFrame,
     rows_to_score: DataFrame,
     champion: PipelineModel,
     champion_metadata: ChampionMetadata,
     feature_registry: FeatureRegistry,
+    reason_themes: ReasonThemes,
     scoring: Scoring,
 ) -> pd.DataFrame:
     """The users at highest risk, with reasons.
@@ -134,6 +135,7 @@ def list_users_at_risk(
         champion: the champion.
         champion_metadata: its features, and their profile.
         feature_registry: the definitions of the features.
+        reason_themes: the words of the reasons.
         scoring: which users to list, and the number of reasons.
 
     Returns:
@@ -144,7 +146,8 @@ def list_users_at_risk(
     listed = F.col("rank") <= rule.top if rule.top is not None else F.col("probability") >= F.lit(rule.probability)
     chosen = churn_scores.where(listed & (F.col("rank") <= rule.most))
     rows = chosen.join(rows_to_score, on="user_id", how="inner").orderBy("rank").toPandas()
-    reasons = strongest_reasons(rows, champion, champion_metadata, feature_registry, rule.reasons)
+    usual = usual_values(rows_to_score, reason_themes)
+    reasons = strongest_reasons(rows, usual, champion, champion_metadata, feature_registry, reason_themes, rule.reasons)
     first = ["rank", "user_id"]
     return rows[[*first, *(name for name in churn_scores.columns if name not in first)]].join(reasons)
 

@@ -30,7 +30,9 @@ def _score_label(label: str) -> Pipeline:
         _score(label),
         namespace=label,
         inputs={"user_time_bins": "user_time_bins", "log_span": "log_span", **champion},
-        parameters={f"params:{name}" for name in ("feature_engineering", "feature_registry", "scoring")},
+        parameters={
+            f"params:{name}" for name in ("feature_engineering", "feature_registry", "reason_themes", "scoring")
+        },
         tags=[label],
     )
 
@@ -44,7 +46,7 @@ def create_pipeline_for_another_log(ingestion: Pipeline, feature_engineering: Pi
     """
     read = Pipeline(ingestion, inputs={"raw_events": "scoring_events", "raw_files": "scoring_files"})
     champion = {f"{FORECAST}.{name}" for name in ("champion", "champion_metadata")}
-    blocks = ("ingestion", "feature_engineering", "feature_registry", "scoring")
+    blocks = ("ingestion", "feature_engineering", "feature_registry", "reason_themes", "scoring")
     return Pipeline(
         read + feature_engineering + _score(FORECAST),
         namespace=OTHER_LOG,
@@ -77,6 +79,7 @@ def _score(label: str) -> Pipeline:
                     champion,
                     metadata,
                     "params:feature_registry",
+                    "params:reason_themes",
                     "params:scoring",
                 ],
                 outputs="users_at_risk",

@@ -21,6 +21,7 @@ from .parameters import Simulation, TransitionTable
 from .songs import Song, draw_song
 
 DAY = 86_400
+CANCEL = "Cancel"
 
 
 class State(NamedTuple):
@@ -115,8 +116,13 @@ class Chain(NamedTuple):
     redirects: frozenset[str]
 
     @classmethod
-    def of(cls, parameters: Simulation, population: str) -> Chain:
+    def of(cls, parameters: Simulation, population: str, cancel_factor: float = 1.0) -> Chain:
         """Create the chain of a population: the common table, updated with the entries of the population.
+
+        Args:
+            parameters: the tables.
+            population: the name of the population.
+            cancel_factor: how many times as likely the page Cancel is, at the expense of all else.
 
         Raises:
             ValueError: where a table names a page that ``simulation.pages`` lacks, or a row sums to more than 1.
@@ -124,6 +130,7 @@ class Chain(NamedTuple):
         rows = _rows(parameters.transitions)
         for state, row in _rows(parameters.populations[population].transitions).items():
             rows[state] = rows.get(state, {}) | row
+        rows = {state: _with_cancel(row, cancel_factor) for state, row in rows.items()}
         known = parameters.pages
         for state, row in rows.items():
             for reached in (state, *row):
@@ -145,12 +152,36 @@ class Chain(NamedTuple):
         )
 
 
-def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator[Event]:
+class Behavior(NamedTuple):
+    """The chain of a population, and another one from a time on (seconds since the epoch), if it changes."""
+
+    chain: Chain
+    later: Chain
+    changes_at: float
+
+    @classmethod
+    def of(cls, parameters: Simulation, population: str) -> Behavior:
+        """Create the behavior of a population.
+
+        Raises:
+            ValueError: as ``Chain.of``.
+        """
+        change, chain = parameters.cancellation_change, Chain.of(parameters, population)
+        if change.date is None:
+            return cls(chain, chain, math.inf)
+        return cls(chain, Chain.of(parameters, population, change.factor), _midnight(change.date))
+
+    def at(self, second: int) -> Chain:
+        """The chain at a time."""
+        return self.chain if second < self.changes_at else self.later
+
+
+def walk(habits: Habits, behavior: Behavior, clock: Clock, random: Random) -> Iterator[Event]:
     """Generate the events of one user, in order.
 
     Args:
         habits: the user's mean pauses and initial state.
-        chain: the chain of the user's population.
+        behavior: that of the user's population.
         clock: the time window of the log.
         random: the random number generator of the user.
 
@@ -163,6 +194,7 @@ def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator
     second = habits.first if is_new else clock.next_session(habits.first - clock.session_break, habits, random)
     session = 0
     while second < clock.end and auth != "Cancelled":
+        chain = behavior.at(second)
         state = chain.openings[level, auth].draw(random)
         item, song_end = 0, 0
         while state is not None and second < clock.end:
@@ -170,7 +202,7 @@ def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator
             if song:
                 song_end = second + int(song.length)
             yield Event(second, session, item, state, song)
-            level, auth = state.level, state.auth
+            level, auth, chain = state.level, state.auth, behavior.at(second)
             state = chain.transitions[state].draw(random) if state in chain.transitions else None
             item += 1
             if state is None:
@@ -184,6 +216,15 @@ def walk(habits: Habits, chain: Chain, clock: Clock, random: Random) -> Iterator
                 second += int(random.expovariate(1 / habits.event_gap))
         second = clock.next_session(second, habits, random)
         session += 1
+
+
+def _with_cancel(row: dict[State, float], factor: float) -> dict[State, float]:
+    """The row with the page Cancel so many times as likely, and all else, the end of the session too, less likely."""
+    before = sum(chance for to, chance in row.items() if to.page == CANCEL)
+    if factor == 1 or before == 0:
+        return row
+    others = (1 - before * factor) / (1 - before)
+    return {to: chance * (factor if to.page == CANCEL else others) for to, chance in row.items()}
 
 
 def _rows(table: TransitionTable) -> dict[State, dict[State, float]]:

@@ -100,6 +100,11 @@ class Hazard(NamedTuple):
         if population not in parameters.populations:
             known = ", ".join(parameters.populations)
             raise ValueError(f"'{population}' is not in simulation.populations ({known})")
+        if parameters.cancellation_change.date is not None:
+            raise ValueError(
+                "the true probabilities are those of behavior that does not change: set "
+                "simulation.cancellation_change.date to null"
+            )
         chain = Chain.of(parameters, population)
         standings, states = tuple(chain.openings), _states(chain)
         openings = _matrix([chain.openings[standing] for standing in standings], states)

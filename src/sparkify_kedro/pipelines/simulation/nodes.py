@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from .behavior import Chain, Clock, Event, Habits, walk
+from .behavior import Behavior, Clock, Event, Habits, walk
 from .parameters import Simulation
 from .people import FIRST_NAMES, LAST_NAMES, LOCATIONS, USER_AGENTS
 
@@ -70,7 +70,7 @@ def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataF
 
     def live(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         clock = Clock.of(parameters)
-        chains = {name: Chain.of(parameters, name) for name in parameters.populations}
+        behaviors = {name: Behavior.of(parameters, name) for name in parameters.populations}
         rows: list[Row] = []
         for batch in batches:
             for user in batch.to_pylist():
@@ -82,7 +82,7 @@ def simulate_events(simulated_users: DataFrame, parameters: Simulation) -> DataF
                     auth=user["auth"],
                 )
                 random = Random(f"{parameters.seed} events {user['user_id']}")
-                rows += _lines(walk(habits, chains[user["population"]], clock, random), user, parameters)
+                rows += _lines(walk(habits, behaviors[user["population"]], clock, random), user, parameters)
                 if len(rows) >= EVENTS_PER_BATCH:
                     yield _batch(rows)
                     rows = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+import datetime as dt
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -44,12 +44,19 @@ class Population(ParameterBlock):
     transitions: TransitionTable
 
 
+class CancellationChange(ParameterBlock):
+    """A day from which users visit the page Cancel more or less often."""
+
+    date: dt.date | None
+    factor: float = Field(gt=0, description="of the probability of the page Cancel, after every page")
+
+
 class Simulation(ParameterBlock):
     """The parameters of a simulated log; see ``conf/base/parameters_simulation.yml``."""
 
     users: int = Field(ge=1)
-    start: date
-    end: date
+    start: dt.date
+    end: dt.date
     seed: int
     files: int = Field(ge=1)
     registered_inside_log: Probability
@@ -65,6 +72,7 @@ class Simulation(ParameterBlock):
     pages: dict[str, Page]
     transitions: TransitionTable
     populations: dict[str, Population] = Field(min_length=1)
+    cancellation_change: CancellationChange
 
     @model_validator(mode="after")
     def _dates_in_order(self) -> Simulation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from sparkify_kedro.pipelines.feature_engineering.device import DEVICES, device_family, device_flags
+from sparkify_kedro.churn.device import DEVICES, device_family, device_flags
 
 USER_AGENTS = [
     ("Mozilla/5.0 (iPad; CPU OS 7_1_2 like Mac OS X) AppleWebKit/537.51.2 Version/7.0 Mobile/11D257", "ipad"),
