@@ -47,6 +47,8 @@ def test_known_names_pass() -> None:
     ("datasets", "makers"),
     [
         (["will_churn_soon.champion", "churn_scores"], {"modeling", "scoring"}),
+        # Not the smaller pipeline that makes a champion of the one there is.
+        (["will_churn_in_next_bin.champion"], {"modeling"}),
         (["will_churn_soon.neural_network.model"], {"all_algorithms"}),
         (["events", "other_log.events"], {"ingestion", "score_other_log"}),
         (["no_such_dataset"], set()),

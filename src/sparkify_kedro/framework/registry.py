@@ -60,8 +60,11 @@ def stages() -> dict[str, str]:
 
 
 def _the_smallest_first() -> list[tuple[str, Pipeline]]:
-    named = [(name, pipeline) for name, pipeline in registered_pipelines().items() if name != "__default__"]
-    return sorted(named, key=lambda each: len(each[1].nodes))
+    """All but ``__default__``: first its parts, since what others make may take the place of what it makes."""
+    registered = registered_pipelines()
+    default = set(registered["__default__"].nodes) if "__default__" in registered else set()
+    named = [(name, pipeline) for name, pipeline in registered.items() if name != "__default__"]
+    return sorted(named, key=lambda each: (not set(each[1].nodes) <= default, len(each[1].nodes)))
 
 
 def check_selection(options: Mapping[str, object]) -> None:

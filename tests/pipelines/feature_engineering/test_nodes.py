@@ -74,7 +74,11 @@ FEATURES = (
     "artists_in_time_bin",
     "distinct_songs_in_time_bin",
 )
-LABELS = ("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon", "will_downgrade", "will_upgrade")
+HORIZONS = {"will_churn_in_7_days": 7, "will_churn_in_28_days": 28}
+LABELS = (
+    *("churned_in_time_bin", "will_churn_in_next_bin", "will_churn_soon", "will_downgrade", "will_upgrade"),
+    *HORIZONS,
+)
 
 ACTIVITIES = ("sessions", "songs", "active_days")
 RATED_PAGES = {
@@ -277,11 +281,18 @@ def original_columns(log: Log, windows: dict[tuple[str, int], Window]) -> Rows:
             "churned_in_time_bin": int(churned),
             "will_churn_in_next_bin": int(churns_next) if is_known else None,
             "will_churn_soon": int(churned or churns_next) if is_known else None,
+            **{name: cancels_within(churned_at, end, days, log) for name, days in HORIZONS.items()},
             "at_risk": churned_at is None or churned_at >= end,
             "bin_end": end,
             "churned_at": churned_at,
         }
     return rows
+
+
+def cancels_within(churned_at: int | None, end: int, days: int, log: Log) -> int | None:
+    """Whether the user cancels in so many days from the landmark; None where the log does not tell."""
+    is_known = log.stride is None or end + days * DAY <= log.last_ts + 1
+    return int(churned_at is not None and end <= churned_at < end + days * DAY) if is_known else None
 
 
 def level_labels(log: Log, windows: dict[tuple[str, int], Window], row: dict[str, Any]) -> dict[str, int | None]:
@@ -1085,7 +1096,7 @@ def test_labels_fail_the_look_ahead_check(plain_spark: SparkSession) -> None:
     """As they should, and nothing else of the table."""
     columns = [*KNOWN_AT_END, *LABELS]
     seen = looking_ahead(STAYS, LEAVES, REGISTRATION + BIN, lambda log: engineered(plain_spark, log), columns)
-    assert seen == {"will_churn_in_next_bin", "will_churn_soon"}
+    assert seen == {"will_churn_in_next_bin", "will_churn_soon", *HORIZONS}
 
 
 def test_an_inclusive_bin_end_fails_the_check(plain_spark: SparkSession) -> None:
