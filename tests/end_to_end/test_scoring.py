@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 FORECAST = "will_churn_in_next_bin"
 AS_OF = "2018-11-15"
 # What happened beside what is usual, or how many share it, and the direction.
-REASON = r".+(; .*half of all users .*at (most|least) .+|, like \d+% of all users) \((raises|lowers) the risk\)"
+REASON = (
+    r".+(; .*half of all users .*(at (most|least) .+|none.*)|, like \d+% of all users) \((raises|lowers) the risk\)"
+)
 OTHER_LOG = "data/01_raw/other_log.json.gz"
 
 

@@ -133,6 +133,15 @@ def test_a_theme_that_is_not_told_is_no_reason(assembled: DataFrame, rows: pd.Da
     assert told[1] == ""
 
 
+def test_where_half_of_all_users_have_none(assembled: DataFrame, rows: pd.DataFrame) -> None:
+    users = pd.DataFrame({"adverts": [19], "songs": [9], "friends": [9]})
+    of = champion("logistic_regression", assembled, rows)
+    told = strongest_reasons(users, {"adverts": 0.0}, *of, REGISTRY, THEMES, 1)
+    assert told["reason_1"].tolist() == [
+        "19 adverts in the last 14 days; half of all users have none (raises the risk)"
+    ]
+
+
 def test_what_is_usual_is_no_reason(assembled: DataFrame, rows: pd.DataFrame) -> None:
     """The next one is told instead; so with what half of all users or more share."""
     users = pd.DataFrame({"adverts": [9], "songs": [7], "friends": [9]})

@@ -132,15 +132,18 @@ class _Words:
         if text == middle:
             return ""
         side = "at most" if own >= median else "at least"
+        usual = "none" if middle == "0" and self._unit(theme) != "days" else f"{side} {middle}"
         says = str(theme.says).format(value=text, s="" if text == "1" else "s", **self._times)
-        return f"{says}; {str(theme.usual).format(median=f'{side} {middle}')}"
+        return f"{says}; {str(theme.usual).format(median=usual)}"
 
     def _text(self, theme: Theme, value: float) -> str:
         """Three digits at most, without exponents, in the unit of the feature; odds as a probability."""
-        feature = self._registry.features.get(str(theme.tells))
+        feature, unit = self._registry.features.get(str(theme.tells)), self._unit(theme)
         natural = value if feature is None else feature.natural(value)
-        if feature is not None and feature.unit == "odds":
+        if unit == "odds":
             return f"{natural / (1 + natural):.1%}"
-        if feature is not None and feature.unit == "days":
-            return f"{natural:,.0f}"
-        return f"{natural:.3g}" if abs(natural) < 999.5 else f"{natural:,.0f}"
+        return f"{natural:,.0f}" if unit == "days" or abs(natural) >= 999.5 else f"{natural:.3g}"
+
+    def _unit(self, theme: Theme) -> str:
+        feature = self._registry.features.get(str(theme.tells))
+        return "" if feature is None else feature.unit
