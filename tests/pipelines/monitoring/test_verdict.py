@@ -104,8 +104,8 @@ def test_a_ranking_below_its_promise_calls_for_training() -> None:
 
 
 def test_small_differences_are_tolerated_however_certain() -> None:
-    """A fifth more of 3,000 expected is no chance, and within the tolerance of a quarter."""
-    rows = users(number=30_000, shift=0.18)
+    """A sixth more of 1,500 expected is no chance, and within the tolerance of a quarter."""
+    rows = users(number=12_000, shift=0.18)
     assert judged(rows).verdict == "keep"
     assert judged(rows, tolerated_ratio=1.1).verdict == "recalibrate"
 

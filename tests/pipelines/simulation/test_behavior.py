@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from kedro.config import OmegaConfigLoader
 
@@ -65,22 +66,32 @@ def test_level_and_login_state_carry_over_to_the_next_session() -> None:
         assert (first.state.level, first.state.auth) == (last.state.level, last.state.auth)
 
 
-def test_from_a_day_on_cancellations_may_be_more_frequent() -> None:
-    """Four times as often after every page, and so, in sessions of the same length, about four times as many."""
+def test_a_factor_makes_the_page_cancel_as_many_times_as_likely() -> None:
+    """At the expense of all else, the end of the session included, in proportion."""
+    usual, often = (Chain.of(PARAMETERS, "template", factor).transitions for factor in (1.0, 3.0))
+    settings = State("Settings", "Logged In", "free")
+    for state, choice in usual.items():
+        before, after = (np.diff([0, *each.cumulative, 1]) for each in (choice, often[state]))
+        is_cancel = [to.page == "Cancel" for to in choice.outcomes] + [False]
+        assert after[is_cancel] == pytest.approx(3 * before[is_cancel])
+        others = ~np.array(is_cancel)
+        kept = (1 - after[is_cancel].sum()) / (1 - before[is_cancel].sum())
+        assert after[others] == pytest.approx(kept * before[others], abs=1e-12)
+    assert any(to.page == "Cancel" for to in usual[settings].outcomes)
+
+
+def test_behavior_changes_on_the_day_and_not_before() -> None:
     day = datetime(2018, 10, 20, tzinfo=UTC)
-    change = {"date": day.date().isoformat(), "factor": 4.0}
+    change = {"date": day.date().isoformat(), "factor": 50.0}
     changed = Simulation.model_validate(RAW | {"cancellation_change": change})
-    cancelled = {True: 0, False: 0}
-    for seed in range(300):
-        usual, shifted = (events_of(seed, parameters=each) for each in (PARAMETERS, changed))
-        before = [event for event in usual if event.second < day.timestamp()]
-        assert shifted[: len(before)] == before
-        # One session of each after the day, whose first states and lengths of stay do not depend on the change.
-        for is_changed, events in ((False, usual), (True, shifted)):
-            cancelled[is_changed] += sum(
-                event.state.page == "Cancel" for event in events[len(before) : len(before) + 60]
-            )
-    assert 2.5 < cancelled[True] / cancelled[False] < 5.5
+    gone = {}
+    for parameters in (PARAMETERS, changed):
+        walks = [events_of(seed, parameters=parameters, session_gap=40_000) for seed in range(10)]
+        gone[parameters.cancellation_change.date] = sum(walk[-1].state.auth == "Cancelled" for walk in walks)
+        for seed, events in enumerate(walks):
+            usual = [event for event in events_of(seed, session_gap=40_000) if event.second < day.timestamp()]
+            assert events[: len(usual)] == usual
+    assert gone[None] < 8 < gone[day.date()]
 
 
 def test_a_cancelled_user_never_returns() -> None:
