@@ -44,14 +44,14 @@ def test_users_are_under_observation_from_the_log_on(spark: SparkSession) -> Non
     schema.validate(table)
     found = {row.user_id: tuple(row)[1:] for row in table.collect()}
     assert found == {
-        "old": (10.0, 20.5, 1, "2018 Q3", "free", "mac"),
-        "new": (0.0, 41.0, 0, "2018 Q4", "paid", "iphone"),
+        "old": (10.0, 20.5, 1, "2018-09", "free", "mac"),
+        "new": (0.0, 41.0, 0, "2018-10", "paid", "iphone"),
     }
 
 
 def observed(spark: SparkSession, table: pd.DataFrame) -> DataFrame:
     whole = table.assign(user_id=[str(number) for number in range(len(table))])
-    for name, value in (("cohort", "2018 Q3"), ("level", "free"), ("device", "mac")):
+    for name, value in (("cohort", "2018-09"), ("level", "free"), ("device", "mac")):
         whole[name] = table.get(name, value)
     return spark.createDataFrame(whole[schema.struct.names], schema.struct)
 
@@ -173,6 +173,16 @@ def test_groups_that_differ_are_told_apart(spark: SparkSession) -> None:
     assert differ.p_value is not None
     assert differ.p_value < 1e-6
     assert set(even.curves["level"]) == {"free", "paid"}
+
+
+def test_only_the_newest_cohorts_stand_alone(spark: SparkSession) -> None:
+    table = exponential(1, users=900)
+    months = [f"2018-{month:02}" for month in range(4, 10)]
+    report = estimated(spark, table.assign(cohort=[months[place % 6] for place in range(len(table))]), cohorts=2)
+    assert set(report.curves["cohort"]) == {"earlier", "2018-08", "2018-09"}
+    assert sum(curve.users for curve in report.curves["cohort"].values()) <= len(table)
+    earlier, newest = report.curves["cohort"]["earlier"].users, report.curves["cohort"]["2018-09"].users
+    assert 3 * newest < earlier < 5 * newest
 
 
 def test_what_is_not_compared_has_a_reason(spark: SparkSession) -> None:

@@ -29,7 +29,7 @@ def draw_survival(survival_report: SurvivalReport) -> dict[str, go.Figure]:
 def _draw(kind: str, report: SurvivalReport) -> go.Figure:
     curves = report.curves[kind]
     figure = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.06,
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1,
         row_heights=[0.8, 0.2 + 0.02 * len(curves)], subplot_titles=["", "users at risk"],
     )  # fmt: skip
     last = max((curve.points[-1].day for curve in curves.values()), default=1)
@@ -53,7 +53,8 @@ def _draw(kind: str, report: SurvivalReport) -> go.Figure:
             row=2, col=1,
         )  # fmt: skip
     figure.update_yaxes(title_text="still there", tickformat=".0%", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(type="category", showgrid=False, autorange="reversed", row=2, col=1)
+    # Half a line above the first group and below the last one, which would else be cut.
+    figure.update_yaxes(type="category", showgrid=False, range=[len(curves) - 0.5, -0.5], row=2, col=1)
     figure.update_xaxes(title_text="days since registration", showgrid=False, row=2, col=1)
     return finish(
         figure,

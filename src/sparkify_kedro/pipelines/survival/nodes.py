@@ -25,7 +25,7 @@ from .parameters import Survival
 
 Array = npt.NDArray[Any]
 
-EVERYONE = "everyone"
+EVERYONE, EARLIER = "everyone", "earlier"
 KINDS = ("cohort", "level", "device")
 
 
@@ -39,7 +39,7 @@ def observe_lifetimes(events: DataFrame, log_span: LogSpan) -> DataFrame:
     Returns:
         One row per user who is under observation for any time: ``entry_days`` (0 of those who register within the log,
         else the days from registration to its first event), ``exit_days`` (the cancellation, or the end of the log),
-        whether it is a cancellation, and what is known at the first event: the quarter of registration, the level and
+        whether it is a cancellation, and what is known at the first event: the month of registration, the level and
         the device. Users without any event in the log are not seen.
     """
     first, end = log_span.first_ts or 0, (log_span.last_ts or 0) + 1
@@ -49,7 +49,6 @@ def observe_lifetimes(events: DataFrame, log_span: LogSpan) -> DataFrame:
         F.min_by("level", "ts").alias("level"),
         F.min_by(device_family(F.col("user_agent")), "ts").alias("device"),
     )
-    registered = F.timestamp_millis("registration")
     days = users.select(
         "user_id",
         ((F.greatest(F.col("registration"), F.lit(first)) - F.col("registration")) / MILLISECONDS_PER_DAY).alias(
@@ -57,7 +56,7 @@ def observe_lifetimes(events: DataFrame, log_span: LogSpan) -> DataFrame:
         ),
         ((F.coalesce("churned_at", F.lit(end)) - F.col("registration")) / MILLISECONDS_PER_DAY).alias("exit_days"),
         F.col("churned_at").isNotNull().cast("int").alias("cancelled"),
-        F.concat(F.year(registered), F.lit(" Q"), F.quarter(registered)).alias("cohort"),
+        F.date_format(F.timestamp_millis("registration"), "yyyy-MM").alias("cohort"),
         "level",
         "device",
     )
@@ -73,7 +72,7 @@ def estimate_survival(lifetimes: DataFrame, survival: Survival) -> SurvivalRepor
 
     Args:
         lifetimes: one row per user.
-        survival: how many users are enough.
+        survival: how many users are enough, and how many cohorts there are; users of earlier ones are one.
 
     Returns:
         Curves of all users and by cohort, level and device, restricted mean lifetimes, and tests of difference.
@@ -87,6 +86,8 @@ def estimate_survival(lifetimes: DataFrame, survival: Survival) -> SurvivalRepor
         .toPandas()
         .sort_values(keys, ignore_index=True)
     )
+    newest = sorted(counted["cohort"].unique())[-survival.cohorts :]
+    counted["cohort"] = counted["cohort"].where(counted["cohort"].isin(newest), EARLIER)
     groups = {EVERYONE: {EVERYONE: counted}} | {kind: dict(iter(counted.groupby(kind, sort=True))) for kind in KINDS}
     curves = {
         kind: {
