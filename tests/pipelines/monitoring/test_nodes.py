@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -161,6 +162,26 @@ def test_runs_are_judged_or_wait(spark: SparkSession, events: DataFrame, caplog:
     figure = draw_monitoring(found)
     assert [list(trace.x) for trace in figure.data[:2]] == [["2018-11-01", "2018-11-15"]] * 2
     assert list(figure.data[1].y) == [1, 1]
+
+
+def test_days_do_not_depend_on_the_time_zone_of_the_machine(
+    spark: SparkSession, events: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        (run,) = watched(spark, events, {OLD: scores(spark, day(11, 1), "a", "b")}).judged
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (run.as_of, run.horizon_end) == ("2018-11-01", "2018-11-15")
+
+
+def test_a_log_that_begins_later_and_an_unreadable_promise_are_no_error(spark: SparkSession, events: DataFrame) -> None:
+    stored = {OLD: scores(spark, day(9, 1), "a", "b"), NEW: scores(spark, day(11, 15), "b", "c")}
+    found = watched(spark, events, stored, {OLD: lambda: {"model": "m", "out_of_fold": {"old": 1}}, NEW: dict})
+    assert [each.reason for each in found.waiting] == ["this log begins later, on 2018-10-01"]
+    assert [each.promised for each in found.judged] == [None]
 
 
 def test_only_the_newest_runs_are_judged(spark: SparkSession, events: DataFrame) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import reduce
 from typing import Any
 
+from pydantic import ValidationError
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -113,7 +115,8 @@ def watch_forecasts(
         most ``monitoring.most_runs`` runs and, of these, up to ``evaluation.max_rows``.
     """
     by_run = judged_scores.groupBy("run").agg(
-        F.first("as_of").alias("as_of"),
+        # A number: Python would show a timestamp in the time zone of the machine.
+        F.first(F.unix_millis("as_of")).alias("as_of"),
         F.first("horizon_days").alias("horizon_days"),
         F.count(F.lit(1)).alias("users"),
         F.avg(F.col("is_known").cast("int")).alias("known"),
@@ -125,10 +128,10 @@ def watch_forecasts(
     collected = 0
     for run in sorted(by_run.collect(), key=lambda row: (row.as_of, row.run), reverse=True):
         of_drift = drift.get(run.run, {})
-        ends = day_of(int(run.as_of.timestamp() * 1_000) + run.horizon_days * MILLISECONDS_PER_DAY)
+        ends = day_of(run.as_of + run.horizon_days * MILLISECONDS_PER_DAY)
         about = {
             "run": run.run,
-            "as_of": str(run.as_of.date()),
+            "as_of": str(day_of(run.as_of)),
             "horizon_end": str(ends),
             "users": run.users,
             "drift_warnings": of_drift.get("warnings"),
@@ -149,15 +152,24 @@ def watch_forecasts(
 
 
 def _promised(stored_metadata: Stored) -> dict[str, RankingScores]:
-    """The scores out of fold of each champion that is still described, by the model's id."""
-    descriptions = [load() for load in stored_metadata.values()]
-    return {each["model"]: RankingScores.model_validate(each["out_of_fold"]) for each in descriptions}
+    """The scores out of fold of each champion that is still described, by the model's id.
+
+    A description of an earlier release may lack what this one reads: then the promise is not known.
+    """
+    promised = {}
+    for load in stored_metadata.values():
+        described = load()
+        with suppress(KeyError, ValidationError):
+            promised[described["model"]] = RankingScores.model_validate(described["out_of_fold"])
+    return promised
 
 
 def _why_not(run: Any, log_span: LogSpan, monitoring: Monitoring) -> str | None:
     """Why the outcome of a run is not known; None where it is."""
     if run.known < monitoring.fewest_users_known:
         return f"only {run.known:.0%} of its users are in this log, which seems to be another one"
+    if log_span.first_ts is not None and run.as_of < log_span.first_ts:
+        return f"this log begins later, on {day_of(log_span.first_ts)}"
     if run.labeled == 0:
         last = "empty" if log_span.last_ts is None else f"to {day_of(log_span.last_ts)}"
         return f"its horizon is not over in this log ({last})"

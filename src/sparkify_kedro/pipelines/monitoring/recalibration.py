@@ -58,7 +58,7 @@ def recalibrate_champion(  # noqa: PLR0913, PLR0917 - a champion, and what came 
     run = _newest(judged_scores)
     if run.events < monitoring.fewest_positives or run.events == run.users:
         raise ValueError(
-            f"{run.events} of {run.users} users scored as of {run.as_of.date()} have cancelled: a calibration needs "
+            f"{run.events} of {run.users} users scored as of {day_of(run.as_of)} have cancelled: a calibration needs "
             f"{monitoring.fewest_positives} (monitoring.fewest_positives), and as many who stayed; wait for more, or "
             f"train {label} again, with kedro run"
         )
@@ -67,7 +67,7 @@ def recalibrate_champion(  # noqa: PLR0913, PLR0917 - a champion, and what came 
     model = stored_drift[run.run]()["model"]
     if model != metadata.model:
         raise ValueError(
-            f"the newest scores with a known outcome (run {run.run}, as of {run.as_of.date()}) are of the champion "
+            f"the newest scores with a known outcome (run {run.run}, as of {day_of(run.as_of)}) are of the champion "
             f"{model}, and the present one is {metadata.model}: wait until the horizon of its own scores is over"
         )
     known = judged_scores.where((F.col("run") == run.run) & F.col("label").isNotNull())
@@ -88,8 +88,8 @@ def recalibrate_champion(  # noqa: PLR0913, PLR0917 - a champion, and what came 
             "profile": {**metadata.profile, SCORE: _moved(metadata.profile[SCORE], before, calibration)},
             "recalibration": Recalibration(
                 run=run.run,
-                as_of=str(run.as_of.date()),
-                horizon_end=str(day_of(int(run.as_of.timestamp() * 1_000) + run.horizon_days * MILLISECONDS_PER_DAY)),
+                as_of=str(day_of(run.as_of)),
+                horizon_end=str(day_of(run.as_of + run.horizon_days * MILLISECONDS_PER_DAY)),
                 users=run.users,
                 events=run.events,
                 expected=run.expected,
@@ -109,7 +109,7 @@ def _newest(judged_scores: DataFrame) -> Any:
     """
     newest = (
         judged_scores.where(F.col("label").isNotNull())
-        .groupBy("run", "as_of", "horizon_days")
+        .groupBy("run", F.unix_millis("as_of").alias("as_of"), "horizon_days")
         .agg(F.count("label").alias("users"), F.sum("label").alias("events"), F.sum("probability").alias("expected"))
         .orderBy(F.desc("as_of"), F.desc("run"))
         .first()

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from sparkify_kedro.churn.figure_style import BLUE, GRAY, finish, plain
 from sparkify_kedro.churn.reports import ChampionMetadata, HorizonForecast, HorizonReport
+from sparkify_kedro.churn.vocabulary import day_of
 
 from .parameters import Survival
 
@@ -35,9 +36,10 @@ def join_horizons(labels: Sequence[str], **of_labels: Any) -> tuple[DataFrame, H
     """
     metadata: dict[str, ChampionMetadata] = {label: of_labels[f"{label}_metadata"] for label in labels}
     ascending = sorted(labels, key=lambda label: metadata[label].horizon_days)
-    dates = {label: of_labels[f"{label}_scores"].agg(F.max("as_of")).first()[0] for label in ascending}
+    latest = F.max(F.unix_millis("as_of"))
+    dates = {label: of_labels[f"{label}_scores"].agg(latest).first()[0] for label in ascending}
     if len(set(dates.values())) > 1:
-        each = ", ".join(f"{label} as of {as_of:%Y-%m-%d %H:%M}" for label, as_of in dates.items() if as_of is not None)
+        each = ", ".join(f"{label} as of {day_of(as_of)}" for label, as_of in dates.items() if as_of is not None)
         raise ValueError(
             f"the scores of the horizons are of different days ({each}): run scoring and other_horizons again"
         )
@@ -69,7 +71,7 @@ def join_horizons(labels: Sequence[str], **of_labels: Any) -> tuple[DataFrame, H
         .collect()
     }
     return curves, HorizonReport(
-        as_of=None if (as_of := next(iter(dates.values()))) is None else str(as_of.date()),
+        as_of=None if (as_of := next(iter(dates.values()))) is None else str(day_of(as_of)),
         horizons=[
             HorizonForecast(
                 label=label,
