@@ -7,10 +7,12 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from sparkify_kedro.churn.portable_model import PortableModel, in_order, probabilities
 from thin_log import is_scored_later, thin_lines, write_lines
 
 if TYPE_CHECKING:
@@ -147,6 +149,15 @@ def test_the_default_run_has_scored_its_own_users(small_project: Project, first_
     assert users["scored"] + users["gone"] == users["in_log"] <= account["users"]
     assert users["inactive"] > 0
     assert scores["probability"].between(0, 1).all()
+
+
+def test_the_champion_as_plain_json_gives_the_same_probabilities(small_project: Project, first_run: str) -> None:
+    stored = small_project.newest("06_models", FORECAST, "portable_champion.json").read_text()
+    portable = PortableModel.model_validate_json(stored)
+    rows = small_project.table("07_model_output", "rows_to_score")
+    scores = small_project.table("07_model_output", "churn_scores").set_index("user_id")["probability"]
+    found = probabilities(portable, in_order(portable, rows[portable.features].to_dict("records")))
+    assert np.abs(found - scores.reindex(rows["user_id"]).to_numpy()).max() < 1e-12
 
 
 @pytest.mark.faults

@@ -6,6 +6,7 @@ from kedro.pipeline import Node, Pipeline
 
 from sparkify_kedro.framework.nodes import bind
 from sparkify_kedro.framework.skipping import skippable
+from sparkify_kedro.learning.portable import to_portable
 
 from .model_card import write_model_card
 from .nodes import (
@@ -35,9 +36,9 @@ def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipelin
 
 
 def create_card(label: str) -> Pipeline:
-    """The model card of a label's champion alone, which was not trained but recalibrated."""
+    """Model card and plain JSON of a label's champion that was not trained but recalibrated."""
     return Pipeline(
-        [_card("write_card_of_recalibrated")],
+        [_card("write_card_of_recalibrated"), _export("export_recalibrated")],
         namespace=label,
         inputs={"log_span": "log_span", "run_so_far": "run_so_far"},
         tags=[label],
@@ -51,6 +52,10 @@ def _card(name: str) -> Node:
         outputs="model_card",
         name=name,
     )
+
+
+def _export(name: str) -> Node:
+    return Node(func=to_portable, inputs=["champion", "champion_metadata"], outputs="portable_champion", name=name)
 
 
 def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
@@ -117,6 +122,7 @@ def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
                 name="compare_algorithms",
             ),
             _card("write_model_card"),
+            _export("export_champion"),
         ],
         namespace=label,
         inputs={
