@@ -52,6 +52,9 @@ def test_earlier_scores_are_judged_and_the_champion_recalibrated(small_project: 
     assert "## Recalibration" in card
     assert f"scored as of {AS_OF} by run `{scored}`" in card
 
+    portable = json.loads(small_project.newest("06_models", FORECAST, "portable_champion.json").read_text())
+    assert portable["model"] == metadata["model"]
+
     # On the users it was fitted on, a calibration expects as many as came.
     output = small_project.kedro("run", "--pipelines=scoring", f"--params=feature_engineering.as_of={AS_OF}")
     again = small_project.table("07_model_output", "churn_scores")

@@ -98,14 +98,16 @@ def test_curves_are_the_product_by_hand(spark: SparkSession) -> None:
 def test_the_truth_of_exponential_lifetimes_is_inside_the_band(spark: SparkSession) -> None:
     """Whoever took the users for new would see far too many stay: half of them had survived the first weeks already."""
     inside, naive = [], []
-    for seed in range(8):
+    for seed in range(5):
         table = exponential(seed)
         curve = everyone(estimated(spark, table))
         start = curve.points[0].day
         for point in curve.points[5::10]:
             truth = math.exp(-(point.day - start) / 60.0)
             inside.append(point.interval[0] <= truth <= point.interval[1])
-        shifted = table.assign(exit_days=table["exit_days"], entry_days=0.0)
+        if seed > 1:
+            continue
+        shifted = table.assign(entry_days=0.0)
         naive.append(everyone(estimated(spark, shifted)).points[40].share)
     assert np.mean(inside) > 0.85
     assert np.mean(naive) > math.exp(-40 / 60.0) + 0.1
@@ -113,14 +115,14 @@ def test_the_truth_of_exponential_lifetimes_is_inside_the_band(spark: SparkSessi
 
 def test_the_restricted_mean_is_that_of_exponential_lifetimes(spark: SparkSession) -> None:
     held, errors = [], []
-    for seed in range(8):
+    for seed in range(5):
         mean = everyone(estimated(spark, exponential(seed))).restricted_mean
         length = mean.to_day - mean.from_day
         # A day counts whole for who leaves in it: half a day more than the integral.
         truth = 60.0 * (1 - math.exp(-length / 60.0)) + (1 - math.exp(-length / 60.0)) / 2
         held.append(mean.interval[0] <= truth <= mean.interval[1])
         errors.append(mean.days - truth)
-    assert sum(held) >= 6
+    assert sum(held) >= 4
     assert np.mean(errors) == pytest.approx(0, abs=2.0)
 
 

@@ -37,12 +37,14 @@ def create_pipeline(labels: Iterable[str], algorithms: Sequence[str]) -> Pipelin
 
 def create_card(label: str) -> Pipeline:
     """Model card and plain JSON of a label's champion that was not trained but recalibrated."""
-    return Pipeline(
-        [_card("write_card_of_recalibrated"), _export("export_recalibrated")],
+    card = Pipeline(
+        [_card("write_card_of_recalibrated")],
         namespace=label,
         inputs={"log_span": "log_span", "run_so_far": "run_so_far"},
         tags=[label],
     )
+    # Folded into one node with the card, which reads reports, it would make a model of them: kedro viz has an order.
+    return card + Pipeline([_export("export_recalibrated", f"{label}.")])
 
 
 def _card(name: str) -> Node:
@@ -54,8 +56,13 @@ def _card(name: str) -> Node:
     )
 
 
-def _export(name: str) -> Node:
-    return Node(func=to_portable, inputs=["champion", "champion_metadata"], outputs="portable_champion", name=name)
+def _export(name: str, prefix: str = "") -> Node:
+    return Node(
+        func=to_portable,
+        inputs=[f"{prefix}champion", f"{prefix}champion_metadata"],
+        outputs=f"{prefix}portable_champion",
+        name=name,
+    )
 
 
 def _model_label(label: str, algorithms: Sequence[str]) -> Pipeline:
