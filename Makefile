@@ -116,7 +116,7 @@ benchmark-scale: .venv/.benchmark
 benchmark-decision: env
 	PYTHONPATH=src $(BIN)/python benchmarks/decision_coverage.py
 
-# Alarms of monitoring where cancellations become twice as likely, and where they do not; hours.
+# Alarms of monitoring where cancellations become twice as likely, and where they do not; half an hour on two idle cores.
 benchmark-monitoring: env
 	PYTHONPATH=src $(BIN)/python benchmarks/forecasts_watched.py
 

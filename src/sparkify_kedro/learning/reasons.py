@@ -54,6 +54,34 @@ def usual_values(rows: DataFrame, themes: ReasonThemes) -> Usual:
     return {name: value for name, value in found.items() if isinstance(value, float)} | shares
 
 
+def with_reasons(  # noqa: PLR0913, PLR0917 - as ``strongest_reasons``
+    chosen: DataFrame,
+    rows: DataFrame,
+    champion: PipelineModel,
+    metadata: ChampionMetadata,
+    registry: FeatureRegistry,
+    themes: ReasonThemes,
+    most: int,
+) -> pd.DataFrame:
+    """Some users, by rank, with the strongest reasons for their score.
+
+    Args:
+        chosen: one row per user, with ``rank``.
+        rows: the rows that were scored, of these users and all others.
+        champion: as ``strongest_reasons``; so are the others.
+        metadata: the same.
+        registry: the same.
+        themes: the same.
+        most: reasons per user.
+
+    Returns:
+        The columns of ``chosen`` and those of ``strongest_reasons``. Collects the chosen users.
+    """
+    table = chosen.join(rows, on="user_id", how="inner").orderBy("rank").toPandas()
+    reasons = strongest_reasons(table, usual_values(rows, themes), champion, metadata, registry, themes, most)
+    return table[chosen.columns].join(reasons)
+
+
 def strongest_reasons(  # noqa: PLR0913, PLR0917 - a score, and all that its words are made of
     rows: pd.DataFrame,
     usual: Usual,

@@ -17,7 +17,7 @@ from sparkify_kedro.learning.curves import Array
 from sparkify_kedro.learning.evaluation import collect_scored
 from sparkify_kedro.learning.expected_events import counts_among_first
 from sparkify_kedro.learning.parameters import Evaluation
-from sparkify_kedro.learning.reasons import strongest_reasons, usual_values
+from sparkify_kedro.learning.reasons import with_reasons
 
 from .parameters import Decision
 
@@ -171,10 +171,9 @@ def list_contacts(  # noqa: PLR0913, PLR0917 - everything that a line of the lis
     listed = min(decision_report.chosen.users, decision.most)
     chance = uniform_hash(decision.seed, "decision hold-out", "user")
     group = F.when(chance < decision.hold_out_share, HOLD_OUT).otherwise(CONTACT)
-    scores = churn_scores.where(F.col("rank") <= listed).select("rank", "user_id", "probability", group.alias("group"))
-    rows = scores.join(rows_to_score, on="user_id", how="inner").orderBy("rank").toPandas()
-    usual = usual_values(rows_to_score, reason_themes)
-    reasons = strongest_reasons(
-        rows, usual, champion, champion_metadata, feature_registry, reason_themes, decision.reasons
+    chosen = churn_scores.where(F.col("rank") <= listed).select(
+        "rank", "user_id", "probability", group.alias("group"), F.lit("").alias("treatment")
     )
-    return rows[["rank", "user_id", "probability", "group"]].assign(treatment="").join(reasons)
+    return with_reasons(
+        chosen, rows_to_score, champion, champion_metadata, feature_registry, reason_themes, decision.reasons
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -20,9 +19,8 @@ from sparkify_kedro.learning.parameters import Evaluation
 from sparkify_kedro.learning.profile import SCORE
 from sparkify_kedro.learning.search import probability
 
+from .nodes import Stored
 from .parameters import Monitoring
-
-Stored = Mapping[str, Callable[[], Any]]
 
 
 def recalibrate_champion(  # noqa: PLR0913, PLR0917 - a champion, and what came of its scores

@@ -32,7 +32,7 @@ from sparkify_kedro.learning.profile import (
     population_stability_index,
     without_history,
 )
-from sparkify_kedro.learning.reasons import strongest_reasons, usual_values
+from sparkify_kedro.learning.reasons import with_reasons
 from sparkify_kedro.learning.search import probability
 from sparkify_kedro.learning.user_types import with_user_types
 
@@ -145,11 +145,11 @@ def list_users_at_risk(  # noqa: PLR0913, PLR0917 - everything that a line of th
     rule = scoring.users_at_risk
     listed = F.col("rank") <= rule.top if rule.top is not None else F.col("probability") >= F.lit(rule.probability)
     chosen = churn_scores.where(listed & (F.col("rank") <= rule.most))
-    rows = chosen.join(rows_to_score, on="user_id", how="inner").orderBy("rank").toPandas()
-    usual = usual_values(rows_to_score, reason_themes)
-    reasons = strongest_reasons(rows, usual, champion, champion_metadata, feature_registry, reason_themes, rule.reasons)
     first = ["rank", "user_id"]
-    return rows[[*first, *(name for name in churn_scores.columns if name not in first)]].join(reasons)
+    ordered = chosen.select(*first, *(name for name in churn_scores.columns if name not in first))
+    return with_reasons(
+        ordered, rows_to_score, champion, champion_metadata, feature_registry, reason_themes, rule.reasons
+    )
 
 
 def report_drift(
