@@ -127,7 +127,7 @@ benchmark-larger-logs: env
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 LOCK_ANY := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header
-LOCK := $(LOCK_ANY) --extra test --extra mlflow --extra connect --extra s3 pyproject.toml
+LOCK := $(LOCK_ANY) --extra test --extra mlflow --extra connect --extra s3 --extra serve pyproject.toml
 # Of PyTorch alone, beside the others: its CPU builds are in TORCH_CPU, a folder of wheels or the address of such a page.
 LOCK_TORCH := echo "torch==2.13.0 safetensors" | tr ' ' '\n' | $(LOCK_ANY) --constraint requirements.lock -
 LOCK_TORCH_CPU := echo "torch==2.13.0+cpu safetensors" | tr ' ' '\n' | \

@@ -33,11 +33,15 @@ class Cluster(NamedTuple):
 
 @contextmanager
 def process(
-    command: Sequence[str | Path], output: Path, environment: Mapping[str, str], end: int = signal.SIGTERM
+    command: Sequence[str | Path],
+    output: Path,
+    environment: Mapping[str, str],
+    end: int = signal.SIGTERM,
+    folder: Path | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process, whose output goes to a file; the signal ends it."""
+    """A process in a folder, whose output goes to a file; the signal ends it."""
     with output.open("w") as stream:
-        running = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+        running = subprocess.Popen(command, env=environment, cwd=folder, stdout=stream, stderr=subprocess.STDOUT)
         try:
             yield running
         finally:

@@ -57,7 +57,7 @@ OF_ALL_PIPELINES = set().union(*(pipeline.datasets() for pipeline in NAMED_PIPEL
 
 WRITTEN_BY_HOOKS = {"run_summary"}
 FILLED_BY_HOOKS = {"run_so_far"}
-READ_BY_HOOKS = {"runs", "tracking"}  # blocks of parameters
+READ_OUTSIDE_NODES = {"runs", "tracking", "serving"}  # blocks of parameters
 SHARED = {"feature_registry", "reason_themes"}  # blocks of parameters of several pipelines
 SPARK_TYPES = ("SparkDataFrameDataset", "SparkMLDataset")
 UNVERSIONED_SPARK = {"raw_events", "scoring_events"}  # a user's files
@@ -125,7 +125,7 @@ def test_the_configuration_loads_in_every_environment(env: str) -> None:
     loaded = context(env)
     for kind in KINDS:
         assert loaded.config_loader[kind], kind
-    assert set(loaded.params) == FOLDERS | READ_BY_HOOKS | SHARED
+    assert set(loaded.params) == FOLDERS | READ_OUTSIDE_NODES | SHARED
     assert len(loaded.catalog) > 0
 
 
@@ -389,7 +389,7 @@ def used_parameters(pipelines: Iterable[Pipeline]) -> set[str]:
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_every_parameter_reaches_a_node(env: str) -> None:
     parameters = dict(context(env).config_loader["parameters"])
-    assert unused_parameters(parameters, used_parameters(PIPELINES.values()) | READ_BY_HOOKS) == []
+    assert unused_parameters(parameters, used_parameters(PIPELINES.values()) | READ_OUTSIDE_NODES) == []
 
 
 def test_an_unused_parameter_is_detected() -> None:
@@ -508,7 +508,7 @@ def test_no_file_belongs_to_a_missing_pipeline() -> None:
     assert folders == names
     assert {
         file.stem.removeprefix("parameters_") for file in CONF.rglob("parameters*.yml")
-    } <= names | READ_BY_HOOKS | SHARED
+    } <= names | READ_OUTSIDE_NODES | SHARED
     catalogs = {file.stem.removeprefix("catalog_") for file in CONF.rglob("catalog*.yml")}
     assert catalogs <= names | WRITTEN_BY_HOOKS
 

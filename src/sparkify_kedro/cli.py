@@ -1,4 +1,4 @@
-"""The project's command line: ``kedro run``, ``kedro runs`` and ``kedro logs``."""
+"""The project's command line: ``kedro run``, ``kedro runs``, ``kedro logs`` and ``kedro serve``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from sparkify_kedro.framework.commands import ListsInParams, RunCommand
 from sparkify_kedro.framework.runs.cli import runs
 from sparkify_kedro.pipelines.ingestion.cli import logs
+from sparkify_kedro.serving.cli import serve
 
 # Kedro's entry points and the packaged command look the command up under this name.
 run = RunCommand(
@@ -16,6 +17,9 @@ run = RunCommand(
 )
 
 
-@click.group(context_settings=CONTEXT_SETTINGS, name=__file__, commands={"run": run, "runs": runs, "logs": logs})
+_commands = {"run": run, "runs": runs, "logs": logs, "serve": serve}
+
+
+@click.group(context_settings=CONTEXT_SETTINGS, name=__file__, commands=_commands)
 def cli() -> None:
     """Command line tools of the project."""

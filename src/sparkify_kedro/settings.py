@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib.util import find_spec
+from typing import Any
 
 from omegaconf.resolvers import oc
 
@@ -47,7 +48,7 @@ HOOKS = (
 DATA_CATALOG_CLASS = SkippingCatalog
 
 CONFIG_LOADER_CLASS = CachedConfigLoader
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"spark": ["spark*", "spark*/**"]},

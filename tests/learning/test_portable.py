@@ -15,12 +15,13 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import DataFrame, SparkSession
 
 from partial_reports import report
+from sparkify_kedro.churn.contributions import explainer_of
 from sparkify_kedro.churn.portable_model import PortableModel, in_order, margins, probabilities
 from sparkify_kedro.churn.reports import ChampionMetadata
 from sparkify_kedro.framework.datasets import SparkMLDataset
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.calibration import expose_margin, fit_calibration
-from sparkify_kedro.learning.latent import Fitted, fit_components
+from sparkify_kedro.learning.latent import Fitted, contributions, fit_components
 from sparkify_kedro.learning.portable import to_portable
 from sparkify_kedro.learning.search import probability
 
@@ -87,6 +88,11 @@ def test_probabilities_are_those_of_spark(
     assert np.abs(found - scored["p"].to_numpy()).max() < 1e-12
     assert scored["p"].nunique() > 3
     assert (portable.model, portable.horizon_days) == (champion.uid, 14)
+    # What each feature adds is the same, too; that of a forest is to its trees' mean in one, and to their sum here.
+    values = scored[FEATURES].to_numpy()[:40]
+    added = contributions(champion, algorithm, values, table[FEATURES].mean().to_numpy())
+    trees = len(again.trees or []) if algorithm == "random_forest" else 1
+    assert explainer_of(again)(values) == pytest.approx(added * trees, abs=1e-6)
 
 
 def test_the_fingerprint_is_of_the_content(rows: DataFrame, table: pd.DataFrame, tmp_path: Path) -> None:
@@ -102,6 +108,8 @@ def test_a_network_is_left_to_spark(rows: DataFrame, table: pd.DataFrame, tmp_pa
     portable = to_portable(PipelineModel(stages), metadata(table, "neural_network"))
     with pytest.raises(ValueError, match="will_churn_in_next_bin is a neural_network, which only Spark scores"):
         probabilities(portable, np.zeros((1, 4)))
+    with pytest.raises(ValueError, match="is a neural_network, which only Spark explains"):
+        explainer_of(portable)
 
 
 TREE = {"rows": [3.0, 2.0, 1.0], "feature": [1, -1, -1], "left": [1, -1, -1], "right": [2, -1, -1]}

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kedro.validation.exceptions import ModelInstantiationError
 from pyspark.ml import PipelineModel
 from pyspark.ml.feature import VectorAssembler
@@ -16,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from optional_algorithms import EVERY_ALGORITHM
 from partial_reports import report
 from sparkify_kedro.churn.feature_registry import FeatureRegistry, ReasonThemes
+from sparkify_kedro.churn.reasons import usual_in
 from sparkify_kedro.churn.reports import ChampionMetadata
 from sparkify_kedro.learning.algorithms import ALGORITHMS
 from sparkify_kedro.learning.reasons import strongest_reasons, usual_values
@@ -232,12 +235,21 @@ def test_what_is_usual_is_a_median_or_a_share(spark: SparkSession) -> None:
             "strange": {**number, "tells": "no_column"},
         }
     )
-    assert usual_values(rows, themes) == {
+    usual = {
         "adverts": 4.0,
         "device": {"mac": 0.75, "ipad": 0.25, "other": 0.0},
         "pays": {"1": 0.2, "0": 0.8},
     }
+    assert usual_values(rows, themes) == usual
     assert usual_values(rows.limit(0), themes) == {}
+    # The server finds the same without Spark.
+    assert usual_in(dict(rows.toPandas().replace({np.nan: None}).items()), themes) == usual
+    assert usual_in({"adverts": [], "pays": []}, themes) == {}
+
+
+@given(st.lists(st.integers(-5, 5), min_size=1, max_size=30))
+def test_of_an_even_number_the_lower_middle_value_is_usual(values: list[int]) -> None:
+    assert usual_in({"adverts": values}, THEMES) == {"adverts": sorted(values)[(len(values) - 1) // 2]}
 
 
 @pytest.mark.parametrize(

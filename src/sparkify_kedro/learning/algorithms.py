@@ -17,6 +17,8 @@ from pyspark.ml.classification import (
 )
 from pyspark.sql import is_remote
 
+from sparkify_kedro.churn import contributions
+
 from .curves import Array
 from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel
 from .saved_trees import saved_trees
@@ -81,24 +83,16 @@ def importances(
 
 
 def linear_contributions(model: LogisticRegressionModel, rows: Array, means: Array) -> Array:
-    """Coefficient times distance from the training mean: exact; the sum is the margin minus the margin at the means."""
-    contributions: Array = model.coefficients.toArray() * (rows - means)
-    return contributions
+    """As ``churn.contributions.linear_contributions``."""
+    return contributions.linear_contributions(model.coefficients.toArray(), rows, means)
 
 
 def tree_contributions(
     model: RandomForestClassificationModel | GBTClassificationModel, rows: Array, means: Array
 ) -> Array:
-    """Shapley values of the trees (Lundberg et al. 2020, "From local explanations to global understanding")."""
-    # The library takes seconds to load, and most runs do not need it.
-    from shap import TreeExplainer  # noqa: PLC0415
-
+    """Shapley values, as ``churn.contributions.tree_explainer``."""
     # The library asks the model's Java object, which a client of Spark Connect does not have.
-    trees = saved_trees(model) if is_remote() else model
-    values = TreeExplainer(trees, feature_perturbation="tree_path_dependent").shap_values(rows, check_additivity=False)
-    # A forest has values for both labels.
-    contributions: Array = values[..., 1] if values.ndim == 3 else values
-    return contributions
+    return contributions.tree_explainer(saved_trees(model) if is_remote() else model)(rows)
 
 
 def network_importances(model: NeuralNetworkModel, features: Sequence[str]) -> Explanation:

@@ -10,6 +10,7 @@ from pyspark.ml import PipelineModel
 from pyspark.ml.feature import PCA, PCAModel, StandardScaler, StandardScalerModel
 from pyspark.sql import DataFrame
 
+from sparkify_kedro.churn.contributions import of_features
 from sparkify_kedro.churn.reports import Component
 
 from .algorithms import ALGORITHMS, Explanation
@@ -133,8 +134,4 @@ def contributions(model: PipelineModel, algorithm: str, rows: Array, means: Arra
     if hasattr(classifier, "coefficients"):
         linear: Array = moved @ classifier.coefficients.toArray()
         return linear
-    far = np.abs(moved)
-    total = far.sum(axis=1, keepdims=True)
-    shares = np.divide(far, total, out=np.broadcast_to(latent.loadings**2, far.shape).copy(), where=total > 0)
-    shared_out: Array = np.einsum("rfc,rc->rf", shares, added)
-    return shared_out
+    return of_features(moved, latent.loadings, added)

@@ -19,8 +19,6 @@ from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 from omegaconf import OmegaConf
 
-from .. import datasets
-from ..datasets.atomic_files import AtomicFileMixin
 from ..parameters import unknown_parameters
 from ..registry import makers_of, registered_pipelines
 from ..runs.versions import is_optional, is_versioned
@@ -91,6 +89,10 @@ class InputHooks:
                 f"the path of {name} ({path}) is on S3, which needs the Python package s3fs: install it (the extra "
                 "s3 of this project), or change storage in globals.yml"
             )
+        # Datasets take seconds to import, and every command imports this module.
+        from .. import datasets  # noqa: PLC0415
+        from ..datasets.atomic_files import AtomicFileMixin  # noqa: PLC0415
+
         own = getattr(datasets, kind.rpartition(".")[2], object)
         if issubclass(own, AtomicFileMixin) or os.environ.get("SPARK_REMOTE"):
             return  # not Spark's file, or a server's Spark, which has its own libraries

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.io.core import DatasetError, is_parameter
 from kedro.pipeline.node import Node
 
-from ..datasets import AtomicJSONDataset
 from ..nested import differences, without
 from .fingerprint import code_fingerprint, content_fingerprint, fingerprint
 from .versions import (
@@ -26,6 +25,9 @@ from .versions import (
     provenance_path,
     version_path,
 )
+
+if TYPE_CHECKING:
+    from ..datasets import AtomicJSONDataset
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,9 @@ def _code(depends: Dependencies) -> str:
 
 
 def _provenance_dataset(dataset: VersionedDataset, version: str) -> AtomicJSONDataset:
+    # Datasets take seconds to import, and every command imports this module.
+    from ..datasets import AtomicJSONDataset  # noqa: PLC0415
+
     path = provenance_path(PurePosixPath(version_path(dataset, version)))
     protocol = protocol_of(dataset)
     return AtomicJSONDataset(

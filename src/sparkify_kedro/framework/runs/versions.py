@@ -14,7 +14,6 @@ from fsspec import AbstractFileSystem
 from kedro.framework.context import KedroContext
 from kedro.io import DataCatalog
 from kedro.io.core import AbstractVersionedDataset, Version, VersionNotFoundError, is_parameter
-from kedro_datasets._utils.spark_utils import get_spark_filesystem
 
 # Kedro and kedro-datasets have no public names for a dataset's version, protocol, path and filesystem, nor for the path
 # of a version: all use of these private attributes is in this module.
@@ -101,7 +100,11 @@ def protocol_of(dataset: Dataset) -> str | None:
 
 def filesystem_of(dataset: Dataset) -> AbstractFileSystem:
     """The filesystem in which a dataset lies."""
-    return getattr(dataset, "_fs", None) or get_spark_filesystem(dataset._protocol)
+    if (filesystem := getattr(dataset, "_fs", None)) is not None:
+        return filesystem
+    from kedro_datasets._utils.spark_utils import get_spark_filesystem  # noqa: PLC0415 - it imports Spark
+
+    return get_spark_filesystem(dataset._protocol)
 
 
 def version_path(dataset: VersionedDataset, version: str) -> Path:
