@@ -7,7 +7,7 @@ PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: env run check test test-faults coverage lint torch notebook sample pictures benchmark benchmark-contract \
-	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-decision benchmark-monitoring \
+	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-decision benchmark-monitoring benchmark-serving \
 	benchmark-small benchmark-intervals benchmark-scale benchmark-larger-logs lock
 
 env: .venv/.complete
@@ -119,6 +119,10 @@ benchmark-decision: env
 # Alarms of monitoring where cancellations become twice as likely, and where they do not; half an hour on two idle cores.
 benchmark-monitoring: env
 	PYTHONPATH=src $(BIN)/python benchmarks/forecasts_watched.py
+
+# The server: its start, its latency, and clients that ask while runs land; six minutes on two idle cores.
+benchmark-serving: env
+	PYTHONPATH=src $(BIN)/python benchmarks/serving.py
 
 # What larger logs would take, from what benchmark-scale has measured.
 benchmark-larger-logs: env

@@ -46,7 +46,7 @@ SCORES = (("08_reporting", "metrics"), ("06_models", "search_report"), ("08_repo
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that make the first run, and end with the others that need it: no worker waits for it."""
-    needs_the_run = ("test_monitoring.py", "test_scoring.py", "test_seeing.py")
+    needs_the_run = ("test_monitoring.py", "test_scoring.py", "test_seeing.py", "test_serving.py")
     items.sort(key=lambda item: (item.path.name != "test_runs.py", item.path.name in needs_the_run))
 
 

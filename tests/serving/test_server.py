@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import requests
@@ -21,7 +17,7 @@ import schemathesis
 import yaml
 from hypothesis import HealthCheck, given, settings
 
-from servers import process, wait_for
+from served import Server, serving
 from stored_run import CALIBRATION, COEFFICIENTS, FEATURES, INTERCEPT, USERS, StoredRun
 
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
@@ -35,66 +31,20 @@ TREE = {
 ROW: dict[str, Any] = dict(zip(FEATURES, USERS[0][2], strict=True))
 
 
-class Server(NamedTuple):
-    """A running server."""
-
-    address: str
-    project: Path
-    session: requests.Session
-
-    def get(self, path: str, status: int = 200) -> Any:
-        answer = self.session.get(f"{self.address}{path}", timeout=20)
-        assert answer.status_code == status, answer.text
-        return answer.json()
-
-    def score(self, *rows: dict[str, Any], status: int = 200) -> Any:
-        answer = self.session.post(f"{self.address}/score", json={"rows": rows}, timeout=20)
-        assert answer.status_code == status, answer.text
-        return answer.json()
-
-    def until(self, is_so: Callable[[Any], bool]) -> Any:
-        """What /health says as soon as it is so."""
-        ends, health = time.monotonic() + 20, None
-        while time.monotonic() < ends:
-            # The first process has the port before the others answer at it.
-            with suppress(requests.ConnectionError):
-                health = self.session.get(f"{self.address}/health", timeout=20).json()
-                if is_so(health):
-                    return health
-            time.sleep(WAIT / 2)
-        raise AssertionError(health)
-
-
-def without_java(**more: str) -> dict[str, str]:
-    return os.environ | {"JAVA_HOME": "/nowhere", "PYTHONPATH": "src"} | more
-
-
-def serve(*options: str) -> list[str]:
-    return [sys.executable, "-m", "sparkify_kedro", "serve", "--port=0", *options]
-
-
-@contextmanager
-def running(project: Path, *options: str, **environment: str) -> Iterator[Server]:
-    bounds = project / "conf" / "base" / "parameters_serving.yml"
-    written = yaml.safe_load(bounds.read_text())
+def bounded(project: Path) -> Path:
+    """The project with bounds that a test reaches."""
+    path = project / "conf" / "base" / "parameters_serving.yml"
+    written = yaml.safe_load(path.read_text())
     written["serving"] |= {"refresh_seconds": WAIT, "most_seconds": 2, "most_rows": 50, "most_bytes": 20_000}
-    bounds.write_text(yaml.safe_dump(written))
-    log = project / "serve.log"
-    with (
-        process(serve(*options), log, without_java(**environment), folder=project) as server,
-        requests.Session() as session,
-    ):
-        address = wait_for(r"http://\S+:\d+", log)
-        yield Server(address, project, session)
-    assert server.returncode in (0, -signal.SIGTERM), log.read_text()
-    assert "Traceback" not in log.read_text()
+    path.write_text(yaml.safe_dump(written))
+    return project
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, copy_project: Callable[[Path], Path]) -> Iterator[Server]:
-    project = copy_project(tmp_path_factory.mktemp("served"))
+    project = bounded(copy_project(tmp_path_factory.mktemp("served")))
     StoredRun(project, FIRST).write()
-    with running(project) as started:
+    with serving(project) as started:
         yield started
 
 
@@ -249,7 +199,7 @@ def test_it_keeps_to_its_own_openapi_document(server: Server, mode: schemathesis
 def test_newer_scores_are_served_as_a_whole_and_broken_ones_are_not(
     project: Path,
 ) -> None:
-    with running(project, "--workers=1") as server:
+    with serving(bounded(project), "--workers=1") as server:
         assert server.until(lambda health: True) == {
             "status": "waiting", "run": None, "as_of": None, "problem": NO_RUN
         }  # fmt: skip
@@ -288,7 +238,7 @@ def test_newer_scores_are_served_as_a_whole_and_broken_ones_are_not(
 
 def test_beyond_this_machine_it_takes_a_token(project: Path) -> None:
     StoredRun(project, FIRST).write()
-    with running(project, "--host=0.0.0.0", "--workers=2", SPARKIFY_SERVING_TOKEN=TOKEN) as started:
+    with serving(bounded(project), "--host=0.0.0.0", "--workers=2", SPARKIFY_SERVING_TOKEN=TOKEN) as started:
         server = started._replace(address=started.address.replace("//0.0.0.0", "//127.0.0.1"))
         server.until(lambda health: health["run"] == FIRST)
         for path in ("/users/17", "/users", "/model", "/metrics"):

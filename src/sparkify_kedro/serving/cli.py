@@ -18,11 +18,11 @@ from sparkify_kedro.framework.commands import OneSentenceCommand
 
 @click.command(cls=OneSentenceCommand)
 @env_option
-@click.option("--conf-source", type=click.Path(exists=True, file_okay=False, path_type=Path), default="conf")
+@click.option("--conf-source", type=click.Path(exists=True), default="conf", help="As for kedro run.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Beyond this machine, it takes a token.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0: any free one.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that answer.")
-def serve(env: str | None, conf_source: Path, host: str, port: int, workers: int) -> None:
+def serve(env: str | None, conf_source: str, host: str, port: int, workers: int) -> None:
     """Answer questions on the newest scores over HTTP, without Spark: docs/serving.md.
 
     Other machines are answered only if the variable SPARKIFY_SERVING_TOKEN has a token, which each request must send.
@@ -44,7 +44,7 @@ def serve(env: str | None, conf_source: Path, host: str, port: int, workers: int
             f"other machines reach {host}, so requests must send a token: set {TOKEN_VARIABLE}, or leave out --host"
         )
     _check_free(host, port)
-    configuration = CONFIG_LOADER_CLASS(str(conf_source), env=env, **CONFIG_LOADER_ARGS)
+    configuration = CONFIG_LOADER_CLASS(conf_source, env=env, **CONFIG_LOADER_ARGS)
     serving = Serving.configured(configuration, Path.cwd())
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
         serving.write(Path(folder))
