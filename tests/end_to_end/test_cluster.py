@@ -64,6 +64,10 @@ def test_executors_have_the_code_and_the_result_is_that_of_one_machine(
     for folder in (here, there):
         folder.mkdir()
         copy_project(folder)
+    # As for the session of the tests: seconds on small data.
+    with (there / "conf" / "cluster" / "spark.yml").open("a") as settings:
+        settings.write("spark.executor.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1\n")
+        settings.write("spark.driver.extraJavaOptions: -XX:+UseSerialGC -XX:TieredStopAtLevel=1\n")
     words = ("--pipelines=simulation", "--params=simulation.users=6,simulation.files=2,simulated_events={}")
     code, output, errors = kedro_here(here, "run", words[0], words[1].format(here / LOG))
     assert code == 0, output + errors

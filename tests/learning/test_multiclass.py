@@ -56,7 +56,7 @@ def rows(spark: SparkSession, table: pd.DataFrame) -> DataFrame:
 
 @pytest.fixture(
     scope="module",
-    params=["gradient_boosted_trees", pytest.param("logistic_regression", marks=pytest.mark.faults)],
+    params=["logistic_regression", pytest.param("gradient_boosted_trees", marks=pytest.mark.faults)],
 )
 def trained(request: pytest.FixtureRequest, rows: DataFrame) -> ClassModel:
     return train_classes(rows, SETS, SEARCHES[request.param], TRAINING, 0.001)
