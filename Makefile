@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: env run check test test-faults coverage lint torch notebook sample pictures benchmark benchmark-contract \
+.PHONY: env run docs check test test-faults coverage lint torch notebook sample pictures benchmark benchmark-contract \
 	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-decision benchmark-monitoring benchmark-serving \
 	benchmark-small benchmark-intervals benchmark-scale benchmark-larger-logs lock
 
@@ -55,6 +55,11 @@ test-faults: env
 	$(PYTEST) tests/end_to_end/test_bad_input.py
 	$(PYTEST) -m "faults and not examples" --ignore=tests/end_to_end/test_bad_input.py
 	$(PYTEST) --hypothesis-profile=thorough -m examples
+
+# The documentation site, in docs/_build/html. A broken link or reference fails it.
+docs: env
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --builder html --doctree-dir docs/_build/doctrees docs docs/_build/html
+	@echo "The site: docs/_build/html/index.html"
 
 coverage: env
 	$(PYTEST) -m "not faults" --cov --cov-report=term
@@ -131,7 +136,7 @@ benchmark-larger-logs: env
 # The pinned versions, after a change of the dependencies in pyproject.toml (needs uv on the path).
 LOCK_ANY := uv pip compile --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header
-LOCK := $(LOCK_ANY) --extra test --extra mlflow --extra connect --extra s3 --extra serve pyproject.toml
+LOCK := $(LOCK_ANY) --extra test --extra mlflow --extra connect --extra s3 --extra serve --extra docs pyproject.toml
 # Of PyTorch alone, beside the others: its CPU builds are in TORCH_CPU, a folder of wheels or the address of such a page.
 LOCK_TORCH := echo "torch==2.13.0 safetensors" | tr ' ' '\n' | $(LOCK_ANY) --constraint requirements.lock -
 LOCK_TORCH_CPU := echo "torch==2.13.0+cpu safetensors" | tr ' ' '\n' | \

@@ -34,6 +34,16 @@ def picture_report(browser: Browser) -> None:
     page.locator("#answer").evaluate("section => section.scrollIntoView({behavior: 'instant'})")
     page.screenshot(path=PICTURES / "report.png")
     page.locator("#models > figure").screenshot(path=PICTURES / "figure.png")
+    for name, section in (("users", "#users"), ("label", "#will_churn_in_next_bin"), ("log", "#log")):
+        top = page.locator(section).bounding_box()
+        if top is not None:
+            clip = {
+                "x": 0,
+                "y": top["y"] + page.evaluate("scrollY"),
+                "width": 1180,
+                "height": min(top["height"], 1_100),
+            }
+            page.screenshot(path=PICTURES / f"{name}.png", full_page=True, clip=clip)
     page.close()
 
 

@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "spark" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.spark)
-        if "end_to_end" in item.path.parts or item.path.name == "test_cli.py":
+        if "end_to_end" in item.path.parts or item.path.name in ("test_cli.py", "test_server.py"):
             item.add_marker(pytest.mark.end_to_end)
 
 

@@ -14,10 +14,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from kedro.framework.project import configure_project
@@ -128,6 +129,17 @@ def test_the_page_fits_a_phone(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator(".plot .main-svg").first.bounding_box()["width"] <= 390
     page.set_viewport_size({"width": 1280, "height": 800})
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1280)])
+def test_the_page_is_accessible(page: Page, scheme: Literal["light", "dark"], width: int) -> None:
+    """By axe: contrast, landmarks, headings, names of what is drawn, keyboard."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    found = Axe().run(page).response["violations"]
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in found] == []
 
 
 def test_the_page_prints(page: Page, tmp_path: Path) -> None:
