@@ -31,6 +31,10 @@ from sparkify_kedro.framework.datasets import (
 )
 from sparkify_kedro.framework.files import content_of, data_files
 from sparkify_kedro.framework.runs.fingerprint import content_fingerprint
+from sparkify_kedro.serving.settings import Serving
+from sparkify_kedro.serving.stored_forecasts import StoredForecasts
+from sparkify_kedro.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
+from stored_run import USERS, StoredRun
 from thin_log import thin_lines, write_lines
 
 if TYPE_CHECKING:
@@ -187,3 +191,21 @@ def test_a_whole_run_with_its_files_in_a_bucket_finds_the_same(
     # Locks were held where the runs were.
     assert (small_project.folder / "data/.running").is_dir()
     assert not storage.exists(f"{BUCKET}/project/.running")
+
+
+@pytest.mark.parametrize("protocol", ["s3", "s3a"])
+def test_stored_scores_are_served_from_there(storage: AbstractFileSystem, project: Path, protocol: str) -> None:
+    """Also those of a run that lands later."""
+    folder = project / "conf" / "local"
+    folder.mkdir(exist_ok=True)
+    (folder / "globals.yml").write_text(f"storage: {protocol}://{BUCKET}/served_{protocol}\n")
+    configuration = CONFIG_LOADER_CLASS(str(project / "conf"), **CONFIG_LOADER_ARGS)
+    stored = StoredForecasts(Serving.configured(configuration, project))
+    assert stored.newest() is None
+    for version in (FIRST, SECOND):
+        StoredRun(project, version).write()
+        storage.put(f"{project}/data/", f"{BUCKET}/served_{protocol}/", recursive=True)
+        assert stored.newest() == version
+        forecast = stored.load(version)
+        assert forecast.scores["user_id"] == [user for user, _, _ in USERS]
+        assert forecast.metadata.model == f"model of {version}"
