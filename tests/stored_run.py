@@ -18,6 +18,11 @@ FORECAST = "will_churn_in_next_bin"
 FEATURES = ["page_roll_advert", "page_thumbs_down", "log_tenure_days"]
 MEANS = [10.0, 1.0, 4.0]
 COEFFICIENTS, INTERCEPT = [0.1, 0.5, -0.2], -1.0
+# More than 20 adverts raise the risk.
+TREE: dict[str, Any] = {
+    "feature": [0, -1, -1], "threshold": [20.0, -1.0, -1.0], "left": [1, -1, -1], "right": [2, -1, -1],
+    "value": [0.0, -1.0, 1.0], "rows": [10.0, 6.0, 4.0],
+}  # fmt: skip
 # The calibration halves the margin and adds 0.25.
 CALIBRATION = {"slope": 0.5, "intercept": 0.25}
 # By rank: the user, the probability that was stored, and the features. Half of all have 4 adverts, dislike 2 songs, and
@@ -37,11 +42,13 @@ class StoredRun(NamedTuple):
         project: its folder.
         version: the run's id.
         shift: is added to each stored probability, so that answers tell runs apart.
+        users: 3, or 0 where nobody was scored.
     """
 
     project: Path
     version: str
     shift: float = 0.0
+    users: int = 3
 
     def write(self, trees: list[dict[str, Any]] | None = None, algorithm: str = "logistic_regression") -> StoredRun:
         """The whole run, in the order in which a run writes."""
@@ -89,7 +96,7 @@ class StoredRun(NamedTuple):
         devices = {"device": ["mac", "mac", "ipad"]}
         # Spark writes several files, in no order.
         rows = pa.table({"user_id": [user for user, _, _ in USERS], **columns, **devices, "bin_end": [0, 0, 0]})
-        self._write_table("rows_to_score", rows.take([2, 0, 1]))
+        self._write_table("rows_to_score", rows.take([2, 0, 1]) if self.users else rows.slice(0, 0))
         self.complete("07_model_output/rows_to_score", {})
 
     def write_scores(self) -> None:
@@ -103,7 +110,7 @@ class StoredRun(NamedTuple):
                 "decile": pa.array([1, 4, 7], pa.int32()),
             }
         )
-        self._write_table("churn_scores", scores.take([1, 2, 0]))
+        self._write_table("churn_scores", scores.take([1, 2, 0]) if self.users else scores.slice(0, 0))
 
     def complete(self, dataset: str, inputs: dict[str, str]) -> None:
         """The provenance, which a run writes last."""

@@ -18,16 +18,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from served import Server, serving
-from stored_run import CALIBRATION, COEFFICIENTS, FEATURES, INTERCEPT, USERS, StoredRun
+from stored_run import CALIBRATION, COEFFICIENTS, FEATURES, INTERCEPT, TREE, USERS, StoredRun
 
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
 TOKEN = "a token"  # noqa: S105
 WAIT = 0.1
 NO_RUN = "no complete run has scored users yet: kedro run"
-TREE = {
-    "feature": [0, -1, -1], "threshold": [20.0, -1.0, -1.0], "left": [1, -1, -1], "right": [2, -1, -1],
-    "value": [0.0, -1.0, 1.0], "rows": [10.0, 6.0, 4.0],
-}  # fmt: skip
 ROW: dict[str, Any] = dict(zip(FEATURES, USERS[0][2], strict=True))
 
 

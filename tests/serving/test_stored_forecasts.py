@@ -10,7 +10,7 @@ import pytest
 from sparkify_kedro.serving.settings import Serving
 from sparkify_kedro.serving.stored_forecasts import StoredForecasts
 from sparkify_kedro.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
-from stored_run import FEATURES, FORECAST, StoredRun
+from stored_run import FEATURES, FORECAST, TREE, StoredRun
 
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
 
@@ -71,6 +71,16 @@ def test_a_champion_that_was_exported_by_a_later_run(project: Path, stored: Stor
     forecast = stored.load(FIRST)
     assert forecast.champion is None
     assert forecast.reasons_of([0]) is None
+
+
+def test_nobody_was_scored(project: Path, stored: StoredForecasts) -> None:
+    forecast = stored.load(StoredRun(project, FIRST, users=0).write([TREE], "random_forest").version)
+    assert (forecast.positions, forecast.as_of) == ({}, None)
+    assert forecast.reasons_of([]) == []
+    # Nothing is usual, so nothing is told as a reason.
+    [scored], [reasons] = forecast.score([dict.fromkeys(FEATURES, 1.0)])
+    assert 0 < scored < 1
+    assert reasons == []
 
 
 def test_a_version_that_was_removed_meanwhile(project: Path, stored: StoredForecasts) -> None:

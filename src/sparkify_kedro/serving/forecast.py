@@ -76,6 +76,8 @@ class Forecast:
         """The strongest reasons of stored users, by their positions; None where there are none."""
         if not self.is_explained:
             return None
+        if not positions:
+            return []
         chosen = {name: [values[position] for position in positions] for name, values in self.rows.items()}
         features = np.array([chosen[name] for name in self.metadata.features], dtype=float).T
         return self._reasons(features.reshape(len(positions), len(self.metadata.features)), chosen)
