@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-com
 PIP += --config-settings="--build-option=--compression=stored"
 PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-.PHONY: env run docs check test test-faults coverage lint torch notebook sample pictures benchmark benchmark-contract \
+.PHONY: env run docs check test test-faults coverage lint torch torch-if-any notebook sample pictures benchmark benchmark-contract \
 	benchmark-quality benchmark-experiments benchmark-multiclass benchmark-served benchmark-decision benchmark-monitoring benchmark-serving \
 	benchmark-small benchmark-intervals benchmark-scale benchmark-larger-logs lock
 
@@ -43,9 +43,12 @@ check: env lint
 	$(PYTEST) -m "not spark and not end_to_end and not faults"
 
 # The tests of the neural network are skipped where there is no CPU build of PyTorch.
-test: env lint
-	test -e .venv/.torch || ($(PIP) -r requirements-torch-cpu.lock && touch .venv/.torch) || echo "without PyTorch"
+test: env
+	$(MAKE) --no-print-directory --jobs=2 lint torch-if-any
 	$(PYTEST) -m "not faults"
+
+torch-if-any: env
+	@test -e .venv/.torch || ($(PIP) -r requirements-torch-cpu.lock && touch .venv/.torch) || echo "without PyTorch"
 
 # The tests that take minutes: runs killed in the save of every dataset, two runs at once, logs too small to train on (a
 # whole file, because docs/bad-input.md is compared with all cases), logs of other services up to the report, notebooks

@@ -20,6 +20,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 toc_object_entries = add_module_names = False
 highlight_language = "none"  # of commands and outputs
 exclude_patterns = ["_build"]
+if tags.has("without_python"):  # noqa: F821 - Sphinx gives it
+    exclude_patterns.append("reference/python/sparkify_kedro.*.md")  # all packages but the outermost
 html_theme = "furo"
 html_title = f"Sparkify churn {release}"
 html_copy_source = html_show_sphinx = False

@@ -47,7 +47,7 @@ def write_pages() -> None:
     pages = {
         "parameters": parameters(configuration["parameters"]),
         "datasets": datasets(configuration["catalog"]),
-        "features": features(configuration["parameters"]["feature_registry"]),
+        "features": features(configuration["parameters"]),
         "commands": COMMANDS,
         "http": http_api(configuration),
         "licenses": licenses(),
@@ -216,15 +216,29 @@ def content(validator: Any) -> Iterator[str]:
             yield f"Fields: {', '.join(described)}."
 
 
-def features(registry: Mapping[str, Any]) -> str:
-    """Every feature."""
+def features(configured: Mapping[str, Any]) -> str:
+    """Every feature, and the themes by which features are told as reasons."""
     rows: list[list[object]] = []
-    for name, each in registry.items():
+    for name, each in configured["feature_registry"].items():
         unit = each["unit"] + (" (its natural logarithm)" if each.get("scale") == "log" else "")
         labels = "all" if each["labels"] == "all" else f"{', '.join(each['labels'])}: {each['why']}"
         rows.append([f"`{name}`", each["definition"], unit, ", ".join(each["sets"]), labels])
     text = "Columns of `user_time_bins`, one row per user and landmark. A bin is the window of 14 days before it."
-    return f"# Features\n\n{text}\n\n" + table("feature, definition, unit, sets, labels that may use it", rows)
+    themes: list[list[object]] = []
+    for name, each in configured["reason_themes"].items():
+        said = "; ".join(filter(None, [each.get("says"), each.get("usual"), *each.get("names", {}).values()]))
+        patterns = ", ".join(f"`{pattern}`" for pattern in each["features"])
+        themes.append([name, patterns, f"`{each['tells']}`" if each["tells"] else "never told", said])
+    return "\n\n".join(
+        [
+            "# Features",
+            text,
+            table("feature, definition, unit, sets, labels that may use it", rows),
+            "## Themes of reasons",
+            "Of the features of a theme, together, one reason is told: the value of a column, beside what is usual.",
+            table("theme, features, tells, in words", themes),
+        ]
+    )
 
 
 # --- HTTP and Python --------------------------------------------------------------------------------------------------

@@ -31,7 +31,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "random_forest": {"numTrees": 7, "maxDepth": 5, "seed": 1},
     "gradient_boosted_trees": {"maxIter": 6, "maxDepth": 3, "seed": 1, "stepSize": 0.2},
 }
-KINDS = [*((algorithm, False) for algorithm in SETTINGS), ("gradient_boosted_trees", True)]
+KINDS = [
+    ("logistic_regression", False),
+    ("random_forest", False),
+    ("gradient_boosted_trees", True),
+    pytest.param("gradient_boosted_trees", False, marks=pytest.mark.faults),
+]
 
 
 @pytest.fixture(scope="module")

@@ -22,11 +22,11 @@ class Population(ParameterBlock):
     from other users, some of whom are held out, nor from later events.
     """
 
-    sessions_per_day: Positive
-    active_days_per_day: Positive
-    songs_per_session: Positive
-    minutes_per_session: Positive
-    per_1000_songs: dict[str, Positive]
+    sessions_per_day: Positive = Field(description="of an average user")
+    active_days_per_day: Positive = Field(description="of an average user")
+    songs_per_session: Positive = Field(description="of an average user")
+    minutes_per_session: Positive = Field(description="of an average user")
+    per_1000_songs: dict[str, Positive] = Field(description="visits of an average user by page")
 
     @field_validator("per_1000_songs")
     @classmethod
@@ -39,16 +39,16 @@ class Population(ParameterBlock):
 class Shrinkage(ParameterBlock):
     """The weight of the average user beside a user's own evidence, in units of exposure."""
 
-    days: Positive
-    songs: Positive
-    sessions: Positive
+    days: Positive = Field(description="the weight, for rates per day")
+    songs: Positive = Field(description="the weight, for rates per 1,000 songs")
+    sessions: Positive = Field(description="the weight, for rates per session")
 
 
 class Label(ParameterBlock):
     """A label: an event in the window of a row, in the days after it (the horizon), or in either."""
 
-    event: Literal["cancellation", "downgrade", "upgrade"]
-    in_window: bool
+    event: Literal["cancellation", "downgrade", "upgrade"] = Field(description="whose users have the label 1")
+    in_window: bool = Field(description="whether an event in the window counts")
     horizon_days: int = Field(ge=0, le=366, strict=True, description="0: the window alone")
 
     @model_validator(mode="after")
@@ -121,21 +121,21 @@ Unit = Literal["user", "row"]
 class HoldOut(ParameterBlock):
     """The rows that are held out for evaluation."""
 
-    share: float = Field(gt=0, lt=1)
-    unit: Unit
+    share: float = Field(gt=0, lt=1, description="of the users or rows")
+    unit: Unit = Field(description="what is held out as a whole")
 
 
 class Folds(ParameterBlock):
     """The folds of cross-validation."""
 
-    number: int = Field(ge=2, le=20)
-    unit: Unit
+    number: int = Field(ge=2, le=20, description="of folds")
+    unit: Unit = Field(description="what is in one fold as a whole")
 
 
 class Split(ParameterBlock):
     """The hold-out and the folds, which are the same for all labels."""
 
-    seed: int
+    seed: int = Field(description="of the random numbers")
     hold_out: HoldOut
     folds: Folds
 

@@ -19,7 +19,7 @@ MOST_TYPES = 6
 class UserTypeSearch(ParameterBlock):
     """How user types are fitted."""
 
-    seed: int
+    seed: int = Field(description="of the random numbers")
     most_types: int = Field(ge=1, le=MOST_TYPES, description="the largest number of types to consider")
     starts: int = Field(ge=1, le=100, description="random starts for each number of types")
     most_users: int = Field(ge=100, le=200_000, description="users to collect; of more, a sample")
@@ -48,7 +48,7 @@ class LatentSet(ParameterBlock):
 class Training(ParameterBlock):
     """Settings of training that all labels and algorithms share."""
 
-    seed: int
+    seed: int = Field(description="of the random numbers")
     feature_sets: list[str] = Field(
         min_length=1, description="feature sets to choose from: of the feature registry, or latent ones"
     )
@@ -63,9 +63,11 @@ class Training(ParameterBlock):
 class AlgorithmSearch(ParameterBlock):
     """An algorithm, its fixed settings, and the grid of settings to search."""
 
-    algorithm: str
-    settings: dict[str, Setting]
-    grid: dict[str, Annotated[list[Setting], Field(min_length=1)]] = Field(min_length=1)
+    algorithm: str = Field(description="its name in `learning.algorithms`")
+    settings: dict[str, Setting] = Field(description="of the estimator, by name, the same in all fits")
+    grid: dict[str, Annotated[list[Setting], Field(min_length=1)]] = Field(
+        min_length=1, description="values of further settings, every combination of which is tried"
+    )
 
     @model_validator(mode="after")
     def _algorithm_and_settings_are_known(self) -> AlgorithmSearch:
@@ -81,14 +83,14 @@ class AlgorithmSearch(ParameterBlock):
 class Segments(ParameterBlock):
     """The limits of the segments by tenure and by observed history (days)."""
 
-    tenure_days: list[float] = Field(min_length=1)
-    history_days: list[float] = Field(min_length=1)
+    tenure_days: list[float] = Field(min_length=1, description="limits between segments, in days since registration")
+    history_days: list[float] = Field(min_length=1, description="limits between segments, in observed days")
 
 
 class Evaluation(ParameterBlock):
     """How scores are evaluated."""
 
-    seed: int
+    seed: int = Field(description="of the random numbers")
     max_rows: int = Field(ge=1_000, description="scored rows to collect; of more, a sample of users")
     replicates: int = Field(ge=20, le=10_000, description="bootstrap samples of users behind an interval")
     cost_ratio: float = Field(gt=0, description="the cost of a missed churner, in needless contacts")

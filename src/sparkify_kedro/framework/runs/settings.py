@@ -17,7 +17,7 @@ class RunSettings(ParameterBlock):
     keep_versions_of: dict[str, NonNegativeInt] = Field(
         default={}, description="the same for single datasets, of which more or fewer are kept"
     )
-    on_stale: Literal["warn", "stop"]
+    on_stale: Literal["warn", "stop"] = Field(description="what a run does about inputs that it would make anew")
     without_effect: list[str] = Field(default=[], description="parameters that do not change what a dataset holds")
 
 

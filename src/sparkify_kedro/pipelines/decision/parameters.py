@@ -12,13 +12,13 @@ class Decision(ParameterBlock):
 
     contacts: int | None = Field(ge=1, description="users to list")
     budget: float | None = Field(gt=0, description="for contacts, in the currency of the costs")
-    cost_per_contact: float = Field(ge=0)
+    cost_per_contact: float = Field(ge=0, description="in any currency")
     save_rate: float | None = Field(gt=0, le=1, description="share of contacted churners who stay because of it")
     value_of_a_customer: float | None = Field(gt=0, description="what a customer who stays is worth")
     hold_out_share: float = Field(ge=0, lt=1, description="share of the listed users, by chance, who are not contacted")
-    seed: int
+    seed: int = Field(description="of the random numbers")
     most: int = Field(ge=1, le=100_000, description="the most users to list and explain, on the driver")
-    reasons: int = Field(ge=1, le=20)
+    reasons: int = Field(ge=1, le=20, description="of each listed user, at most")
 
     @property
     def value_of_a_churner(self) -> float | None:

@@ -29,7 +29,7 @@ class Variant(ParameterBlock):
 class Experiments(ParameterBlock):
     """The variants by name, and which of them to run."""
 
-    algorithm: str
+    algorithm: str = Field(description="of all variants that name none")
     baseline: str = Field(description="the variant that the others are compared with")
     only: list[str] | None = Field(description="the variants to run beside those they are compared with; null: all")
     variants: dict[str, Variant]

@@ -44,7 +44,7 @@ def wrong_kind(column: str, kind: str) -> str:
 class RawColumn(ParameterBlock):
     """The rules for one column; a rule without its own action uses the contract's ``if_broken``."""
 
-    type: Literal["string", "long", "double"]
+    type: Literal["string", "long", "double"] = Field(description="of the values")
     required: Literal["always", "logged_in", "never"] = Field(
         default="never", description="logged_in: this and the column's other rules apply only to logged-in users"
     )
@@ -60,10 +60,10 @@ class RawColumn(ParameterBlock):
     personal: bool = Field(
         default=False, description="the column is stored in no table, and removed from rejected lines"
     )
-    if_missing: Action | None = None
-    if_unknown: Action | None = None
-    if_of_another_form: Action | None = None
-    if_out_of_range: Action | None = None
+    if_missing: Action | None = Field(default=None, description="what happens to a line without a value")
+    if_unknown: Action | None = Field(default=None, description="of a value that is not in one_of")
+    if_of_another_form: Action | None = Field(default=None, description="of a value that does not match")
+    if_out_of_range: Action | None = Field(default=None, description="of a value that is not between the limits")
 
     @field_validator("matches")
     @classmethod

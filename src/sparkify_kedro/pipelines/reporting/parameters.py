@@ -12,8 +12,8 @@ Scores = dict[str, dict[str, float]]
 class Published(ParameterBlock):
     """AUC-PR published by others for this method, by label and algorithm."""
 
-    original: Scores
-    rerun: Scores
+    original: Scores = Field(description="by label and algorithm, as first published")
+    rerun: Scores = Field(description="by label and algorithm, as published by a rerun")
 
 
 class Reporting(ParameterBlock):

@@ -10,10 +10,10 @@ from sparkify_kedro.framework.parameters import ParameterBlock
 class UsersAtRisk(ParameterBlock):
     """The rule for the list of users at risk: the first ``top``, or all with at least ``probability``."""
 
-    top: int | None = Field(ge=1)
-    probability: float | None = Field(ge=0, le=1)
+    top: int | None = Field(ge=1, description="list so many users; null where a probability decides")
+    probability: float | None = Field(ge=0, le=1, description="list all with at least this; null where top decides")
     most: int = Field(ge=1, description="the most users to list and explain, on the driver")
-    reasons: int = Field(ge=1, le=20)
+    reasons: int = Field(ge=1, le=20, description="of each listed user, at most")
 
     @model_validator(mode="after")
     def _one_rule(self) -> UsersAtRisk:
