@@ -18,7 +18,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 
 from served import Server, serving
-from stored_run import CALIBRATION, COEFFICIENTS, FEATURES, INTERCEPT, TREE, USERS, StoredRun
+from stored_run import CALIBRATION, COEFFICIENTS, FEATURES, INTERCEPT, MEANS, TREE, USERS, StoredRun
 
 FIRST, SECOND, THIRD = (f"2026-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
 TOKEN = "a token"  # noqa: S105
@@ -177,6 +177,10 @@ def test_the_pages_of_the_document_need_no_other_server(server: Server) -> None:
     row = server.get("/openapi.json")["components"]["schemas"]["Row"]
     assert set(row["properties"]) == {*FEATURES, "device"}
     assert row["required"] == FEATURES
+    # What the page sends, unless it is changed: a row at the means of the training rows.
+    assert server.score({name: row["properties"][name]["examples"][0] for name in FEATURES})["scores"][0][
+        "probability"
+    ] == pytest.approx(probability(*MEANS))
 
 
 @pytest.mark.parametrize("mode", schemathesis.GenerationMode)

@@ -139,7 +139,9 @@ class Forecast:
         feature = self.registry.features.get(name)
         largest = _LARGEST if feature is None or feature.scale == "plain" else _LARGEST_LOG
         unit = None if feature is None else f"{feature.definition} ({feature.unit}{_ON_LOG_SCALE[feature.scale]})"
-        return Annotated[float, Field(ge=-largest, le=largest, description=unit)]
+        profile = self.metadata.profile.get(name)
+        example = 0.0 if profile is None or profile.mean is None else round(profile.mean, 6)
+        return Annotated[float, Field(ge=-largest, le=largest, description=unit, examples=[example])]
 
     def _reasons(self, features: Array, columns: Table) -> list[list[str]]:
         added = self.explainer(features)

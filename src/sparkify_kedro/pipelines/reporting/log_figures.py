@@ -95,7 +95,7 @@ def draw_pages(events: DataFrame, reporting: Reporting) -> go.Figure:
     return finish(
         figure,
         f"Page visits per 1,000 songs ({total:,} songs)",
-        "The scale is logarithmic: each grid line is ten times the previous one. Thumbs and adverts are frequent; "
+        "The scale is logarithmic: equal distances are equal ratios. Thumbs and adverts are frequent; "
         "downgrades and cancellations are rare, which makes churn hard to predict.",
         height=160 + 20 * len(pages),
     )
