@@ -14,7 +14,8 @@ from thin_log import thin_lines, write_lines
 if TYPE_CHECKING:
     from conftest import Project
 
-PAGES = ("own-log", "partial-runs", "scoring", "serving", "monitoring", "survival", "versions-and-cleanup", "tracking")
+# Monitoring comes last: it scores an earlier day, which other horizons then refuse to join.
+PAGES = ("own-log", "partial-runs", "scoring", "serving", "survival", "versions-and-cleanup", "tracking", "monitoring")
 LOG = "data/01_raw/log"
 # A small log stands for every other one.
 INSTEAD = {
