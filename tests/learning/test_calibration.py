@@ -100,7 +100,7 @@ def fresh(spark: SparkSession) -> DataFrame:
     params=[
         "logistic_regression",
         pytest.param("random_forest", marks=pytest.mark.faults),
-        "gradient_boosted_trees",
+        pytest.param("gradient_boosted_trees", marks=pytest.mark.faults),
     ],
 )
 def calibrated(request: pytest.FixtureRequest, train: DataFrame, rows: DataFrame) -> CalibratedModel:
