@@ -16,6 +16,7 @@ FORECAST = "will_churn_in_next_bin"
 AS_OF, HORIZON_END = "2018-11-02", "2018-11-16"
 
 
+@pytest.mark.faults
 def test_earlier_scores_are_judged_and_the_champion_recalibrated(small_project: Project, first_run: str) -> None:
     nothing = small_project.report("monitoring_report.json")
     assert nothing == {"judged": [], "waiting": []}
