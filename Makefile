@@ -52,8 +52,8 @@ torch-if-any: env
 
 # The tests that take minutes: runs killed in the save of every dataset, two runs at once, logs too small to train on (a
 # whole file, because docs/bad-input.md is compared with all cases), logs of other services up to the report, notebooks
-# that sample and train, commands in processes of their own, further cases of a kind that make test shows with one, and
-# properties with ten times as many random examples.
+# that sample and train, the tutorial and the how-to pages, the release's archives, commands in processes of their own,
+# further cases of a kind that make test shows with one, and properties with ten times as many random examples.
 test-faults: env
 	$(PYTEST) tests/end_to_end/test_bad_input.py
 	$(PYTEST) -m "faults and not examples" --ignore=tests/end_to_end/test_bad_input.py

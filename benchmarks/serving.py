@@ -23,6 +23,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -85,11 +86,9 @@ def one_row(port: int) -> bytes:
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:
     """The work by number, all at once."""
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(count) as threads:
+        # What goes wrong in a thread ends the benchmark.
+        list(threads.map(work, range(count)))
 
 
 def steady(port: int, body: bytes, for_seconds: float) -> np.ndarray:
@@ -102,7 +101,7 @@ def steady(port: int, body: bytes, for_seconds: float) -> np.ndarray:
         for due in np.arange(number / RATE, for_seconds, CONNECTIONS / RATE):
             time.sleep(max(0.0, begins + due - time.perf_counter()))
             status, _ = client.ask("POST", "/score", body)
-            if status != 200:
+            if status != HTTPStatus.OK:
                 sys.exit(f"POST /score answered {status}")
             latencies.append(1_000 * (time.perf_counter() - begins - due))
 
@@ -118,8 +117,10 @@ def closed_loop(port: int, body: bytes, for_seconds: float) -> float:
     def work(number: int) -> None:
         client = Client(port)
         while time.perf_counter() < ends:
-            if client.ask("POST", "/score", body)[0] == HTTPStatus.OK:
-                counts[number] += 1
+            status, _ = client.ask("POST", "/score", body)
+            if status != HTTPStatus.OK:
+                sys.exit(f"POST /score answered {status}")
+            counts[number] += 1
 
     in_threads(CONNECTIONS, work)
     return sum(counts) / for_seconds
@@ -133,10 +134,12 @@ def clients_while_runs_land(folder: Path, port: int, body: bytes) -> list[tuple[
 
     def work(number: int) -> None:
         if number == CLIENTS:
-            for day in DAYS:
-                seconds([*KEDRO, "run", "--pipelines=scoring", f"--params=feature_engineering.as_of={day}"], folder)
-            time.sleep(5)
-            have_landed.set()
+            try:
+                for day in DAYS:
+                    seconds([*KEDRO, "run", "--pipelines=scoring", f"--params=feature_engineering.as_of={day}"], folder)
+                time.sleep(5)
+            finally:
+                have_landed.set()
             return
         client, chance = Client(port), np.random.default_rng(number)
         while time.perf_counter() < minute or not have_landed.is_set():
@@ -162,6 +165,7 @@ def check_answers(folder: Path, answers: list[tuple[str, int, Any]]) -> Counter[
             user not in scores[run]
             if status == 404
             else status == 200
+            and answer.get("scored", len(scores[run])) == len(scores[run])
             and all(
                 scores[run][each["user_id"]] == each["probability"]
                 for each in answer.get("users", [answer] if user else [])
@@ -203,6 +207,7 @@ def measure(folder: Path, for_seconds: float) -> bytes:
         median, high = np.percentile(latencies, [50, 99])
         print(f"  {RATE} rows a second: median {median:.1f} ms, p99 {high:.1f} ms, {len(latencies)} requests")
         print(f"  closed loop: {closed_loop(port, body, for_seconds):.0f} rows a second")
+    print(f"  a row has {len(json.loads(body)['rows'][0])} features")
     return body
 
 

@@ -223,7 +223,8 @@ def features(configured: Mapping[str, Any]) -> str:
         unit = each["unit"] + (" (its natural logarithm)" if each.get("scale") == "log" else "")
         labels = "all" if each["labels"] == "all" else f"{', '.join(each['labels'])}: {each['why']}"
         rows.append([f"`{name}`", each["definition"], unit, ", ".join(each["sets"]), labels])
-    text = "Columns of `user_time_bins`, one row per user and landmark. A bin is the window of 14 days before it."
+    days = configured["feature_engineering"]["time_bin_days"]
+    text = f"Columns of `user_time_bins`, one row per user and landmark. A bin is the window of {days} days before it."
     themes: list[list[object]] = []
     for name, each in configured["reason_themes"].items():
         said = "; ".join(filter(None, [each.get("says"), each.get("usual"), *each.get("names", {}).values()]))

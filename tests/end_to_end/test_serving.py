@@ -44,7 +44,7 @@ def test_the_rows_of_the_run_have_its_probabilities(small_project: Project, serv
     """The same rows, sent to the server."""
     scores = small_project.table("07_model_output", "churn_scores").set_index("user_id")["probability"]
     rows = small_project.table("07_model_output", "rows_to_score").set_index("user_id")
-    columns = [name for name in server.get("/openapi.json")["components"]["schemas"]["Row"]["properties"]]
+    columns = list(server.get("/openapi.json")["components"]["schemas"]["Row"]["properties"])
     found = server.score(*json.loads(rows[columns].to_json(orient="records", double_precision=15)))["scores"]
     expected = scores.reindex(rows.index).to_list()
     assert [each["probability"] for each in found] == pytest.approx(expected, abs=1e-12)

@@ -128,8 +128,9 @@ def test_trees_of_saved_files_explain_like_those_of_java(
     dataset = SparkMLDataset(filepath=str(tmp_path / "model"))
     with pytest.raises(ValueError, match="this one is not saved"):
         saved_trees(model.copy())
+    # Before it is saved, there is only the Java object.
+    expected = ALGORITHMS[algorithm].contributions(model.copy(), rows, rows.mean(axis=0))
     dataset.save(PipelineModel([assembler(), model]))
-    expected = ALGORITHMS[algorithm].contributions(model, rows, rows.mean(axis=0))
     for known in (model, dataset.load().stages[1]):
         explainer = TreeExplainer(saved_trees(known), feature_perturbation="tree_path_dependent")
         found = explainer.shap_values(rows, check_additivity=False)

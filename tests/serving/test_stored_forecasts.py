@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from kedro.framework.project import pipelines
 
+from sparkify_kedro.serving.forecast import UnavailableError
 from sparkify_kedro.serving.settings import Serving
 from sparkify_kedro.serving.stored_forecasts import StoredForecasts
 from sparkify_kedro.settings import CONFIG_LOADER_ARGS, CONFIG_LOADER_CLASS
@@ -71,6 +73,10 @@ def test_a_champion_that_was_exported_by_a_later_run(project: Path, stored: Stor
     forecast = stored.load(FIRST)
     assert forecast.champion is None
     assert forecast.reasons_of([0]) is None
+    node = f"{FORECAST}.export_champion"
+    with pytest.raises(UnavailableError, match=f"kedro run --nodes={node}, then start the server again"):
+        forecast.score([dict.fromkeys(FEATURES, 1.0)])
+    assert node in {each.name for each in pipelines["__default__"].nodes}
 
 
 def test_nobody_was_scored(project: Path, stored: StoredForecasts) -> None:

@@ -21,7 +21,7 @@ from sparkify_kedro.churn import contributions
 
 from .curves import Array
 from .neural_network import NeuralNetworkClassifier, NeuralNetworkModel
-from .saved_trees import saved_trees
+from .saved_trees import SAVED_AT, saved_trees
 
 
 class Explanation(NamedTuple):
@@ -91,8 +91,9 @@ def tree_contributions(
     model: RandomForestClassificationModel | GBTClassificationModel, rows: Array, means: Array
 ) -> Array:
     """Shapley values, as ``churn.contributions.tree_explainer``."""
-    # The library asks the model's Java object, which a client of Spark Connect does not have.
-    return contributions.tree_explainer(saved_trees(model) if is_remote() else model)(rows)
+    # Of a model that is not saved, the library asks its Java object, which a client of Spark Connect does not have.
+    is_in_java_alone = getattr(model, SAVED_AT, None) is None and not is_remote()
+    return contributions.tree_explainer(model if is_in_java_alone else saved_trees(model))(rows)
 
 
 def network_importances(model: NeuralNetworkModel, features: Sequence[str]) -> Explanation:

@@ -13,7 +13,7 @@ from sparkify_kedro.churn.reports import RankingScores
 class Answer(BaseModel):
     """Every answer on users or rows says which run, model and days it is about."""
 
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True)
 
     run: str = Field(description="the run that stored the scores")
     model: str = Field(description="the id of the champion that made them")

@@ -25,6 +25,7 @@ Table = Mapping[str, Any]  # columns of equal length
 
 # No number of a log is as large; beyond, sums lose all digits. Of features on a log scale, the exponential.
 _LARGEST, _LARGEST_LOG = 1e12, 100.0
+_ON_LOG_SCALE = {"plain": "", "log": ", as its natural logarithm"}
 
 
 class UnavailableError(Exception):
@@ -129,7 +130,8 @@ class Forecast:
     def _portable(self) -> PortableModel:
         if self.champion is None:
             raise UnavailableError(
-                f"no run has stored the champion {self.metadata.model} as JSON: kedro run --nodes=export_champion"
+                f"no run has stored the champion {self.metadata.model} as JSON: kedro run "
+                f"--nodes={self.metadata.label}.export_champion, then start the server again"
             )
         if not self.is_explained:
             raise UnavailableError(f"the champion is a {self.champion.algorithm}, which only Spark scores")
@@ -154,6 +156,3 @@ def _closed(name: str, fields: dict[str, Any]) -> Any:
     kind = TypedDict(name, fields)  # type: ignore[misc]  # the champion knows its features, no type checker does
     kind.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[attr-defined]
     return kind
-
-
-_ON_LOG_SCALE = {"plain": "", "log": ", as its natural logarithm"}

@@ -49,8 +49,11 @@ class NewestForecast:
 
     def _replace(self) -> None:
         version = self._stored.newest()
-        if version is None or (self.forecast is not None and self.forecast.run == version):
-            return
+        if version is not None and (self.forecast is None or self.forecast.run != version):
+            self._serve(version)
+        self.problem = None
+
+    def _serve(self, version: str) -> None:
         began = time.monotonic()
         found = self._stored.load(version)
         if self._thread.is_alive():
@@ -74,8 +77,6 @@ class NewestForecast:
             if problem != self.problem:
                 logger.warning("%s", problem)
             self.problem = problem
-        else:
-            self.problem = None
 
 
 def _explain_one(forecast: Forecast) -> None:
