@@ -128,7 +128,7 @@ benchmark-decision: env
 benchmark-monitoring: env
 	PYTHONPATH=src $(BIN)/python benchmarks/forecasts_watched.py
 
-# The server: its start, its latency, and clients that ask while runs land; six minutes on two idle cores.
+# The server: its start, its latency, and clients that ask while runs land; seven minutes on two idle cores.
 benchmark-serving: env
 	PYTHONPATH=src $(BIN)/python benchmarks/serving.py
 

@@ -1,4 +1,4 @@
-"""The server's start, answers and clients: ``make benchmark-serving`` (about six minutes on two idle cores).
+"""The server's start, answers and clients: ``make benchmark-serving`` (about seven minutes on two idle cores).
 
 In a copy of the project a run on the bundled log stores scores, once with its own champion and once with its
 gradient-boosted trees in the champion's place. Clients on the same machine then ask two processes of the server:

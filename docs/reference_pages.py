@@ -85,7 +85,7 @@ def parameters(configured: Mapping[str, Any]) -> str:
     parts = [
         "# Parameters",
         "A wrong name, type or value is refused before a run starts. The defaults are those of `conf/base`; "
-        "`--params=a.b=VALUE` and `conf/local` change them.",
+        "`--params=a.b=VALUE` and `conf/local` change them. Where a path has a `{name}`, the default is that of the first.",
     ]
     for block, model in sorted(blocks().items()):
         if issubclass(model, RootModel):
@@ -101,7 +101,9 @@ def blocks() -> dict[str, type[BaseModel]]:
     found: dict[str, type[BaseModel]] = {"runs": RunSettings, "serving": Bounds, "tracking": Tracking}
     for node in {node for pipeline in pipelines.values() for node in pipeline.nodes}:
         hints = typing.get_type_hints(getattr(node.func, "func", node.func))
-        named = node._inputs if isinstance(node._inputs, dict) else dict(zip(hints, node.inputs, strict=False))
+        # Without the arguments that are bound.
+        arguments = inspect.signature(node.func).parameters
+        named = node._inputs if isinstance(node._inputs, dict) else dict(zip(arguments, node.inputs, strict=False))
         for argument, name in named.items():
             kind = hints.get(argument)
             if name.startswith("params:") and isinstance(kind, type) and issubclass(kind, BaseModel):
