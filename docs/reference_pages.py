@@ -85,7 +85,8 @@ def parameters(configured: Mapping[str, Any]) -> str:
     parts = [
         "# Parameters",
         "A wrong name, type or value is refused before a run starts. The defaults are those of `conf/base`; "
-        "`--params=a.b=VALUE` and `conf/local` change them. Where a path has a `{name}`, the default is that of the first.",
+        "`--params=a.b=VALUE` and `conf/local` change them. Where a path has a `{name}`, the default is that of the "
+        "first.",
     ]
     for block, model in sorted(blocks().items()):
         if issubclass(model, RootModel):
